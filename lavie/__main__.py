@@ -1,0 +1,5 @@
+import sys
+
+from lavie.cli import main
+
+sys.exit(main())

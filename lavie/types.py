@@ -1,0 +1,71 @@
+"""Requests, events and the cancel token: the few shapes that all of LaVie shares.
+
+Representations, named once for the whole code base:
+
+* *frames*: uint8 ``(F, H, W, 3)`` in [0, 255];
+* *pixels*: float ``(B, 3, F, H, W)`` in [-1, 1];
+* *latents*: float ``(B, C, F, h, w)``, scaled by the VAE's factor to about unit variance.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from lavie.errors import Cancelled
+
+Frames = np.ndarray
+"""uint8 ``(F, H, W, 3)`` in [0, 255]."""
+
+StageName = Literal["base", "interpolation", "super_resolution"]
+SchedulerName = Literal["dpm++", "ddim", "ddpm", "euler"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a stage is done."""
+
+    stage: str
+    step: int
+    total: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the video looks like so far: small frames from the predicted clean latents."""
+
+    stage: str
+    step: int
+    frames: Frames
+
+
+Event = Progress | Preview
+OnEvent = Callable[[Event], None]
+
+
+class CancelToken:
+    """A flag that one thread sets and a long function looks at once per step."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next step."""
+        self._event.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._event.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        """Stop here if asked to.
+
+        Raises:
+            Cancelled: `cancel` was called.
+        """
+        if self.is_cancelled:
+            raise Cancelled("The work was cancelled.")
