@@ -1,0 +1,43 @@
+"""The procedural captioned world that the miniature is trained on."""
+
+from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_still
+from lavie.data.world.drawing import HEIGHT, WIDTH
+from lavie.data.world.sheet import contact_sheet, world_sheet
+from lavie.data.world.vocabulary import (
+    MOTIONS,
+    MOVING_SUBJECTS,
+    PLACES,
+    SPLITS,
+    STILL_ONLY_SUBJECTS,
+    STYLES,
+    SUBJECTS,
+    Split,
+    caption_words,
+    compose_caption,
+    split_of,
+    triples,
+)
+
+__all__ = [
+    "FPS",
+    "HEIGHT",
+    "MOTIONS",
+    "MOVING_SUBJECTS",
+    "NUM_FRAMES",
+    "PLACES",
+    "SPLITS",
+    "STILL_ONLY_SUBJECTS",
+    "STYLES",
+    "SUBJECTS",
+    "WIDTH",
+    "Clip",
+    "Split",
+    "caption_words",
+    "compose_caption",
+    "contact_sheet",
+    "render_clip",
+    "render_still",
+    "split_of",
+    "triples",
+    "world_sheet",
+]
