@@ -1,0 +1,204 @@
+"""Where the published files are: a folder as the original code keeps it, or the hub.
+
+The original's folder::
+
+    pretrained_models/
+      lavie_base.pt
+      stable-diffusion-v1-4/   vae, text_encoder, tokenizer, unet/config.json
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from lavie.convert.folder import check_space
+from lavie.convert.published import (
+    NETWORKS,
+    STABLE_DIFFUSION,
+    STABLE_DIFFUSION_BYTES,
+    STABLE_DIFFUSION_FOLDER,
+    STABLE_DIFFUSION_LICENCE,
+    PublishedNetwork,
+)
+from lavie.errors import CheckpointError, InputError
+
+logger = logging.getLogger(__name__)
+
+REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json")
+
+_STABLE_DIFFUSION_FILES: tuple[tuple[str, ...], ...] = (
+    ("unet/config.json",),
+    ("vae/config.json",),
+    ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin"),
+    ("text_encoder/config.json",),
+    ("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin"),
+    ("tokenizer/vocab.json",),
+    ("tokenizer/merges.txt",),
+    ("tokenizer/tokenizer_config.json",),
+    ("tokenizer/special_tokens_map.json",),
+)
+"""Of several names, the first that the repository has."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one published network, all on this machine.
+
+    Attributes:
+        network: Which one it is.
+        checkpoint: Its U-Net weights.
+        stable_diffusion: Folder of Stable Diffusion 1.4 in the diffusers layout.
+    """
+
+    network: PublishedNetwork
+    checkpoint: Path
+    stable_diffusion: Path
+
+
+def published_network(name: str) -> PublishedNetwork:
+    """Look a published network up by name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in NETWORKS:
+        raise InputError(f"Network {name!r} is unknown. Known: {', '.join(NETWORKS)}.", "network")
+    return NETWORKS[name]
+
+
+def is_original_folder(folder: Path) -> bool:
+    """Whether a folder is laid out as the original code's ``pretrained_models/``."""
+    return any((folder / network.file).is_file() for network in NETWORKS.values())
+
+
+def find_source(
+    path: Path, network: PublishedNetwork, stable_diffusion: Path | None = None
+) -> Source:
+    """Find a published network's files on this machine.
+
+    Args:
+        path: A folder in the original's layout, or the checkpoint file itself.
+        network: Which network to look for.
+        stable_diffusion: Folder of Stable Diffusion 1.4; default: the one beside the checkpoint.
+
+    Raises:
+        CheckpointError: A file is missing; the sentence names it and where it comes from.
+    """
+    checkpoint = path / network.file if path.is_dir() else path
+    if not checkpoint.is_file():
+        raise CheckpointError(
+            f"{checkpoint} does not exist. It is published as {network.file} in "
+            f"{' and '.join(network.repositories)}."
+        )
+    folder = stable_diffusion or checkpoint.parent / STABLE_DIFFUSION_FOLDER
+    absent = [part for part in REQUIRED_PARTS if not (folder / part).is_file()]
+    if absent:
+        raise CheckpointError(
+            f"{folder / absent[0]} does not exist. {network.file} needs the VAE, text encoder and "
+            f"tokenizer of {STABLE_DIFFUSION} in that folder."
+        )
+    return Source(network, checkpoint, folder)
+
+
+def is_published_repository(name: str) -> bool:
+    """Whether a hub id is one of those that hold a published checkpoint."""
+    return any(name in network.repositories for network in NETWORKS.values())
+
+
+def network_in_repository(name: str) -> PublishedNetwork:
+    """The network that a published hub repository holds."""
+    return next(network for network in NETWORKS.values() if name in network.repositories)
+
+
+def download_source(
+    network: PublishedNetwork,
+    *,
+    repository: str | None = None,
+    stable_diffusion: Path | None = None,
+    cache_dir: Path | None = None,
+    endpoint: str | None = None,
+) -> Source:
+    """Get a published network's files from the hub, or from its cache on this machine.
+
+    Args:
+        network: Which network to get.
+        repository: Hub id; default: the network's own, then its mirrors.
+        stable_diffusion: A folder that already has Stable Diffusion 1.4; default: download it.
+        cache_dir: The hub's cache; default: its usual place.
+        endpoint: Address of the hub; default: ``HF_ENDPOINT``, else the public one.
+
+    Raises:
+        CheckpointError: Nothing can be reached, a file is absent, or the disk is too small.
+    """
+    hub = _Hub(cache_dir, endpoint)
+    logger.info(
+        "%s: about %.2f GB; licence: %s", network.file, network.num_bytes / 1e9, network.licence
+    )
+    checkpoint = hub.checkpoint(network, repository)
+    if stable_diffusion is None:
+        logger.info(
+            "%s: about %.2f GB; licence: %s",
+            STABLE_DIFFUSION,
+            STABLE_DIFFUSION_BYTES / 1e9,
+            STABLE_DIFFUSION_LICENCE,
+        )
+        stable_diffusion = hub.stable_diffusion()
+    return find_source(checkpoint, network, stable_diffusion)
+
+
+@dataclass(frozen=True)
+class _Hub:
+    cache_dir: Path | None
+    endpoint: str | None
+
+    def checkpoint(self, network: PublishedNetwork, repository: str | None) -> Path:
+        """Get the checkpoint from the first repository that gives it."""
+        failures = []
+        for name in (repository,) if repository else network.repositories:
+            try:
+                return self._file(name, network.file, network.num_bytes)
+            except (OSError, ValueError) as error:  # huggingface_hub's failures are all of these
+                failures.append(f"{name}: {_reason(error)}")
+        raise CheckpointError(
+            f"{network.file} could not be downloaded ({'; '.join(failures)}). Check the "
+            "connection, or put the file into a folder pretrained_models/ and name that folder."
+        )
+
+    def stable_diffusion(self) -> Path:
+        """Get the parts of Stable Diffusion 1.4 that are used, and no others."""
+        try:
+            paths = [self._any_file(names) for names in _STABLE_DIFFUSION_FILES]
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{STABLE_DIFFUSION} could not be downloaded ({_reason(error)}). Check the "
+                "connection, or put its folder beside the checkpoint as "
+                f"{STABLE_DIFFUSION_FOLDER}/."
+            ) from error
+        return paths[0].parents[1]
+
+    def _any_file(self, names: tuple[str, ...]) -> Path:
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+        for name in names[:-1]:
+            try:
+                return self._file(STABLE_DIFFUSION, name, STABLE_DIFFUSION_BYTES // 2)
+            except LocalEntryNotFoundError:  # no connection, which another name won't mend
+                raise
+            except EntryNotFoundError:
+                continue
+        return self._file(STABLE_DIFFUSION, names[-1], STABLE_DIFFUSION_BYTES // 2)
+
+    def _file(self, repository: str, name: str, num_bytes: int) -> Path:
+        from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+        cached = try_to_load_from_cache(repository, name, cache_dir=self.cache_dir)
+        if not isinstance(cached, str):
+            check_space(Path(self.cache_dir or constants.HF_HUB_CACHE), num_bytes)
+        return Path(
+            hf_hub_download(repository, name, cache_dir=self.cache_dir, endpoint=self.endpoint)
+        )
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:160].rstrip(".") if lines else type(error).__name__
