@@ -108,7 +108,7 @@ cast(Any, _StrictLoader).add_implicit_resolver(  # PyYAML's stubs leave it untyp
 
 def _parse_yaml(text: str, origin: str) -> object:
     try:
-        return yaml.load(text, Loader=_StrictLoader)
+        return cast(object, _StrictLoader(text).get_single_data())
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{origin} is not valid YAML: {reason}.") from error
