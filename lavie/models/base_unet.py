@@ -1,0 +1,345 @@
+"""The base text-to-video network: a latent U-Net that denoises all frames of a video together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.loaders import PeftAdapterMixin
+from diffusers.models.attention import AttentionMixin
+from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lavie.errors import CheckpointError, ConfigError, InputError
+from lavie.models.architecture import (
+    check_block_types,
+    check_positive,
+    check_widths,
+    take_fixed_values,
+)
+from lavie.models.attention import SpatioTemporalTransformer
+from lavie.models.blocks import (
+    DownBlock,
+    Downsample,
+    MidBlock,
+    ResnetBlock,
+    TimeScaleShift,
+    UpBlock,
+    Upsample,
+)
+from lavie.models.condition import Condition, spread_over_frames
+from lavie.models.embeddings import FrameEmbedding, PositionEmbedding, TextTimeEmbedding
+from lavie.models.normalization import VideoGroupNorm
+from lavie.models.temporal_attention import ROTARY_WIDTH
+
+TEMPORAL_NAMES = (".norm_temp.", ".attn_temp.", "frame_embedding.")
+"""Parts of parameter names that only videos use; images never pass through them."""
+
+
+class BaseUNet(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
+    """LaVie's base network: Stable Diffusion's image U-Net with attention in time.
+
+    Convolutions and spatial attention see single frames; residual normalisation and temporal
+    attention see whole videos. Parameter names are those of the published ``lavie_base.pt``.
+    The defaults are the published architecture; the options after ``attention_head_dim`` are
+    additions for small networks trained from nothing, and off.
+
+    Args:
+        sample_size: Latent height and width the weights were trained for; for information only.
+        in_channels: Channels of the noisy latents; 9 for networks that are given masked frames.
+        out_channels: Channels of the prediction.
+        down_block_types: "CrossAttnDownBlock3D" or "DownBlock3D" per level, from the finest.
+        up_block_types: "CrossAttnUpBlock3D" or "UpBlock3D" per level, from the coarsest.
+        block_out_channels: Channels per level, from the finest.
+        layers_per_block: Residual blocks per level on the way down; one more on the way up.
+        norm_num_groups: Groups of the normalisations.
+        norm_eps: Epsilon of the residual blocks' normalisations.
+        cross_attention_dim: Width of the text embedding.
+        attention_head_dim: *Number* of heads (the published key is a misnomer), one or per level.
+        resnet_time_scale_shift: How residual blocks take the time embedding, see `ResnetBlock`.
+        use_position_embedding: Add an embedding of the place in the picture, `PositionEmbedding`.
+        use_text_time_embedding: Add the pooled prompt to the time embedding, `TextTimeEmbedding`.
+        use_frame_embedding: Tell video frames their place in time, `FrameEmbedding`.
+
+    Raises:
+        ConfigError: The arguments do not fit together.
+
+    Source: LaVie (arXiv:2309.15103), section 3.1, and the released weights.
+    """
+
+    _supports_gradient_checkpointing = True
+    _no_split_modules = ["ResnetBlock", "SpatioTemporalTransformer"]  # noqa: RUF012 - diffusers' form
+    _repeated_blocks = ["SpatioTemporalBlock"]  # noqa: RUF012
+    _skip_layerwise_casting_patterns = ["norm", "time_embedding", "conv_in", "conv_out"]  # noqa: RUF012
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int | None = 64,
+        in_channels: int = 4,
+        out_channels: int = 4,
+        down_block_types: tuple[str, ...] = (*["CrossAttnDownBlock3D"] * 3, "DownBlock3D"),
+        up_block_types: tuple[str, ...] = ("UpBlock3D", *["CrossAttnUpBlock3D"] * 3),
+        block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        norm_num_groups: int = 32,
+        norm_eps: float = 1e-5,
+        cross_attention_dim: int = 768,
+        attention_head_dim: int | tuple[int, ...] = 8,
+        resnet_time_scale_shift: TimeScaleShift = "default",
+        use_position_embedding: bool = False,
+        use_text_time_embedding: bool = False,
+        use_frame_embedding: bool = False,
+    ) -> None:
+        super().__init__()
+        levels = len(block_out_channels)
+        heads = attention_head_dim
+        heads = (heads,) * levels if isinstance(heads, int) else tuple(heads)
+        check_positive(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            layers_per_block=layers_per_block,
+            norm_num_groups=norm_num_groups,
+            cross_attention_dim=cross_attention_dim,
+        )
+        for width, count in zip(block_out_channels, heads, strict=False):
+            check_positive(block_out_channels=width, attention_head_dim=count)
+        down_types, up_types = (
+            ("CrossAttnDownBlock3D", "DownBlock3D"),
+            ("CrossAttnUpBlock3D", "UpBlock3D"),
+        )
+        check_block_types("down_block_types", down_block_types, down_types, levels)
+        check_block_types("up_block_types", up_block_types, up_types, levels)
+        if len(heads) != levels:
+            raise ConfigError(f"attention_head_dim has {len(heads)} values for {levels} levels.")
+        check_widths(block_out_channels, heads, norm_num_groups, ROTARY_WIDTH)
+        if resnet_time_scale_shift not in ("default", "scale_shift"):
+            raise ConfigError(
+                f"resnet_time_scale_shift {resnet_time_scale_shift!r} is unknown; "
+                "choose 'default' or 'scale_shift'."
+            )
+
+        first, last = block_out_channels[0], block_out_channels[-1]
+        time_embed_dim = 4 * first
+
+        def resnet(inputs: int, outputs: int) -> ResnetBlock:
+            return ResnetBlock(
+                inputs, outputs, time_embed_dim, norm_num_groups, norm_eps, resnet_time_scale_shift
+            )
+
+        def transformer(level: int) -> SpatioTemporalTransformer:
+            frame_embed_dim = time_embed_dim if use_frame_embedding else None
+            return SpatioTemporalTransformer(
+                block_out_channels[level],
+                heads[level],
+                cross_attention_dim,
+                norm_num_groups,
+                frame_embed_dim,
+            )
+
+        self.conv_in = nn.Conv2d(in_channels, first, kernel_size=3, padding=1)
+        self.time_proj = Timesteps(first, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.time_embedding = TimestepEmbedding(first, time_embed_dim)
+        self.position_embedding = PositionEmbedding(first) if use_position_embedding else None
+        self.text_embedding = (
+            TextTimeEmbedding(cross_attention_dim, time_embed_dim)
+            if use_text_time_embedding
+            else None
+        )
+        self.frame_embedding = (
+            FrameEmbedding(first, cross_attention_dim, time_embed_dim)
+            if use_frame_embedding
+            else None
+        )
+
+        self.down_blocks = nn.ModuleList()
+        skip_channels = [first]
+        for level, (kind, width) in enumerate(
+            zip(down_block_types, block_out_channels, strict=True)
+        ):
+            inputs = [skip_channels[-1], *[width] * (layers_per_block - 1)]
+            has_attention, is_last = kind.startswith("CrossAttn"), level == levels - 1
+            self.down_blocks.append(
+                DownBlock(
+                    [resnet(channels, width) for channels in inputs],
+                    [transformer(level) for _ in inputs if has_attention],
+                    None if is_last else Downsample(width),
+                )
+            )
+            skip_channels += [width] * (layers_per_block + (not is_last))
+
+        self.mid_block = MidBlock([resnet(last, last), resnet(last, last)], [transformer(-1)])
+
+        self.up_blocks = nn.ModuleList()
+        previous = last
+        for level, kind in zip(reversed(range(levels)), up_block_types, strict=True):
+            width = block_out_channels[level]
+            inputs = [previous, *[width] * layers_per_block]
+            has_attention, is_last = kind.startswith("CrossAttn"), level == 0
+            self.up_blocks.append(
+                UpBlock(
+                    [resnet(channels + skip_channels.pop(), width) for channels in inputs],
+                    [transformer(level) for _ in inputs if has_attention],
+                    None if is_last else Upsample(width),
+                )
+            )
+            previous = width
+
+        self.conv_norm_out = VideoGroupNorm(norm_num_groups, first, eps=norm_eps)
+        self.conv_out = nn.Conv2d(first, out_channels, kernel_size=3, padding=1)
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], return_unused_kwargs: bool = False, **kwargs
+    ) -> Any:  # noqa: ANN401 - diffusers' own signature
+        """Build the network a config describes.
+
+        Args:
+            config: A published LaVie config or one that `save_config` has written.
+            return_unused_kwargs: Return ``(model, unused)``, as diffusers does.
+            **kwargs: Values that replace those of the config.
+
+        Returns:
+            The model, with random weights.
+
+        Raises:
+            ConfigError: A key is unknown or a value is not supported.
+        """
+        expected = cls._get_init_keys(cls) - {"self"}
+        config = take_fixed_values(config, expected, cls.__name__)
+        return super().from_config(config, return_unused_kwargs, **kwargs)
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        num_images: int = 0,
+        frame_index: Tensor | None = None,
+        return_dict: bool = True,
+    ) -> UNet3DConditionOutput | tuple[Tensor]:
+        """Predict what the noise schedule asks for: the noise, or the velocity.
+
+        Args:
+            sample: Noisy latents ``(B, C, F, h, w)``; any F, h and w.
+            timestep: One for all, or ``(B,)``; may be fractional.
+            encoder_hidden_states: Text ``(B, L, D)``. With images, one text for the video followed
+                by one per image, ``(B, 1 + num_images, L, D)``; without any video frame, one per
+                image, ``(B, F, L, D)``.
+            num_images: How many of the last frames are independent images; they bypass everything
+                temporal. F means that there is no video.
+            frame_index: Where in their clip the video frames lie, ``(F - num_images,)`` or
+                ``(B, F - num_images)``; default 0, 1, 2, ...
+            return_dict: False returns a tuple, as in diffusers.
+
+        Returns:
+            An output whose ``.sample`` is the prediction ``(B, out_channels, F, h, w)``.
+
+        Raises:
+            InputError: The shapes do not fit together.
+        """
+        condition = self._condition(
+            sample, timestep, encoder_hidden_states, num_images, frame_index
+        )
+        hidden_states = rearrange(sample, "b c f h w -> (b f) c h w")
+        hidden_states = self.conv_in(hidden_states.contiguous(memory_format=torch.channels_last))
+        if self.position_embedding is not None:
+            hidden_states = self.position_embedding(hidden_states)
+
+        skips = [hidden_states]
+        for down_block in self.down_blocks:
+            hidden_states, new_skips = down_block(hidden_states, condition)
+            skips += new_skips
+
+        hidden_states = self.mid_block(hidden_states, condition)
+
+        multiple = 2 ** (len(self.up_blocks) - 1)
+        is_odd = any(size % multiple for size in sample.shape[-2:])
+        for up_block in self.up_blocks:
+            hidden_states = up_block(hidden_states, skips, condition, upsample_to_skip=is_odd)
+
+        hidden_states = functional.silu(self.conv_norm_out(hidden_states, condition.num_frames))
+        prediction = self.conv_out(hidden_states)
+        prediction = rearrange(prediction, "(b f) c h w -> b c f h w", f=condition.num_frames)
+        return UNet3DConditionOutput(prediction) if return_dict else (prediction,)
+
+    def load_image_weights(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Take the weights of an image network and leave the temporal layers as they are.
+
+        Stable Diffusion's U-Net and a network trained on images alone have the same names. With
+        fresh temporal layers the result makes of every frame what the image network would.
+
+        Args:
+            state_dict: Weights without temporal keys; those it has are loaded too.
+
+        Raises:
+            CheckpointError: A key is missing, unknown, or of another shape.
+        """
+        own = self.state_dict()
+        missing = [
+            key
+            for key in own
+            if key not in state_dict and not any(name in key for name in TEMPORAL_NAMES)
+        ]
+        unknown = [key for key in state_dict if key not in own]
+        other_shape = [
+            key for key in own if key in state_dict and own[key].shape != state_dict[key].shape
+        ]
+        for fault, keys in {
+            "lack": missing,
+            "have, unknown to this model,": unknown,
+            "have in another shape": other_shape,
+        }.items():
+            if keys:
+                raise CheckpointError(
+                    f"The image weights {fault} {keys[0]} and {len(keys) - 1} other keys; "
+                    "they belong to another architecture."
+                )
+        self.load_state_dict(dict(state_dict), strict=False)
+
+    def _condition(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        text: Tensor,
+        num_images: int,
+        frame_index: Tensor | None,
+    ) -> Condition:
+        batch, _, num_frames = sample.shape[:3]
+        num_video_frames = num_frames - num_images
+        text = text[:, None] if text.ndim == 3 else text  # (B, S, L, D)
+        self._check_shapes(sample, text, num_images)
+        if frame_index is None:
+            frame_index = torch.arange(num_video_frames, device=sample.device)
+        frame_index = frame_index.reshape(-1, num_video_frames) if num_video_frames else frame_index
+
+        timestep = torch.as_tensor(timestep, device=sample.device).reshape(-1).expand(batch)
+        time_embed = self.time_embedding(self.time_proj(timestep).to(sample.dtype))[:, None]
+        if self.text_embedding is not None:
+            pooled = self.text_embedding(text)
+            pooled = pooled if pooled.shape[1] == 1 else spread_over_frames(pooled, num_frames)
+            time_embed = time_embed + pooled
+        frame_embed = None
+        if self.frame_embedding is not None and num_video_frames:
+            frame_embed, moment = self.frame_embedding(frame_index, text[:, 0])
+            time_embed = time_embed + functional.pad(moment, (0, 0, 0, num_images))
+        return Condition(time_embed, text, num_frames, num_images, frame_index, frame_embed)
+
+    def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
+        channels, num_frames = sample.shape[1:3]
+        if channels != self.config.in_channels:
+            raise InputError(
+                f"The latents have {channels} channels; this model takes {self.config.in_channels}."
+            )
+        if not 0 <= num_images <= num_frames:
+            raise InputError(f"num_images {num_images} must lie between 0 and {num_frames} frames.")
+        slots = num_images + (num_images < num_frames)
+        if text.shape[1] != slots:
+            raise InputError(
+                f"The text has {text.shape[1]} prompts per sample; {num_frames} frames with "
+                f"{num_images} independent images need {slots}."
+            )
