@@ -4,7 +4,7 @@ check:  ## lint, format, types, import layers, spelling
 	ruff check .
 	ruff format --check .
 	pyright
-	lint-imports
+	lint-imports --no-logo
 	codespell
 
 format:  ## mend what can be mended
