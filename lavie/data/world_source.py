@@ -1,0 +1,67 @@
+"""The procedural world as a data source."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from einops import rearrange
+
+from lavie.data import world
+from lavie.data.report import SkipReport
+from lavie.data.sources import Draw, Sample, VideoSource, derive_seed
+from lavie.data.transforms import to_pixels
+from lavie.errors import InputError
+
+
+class WorldSource(VideoSource):
+    """Clips or stills of the world, drawn on demand and never twice the same.
+
+    The motion of a clip always fills the whole sample, so frames per second don't matter here.
+
+    Args:
+        split: Part of the world.
+        num_frames: Frames of a clip.
+        height: A whole multiple of the world's height.
+        width: The same multiple of the world's width.
+        stills: Stills instead of clips.
+
+    Raises:
+        InputError: The size is no whole multiple of the world's.
+    """
+
+    def __init__(
+        self,
+        split: world.Split,
+        num_frames: int,
+        height: int = world.HEIGHT,
+        width: int = world.WIDTH,
+        stills: bool = False,
+    ) -> None:
+        self.scale = height // world.HEIGHT
+        if (height, width) != (self.scale * world.HEIGHT, self.scale * world.WIDTH) or height == 0:
+            raise InputError(
+                f"The world can't be drawn at {height}x{width}; "
+                f"use {world.HEIGHT}x{world.WIDTH} times a whole number."
+            )
+        self.split: world.Split = split
+        self.num_frames = num_frames
+        self.stills = stills
+        self.reports = (SkipReport(f"world ({split})"),)
+
+    def draws(
+        self, seed: int, start: int = 0, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Draw]:
+        """The order of the samples; ``start`` costs nothing."""
+        index = rank + start * world_size
+        while True:
+            yield partial(self._draw, derive_seed(seed, "world", index))
+            index += world_size
+
+    def _draw(self, seed: int) -> Sample:
+        if self.stills:
+            clip = world.render_still(seed, self.split, self.scale)
+        else:
+            clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
+        self.reports[0].add_sample()
+        frames = rearrange(torch.from_numpy(clip.frames), "F H W C -> C F H W")
+        return Sample(to_pixels(frames), clip.caption, torch.from_numpy(clip.focus))
