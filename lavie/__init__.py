@@ -1,0 +1,34 @@
+"""LaVie: cascaded text-to-video diffusion that anybody can run, read, train and personalise.
+
+The public names load on first use, so that ``import lavie`` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lavie.models import BaseUNet as BaseUNet
+    from lavie.pipelines.cascade import Cascade as Cascade
+    from lavie.pipelines.cascade import Generation as Generation
+    from lavie.pipelines.text_to_video import TextToVideoPipeline as TextToVideoPipeline
+
+_HOMES = {
+    "BaseUNet": "lavie.models",
+    "Cascade": "lavie.pipelines.cascade",
+    "Generation": "lavie.pipelines.cascade",
+    "TextToVideoPipeline": "lavie.pipelines.text_to_video",
+}
+
+__all__ = ["BaseUNet", "Cascade", "Generation", "TextToVideoPipeline", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lavie' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

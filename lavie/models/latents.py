@@ -1,0 +1,84 @@
+"""Pixels to latents and back: the one place that folds frames, slices and scales for the VAE."""
+
+import torch
+from diffusers import AutoencoderKL
+from einops import rearrange
+from torch import Tensor
+
+from lavie.types import CancelToken
+
+
+@torch.no_grad()
+def encode_pixels(
+    vae: AutoencoderKL,
+    pixels: Tensor,
+    generator: torch.Generator | None = None,
+    slice_size: int = 8,
+) -> Tensor:
+    """Encode a video frame by frame.
+
+    Args:
+        vae: The image autoencoder.
+        pixels: ``(B, 3, F, H, W)`` in [-1, 1]; H and W multiples of the VAE's factor.
+        generator: Source of the posterior's noise, drawn on its own device in float32 and for the
+            whole video at once, so slices don't matter. None gives the posterior's mode.
+        slice_size: Frames per call of the network, at least 1. Memory grows with it.
+
+    Returns:
+        Latents ``(B, C, F, h, w)``, float32, times the VAE's scaling factor.
+    """
+    images = rearrange(pixels, "B C F H W -> (B F) C H W").to(vae.dtype)
+    posteriors = [vae.encode(part).latent_dist for part in images.split(slice_size)]  # type: ignore[reportAttributeAccessIssue]
+    latents = torch.cat([posterior.mean for posterior in posteriors]).float()
+    if generator is not None:
+        noise = torch.randn(latents.shape, generator=generator, device=generator.device)
+        std = torch.cat([posterior.std for posterior in posteriors]).float()
+        latents = latents + std * noise.to(latents.device)
+    return rearrange(latents, "(B F) C h w -> B C F h w", B=len(pixels)) * vae.config.scaling_factor
+
+
+@torch.no_grad()
+def decode_latents(
+    vae: AutoencoderKL, latents: Tensor, slice_size: int = 8, cancel: CancelToken | None = None
+) -> Tensor:
+    """Decode a video frame by frame.
+
+    Args:
+        vae: The image autoencoder.
+        latents: ``(B, C, F, h, w)``, scaled by the VAE's factor.
+        slice_size: Frames per call of the network, at least 1. Memory grows with it.
+        cancel: Looked at before every slice.
+
+    Returns:
+        Pixels ``(B, 3, F, H, W)``, float32, in about [-1, 1].
+
+    Raises:
+        Cancelled: ``cancel`` was set.
+    """
+    images = rearrange(latents / vae.config.scaling_factor, "B C F h w -> (B F) C h w")
+    parts = []
+    for part in images.to(vae.dtype).split(slice_size):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        parts.append(vae.decode(part, return_dict=False)[0].float())  # type: ignore[reportIndexIssue]
+    return rearrange(torch.cat(parts), "(B F) C H W -> B C F H W", B=len(latents))
+
+
+def fit_latent_rgb(latents: Tensor, pixels: Tensor) -> tuple[list[list[float]], list[float]]:
+    """Find the linear map that best shows latents as small pictures.
+
+    Args:
+        latents: ``(B, C, F, h, w)``, as `encode_pixels` gives them.
+        pixels: The same videos, ``(B, 3, F, H, W)`` in [-1, 1].
+
+    Returns:
+        Factors ``C x 3`` and bias ``3``, least squares: ``pixel = latent @ factors + bias``.
+    """
+    size = latents.shape[-2:]
+    images = rearrange(pixels.float(), "B C F H W -> (B F) C H W")
+    small = torch.nn.functional.interpolate(images, size=size, mode="area")
+    target = rearrange(small, "N C h w -> (N h w) C")
+    source = rearrange(latents.float(), "B C F h w -> (B F h w) C")
+    source = torch.cat([source, torch.ones_like(source[:, :1])], dim=1)
+    solution = torch.linalg.lstsq(source, target).solution
+    return solution[:-1].tolist(), solution[-1].tolist()

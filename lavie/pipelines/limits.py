@@ -1,0 +1,143 @@
+"""What a request may ask for, checked at the door, before anything slow is imported or loaded."""
+
+import math
+import operator
+from typing import Any, get_args
+
+from lavie.errors import InputError
+from lavie.types import SchedulerName
+
+MAX_PROMPT_LENGTH = 1000
+MAX_INFERENCE_STEPS = 1000
+MAX_GUIDANCE_SCALE = 50.0
+MAX_FPS = 120
+MAX_SEED = 2**63 - 1
+MAX_SIZE_RATIO = 16
+"""A video may hold this many times the pixels of the model's own default video."""
+
+
+def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a page sends anything
+    """Give ``prompt`` if it is a text of 1 to 1,000 characters; a negative one may be empty.
+
+    Raises:
+        InputError: The prompt breaks the rule.
+    """
+    name = field.replace("_", " ").capitalize()
+    if not isinstance(prompt, str):
+        raise InputError(f"{name} must be text, not {type(prompt).__name__}.", field)
+    if field == "prompt" and not prompt.strip():
+        raise InputError("The prompt is empty. Describe the video in a few words.", field)
+    if len(prompt) > MAX_PROMPT_LENGTH:
+        raise InputError(
+            f"{name} has {len(prompt):,} characters. Use at most {MAX_PROMPT_LENGTH:,}.", field
+        )
+    return prompt
+
+
+def check_whole_number(value: Any, field: str, low: int, high: int) -> int:  # noqa: ANN401
+    """Give ``value`` as an int if it is a whole number in ``[low, high]``.
+
+    Raises:
+        InputError: It is not.
+    """
+    name = field.replace("_", " ").removeprefix("num ").capitalize()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} {value} is not a whole number.", field) from None
+    if isinstance(value, bool) or not low <= number <= high:
+        raise InputError(f"{name} {value} is not between {low} and {high}.", field)
+    return number
+
+
+def check_guidance_scale(value: Any) -> float:  # noqa: ANN401
+    """Give ``value`` as a float if it is a number in ``[0, 50]``; up to 1 means no guidance.
+
+    Raises:
+        InputError: It is not.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= MAX_GUIDANCE_SCALE:
+        raise InputError(
+            f"Guidance scale {value} is not a number between 0 and {MAX_GUIDANCE_SCALE:g}.",
+            "guidance_scale",
+        )
+    return number
+
+
+def check_scheduler(name: Any) -> SchedulerName:  # noqa: ANN401
+    """Give ``name`` if it is a scheduler we have.
+
+    Raises:
+        InputError: It is not.
+    """
+    names = get_args(SchedulerName)
+    if name not in names:
+        raise InputError(f"Scheduler '{name}' is not one of {', '.join(names)}.", "scheduler")
+    return name
+
+
+def check_steps(value: Any) -> int:  # noqa: ANN401
+    """Give ``value`` as an int if it is a number of denoising steps, 1 to 1000.
+
+    Raises:
+        InputError: It is not.
+    """
+    return check_whole_number(value, "num_inference_steps", 1, MAX_INFERENCE_STEPS)
+
+
+def check_seed(seed: Any) -> int:  # noqa: ANN401
+    """Give ``seed`` as an int if it is a whole number in ``[0, 2**63)``.
+
+    Raises:
+        InputError: It is not.
+    """
+    return check_whole_number(seed, "seed", 0, MAX_SEED)
+
+
+def check_size(
+    height: Any,  # noqa: ANN401
+    width: Any,  # noqa: ANN401
+    num_frames: Any,  # noqa: ANN401
+    factor: int,
+    default_size: tuple[int, int, int],
+) -> tuple[int, int, int]:
+    """Give height, width and number of frames if a model can make such a video.
+
+    Args:
+        height: Pixels, a multiple of ``factor``, at least ``4 * factor``.
+        width: As ``height``.
+        num_frames: At least 1.
+        factor: How much smaller latents are than pixels: the VAE's factor.
+        default_size: Height, width and frames the model was made for; a request may hold at most
+            16 times as many pixels.
+
+    Raises:
+        InputError: One of them breaks its rule.
+    """
+    largest = MAX_SIZE_RATIO * math.prod(default_size)
+    frames = check_whole_number(num_frames, "num_frames", 1, largest // (4 * factor) ** 2)
+    sides = []
+    for field, value in (("height", height), ("width", width)):
+        side = check_whole_number(value, field, 4 * factor, largest // (4 * factor))
+        if side % factor:
+            below = max(side // factor, 4) * factor
+            raise InputError(
+                f"{field.capitalize()} {side} is not a multiple of {factor}. "
+                f"Use {below} or {below + factor}.",
+                field,
+            )
+        sides.append(side)
+    if sides[0] * sides[1] * frames > largest:
+        rows, columns, usual = default_size
+        raise InputError(
+            f"A video of {sides[1]}x{sides[0]} with {frames} frames is more than {MAX_SIZE_RATIO} "
+            f"times this model's own {columns}x{rows} with {usual}. Make it smaller or shorter.",
+            "width",
+        )
+    return sides[0], sides[1], frames

@@ -1,0 +1,119 @@
+"""Model folders: where a name leads, and whether what is there can be loaded."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lavie.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import nn  # names lead to folders, and say so, before torch has to be imported
+
+MINIATURE = "miniature"
+MINIATURE_FOLDER = Path(__file__).parents[2] / "assets" / "miniature"
+
+_LIBRARIES = ("diffusers", "transformers", "lavie")
+_OLD_VAE_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def find_model_folder(model: str | Path) -> Path | None:
+    """Give the local folder that a model's name leads to, or None if it may be a hub id.
+
+    Args:
+        model: A folder, ``"miniature"`` for the bundled one, or a hub id ``owner/name``.
+
+    Raises:
+        CheckpointError: It is neither an existing folder nor in the form of a hub id.
+    """
+    if str(model) == MINIATURE:
+        return MINIATURE_FOLDER
+    folder = Path(model)
+    if folder.is_dir():
+        return folder
+    owner, _, name = str(model).partition("/")
+    if isinstance(model, str) and owner and name and "/" not in name and owner[0] not in ".~":
+        return None
+    raise CheckpointError(
+        f"Model '{model}' is not a folder. Give a model folder, a hub id like owner/name, "
+        f"or '{MINIATURE}'."
+    )
+
+
+def read_model_index(folder: Path, pipeline: str) -> dict[str, Any]:
+    """Read ``model_index.json`` and check that it is for ``pipeline`` and names known libraries.
+
+    Args:
+        folder: The model folder.
+        pipeline: Name of the class that wants to load it.
+
+    Raises:
+        CheckpointError: The file is missing, unreadable or for something else.
+    """
+    path = folder / "model_index.json"
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        class_name = index["_class_name"]
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"'{folder}' is not a model folder: it has no model_index.json."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} cannot be read: {_first_line(error)}") from error
+    if class_name != pipeline:
+        raise CheckpointError(f"Model folder '{folder}' is for {class_name}, expected {pipeline}.")
+    for name, value in index.items():
+        is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+        if is_component and value[0].split(".")[0] not in _LIBRARIES:
+            raise CheckpointError(
+                f"{path} wants '{name}' from the library '{value[0]}', which LaVie does not load. "
+                f"Known libraries are {', '.join(_LIBRARIES)}."
+            )
+    return index
+
+
+def check_weights(folder: Path, name: str, module: "nn.Module") -> None:
+    """Check that a component's safetensors hold every tensor the module has.
+
+    diffusers and transformers only warn about an absent tensor and leave it random, which would
+    show as noise in the video.
+
+    Args:
+        folder: The model folder.
+        name: The component's sub-folder.
+        module: The component after loading.
+
+    Raises:
+        CheckpointError: Tensors are missing.
+    """
+    from safetensors import safe_open
+
+    stored = set[str]()
+    for path in (folder / name).glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            stored.update(_current_name(key) for key in file.keys())  # noqa: SIM118 - not a dict
+    tied = set(getattr(module, "all_tied_weights_keys", None) or {})
+    missing = sorted({_current_name(key) for key in module.state_dict()} - stored - tied)
+    if missing:
+        raise CheckpointError(
+            f"Model folder '{folder}' lacks {len(missing)} of the tensors of '{name}', "
+            f"first {missing[0]}. Get or convert the model again."
+        )
+
+
+def loading_error(model: str | Path, error: Exception) -> CheckpointError:
+    """Put a library's loading failure into one sentence."""
+    return CheckpointError(f"Model '{model}' cannot be loaded: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
+def _current_name(key: str) -> str:
+    """Undo the renamings that the loading libraries do by themselves."""
+    parts = key.removeprefix("text_model.").split(".")
+    if "attentions" in parts:
+        parts = [_OLD_VAE_NAMES.get(part, part) for part in parts]
+    return ".".join(parts)

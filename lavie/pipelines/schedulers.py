@@ -1,0 +1,111 @@
+"""The four samplers, built from a model folder's own noise schedule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+)
+from torch import Tensor
+
+from lavie.errors import CheckpointError
+from lavie.types import SchedulerName
+
+Scheduler = DDIMScheduler | DDPMScheduler | DPMSolverMultistepScheduler | EulerDiscreteScheduler
+
+# What each sampler needs beyond the folder's schedule. The published code took DDPM's timesteps
+# without the offset that DDIM has, and Euler's evenly spaced from 999 to 0 (CHECKPOINTS 2.5).
+_SAMPLERS: dict[SchedulerName, tuple[type[Scheduler], dict[str, Any]]] = {
+    "dpm++": (
+        DPMSolverMultistepScheduler,
+        {"timestep_spacing": "linspace", "algorithm_type": "dpmsolver++", "solver_order": 2},
+    ),
+    "ddim": (DDIMScheduler, {"timestep_spacing": "leading"}),
+    "ddpm": (DDPMScheduler, {"timestep_spacing": "leading", "steps_offset": 0}),
+    "euler": (EulerDiscreteScheduler, {"timestep_spacing": "linspace"}),
+}
+
+
+def make_scheduler(name: SchedulerName, config: Mapping[str, Any]) -> Scheduler:
+    """Build a sampler that keeps a folder's noise schedule and prediction type.
+
+    Trailing timesteps are kept too, because a network trained with zero terminal SNR needs its
+    last timestep. "leading" and "linspace" are the older samplers' own habits rather than facts
+    about the network, so there each sampler uses its own.
+
+    Args:
+        name: ``dpm++`` (second order, the fast one), ``ddim`` (eta 0), ``ddpm`` or ``euler``.
+        config: Any diffusers scheduler config, or the published ``scheduler_config.json``.
+
+    Returns:
+        A fresh scheduler, on which ``set_timesteps`` was not called yet.
+    """
+    scheduler_class, habits = _SAMPLERS[name]
+    settings = {"clip_sample": False, **config, **habits}  # latents are not bound to [-1, 1]
+    if config.get("timestep_spacing") == "trailing":
+        settings["timestep_spacing"] = "trailing"
+    return scheduler_class.from_config(settings)
+
+
+def scheduler_name(scheduler: object) -> SchedulerName:
+    """Name a model folder's own scheduler.
+
+    Raises:
+        CheckpointError: It is not one of the four.
+    """
+    for name, (scheduler_class, _) in _SAMPLERS.items():
+        if isinstance(scheduler, scheduler_class):
+            return name
+    known = ", ".join(scheduler_class.__name__ for scheduler_class, _ in _SAMPLERS.values())
+    raise CheckpointError(f"{type(scheduler).__name__} is not a scheduler LaVie has: {known}.")
+
+
+def predict_clean_latents(
+    scheduler: Scheduler, model_output: Tensor, step: int, latents: Tensor
+) -> Tensor:
+    """Read what the network believes the clean latents to be.
+
+    Every sampler is brought to ``x_t = alpha_t x_0 + sigma_t eps`` with
+    ``alpha_t^2 + sigma_t^2 = 1``, the space in which the network sees its input.
+
+    Args:
+        scheduler: Its timesteps are set.
+        model_output: Noise or velocity, as ``prediction_type`` says, ``(B, C, F, h, w)``.
+        step: Index into the scheduler's timesteps.
+        latents: What the network was shown, after ``scale_model_input``.
+
+    Returns:
+        Predicted clean latents, ``(B, C, F, h, w)``.
+
+    Source: Salimans and Ho (arXiv:2202.00512), appendix D, for velocity.
+    """
+    if isinstance(scheduler, (DPMSolverMultistepScheduler, EulerDiscreteScheduler)):
+        alpha_t = (scheduler.sigmas[step].double() ** 2 + 1) ** -0.5
+    else:
+        alpha_t = scheduler.alphas_cumprod[scheduler.timesteps[step].long().cpu()].double() ** 0.5
+    sigma_t = (1 - alpha_t**2) ** 0.5
+    prediction_type = scheduler.config["prediction_type"]
+    if prediction_type == "v_prediction":
+        return float(alpha_t) * latents - float(sigma_t) * model_output
+    if prediction_type == "sample":
+        return model_output
+    return (latents - float(sigma_t) * model_output) / float(alpha_t)
+
+
+def draw_noise(
+    shape: tuple[int, ...], generators: list[torch.Generator], device: torch.device
+) -> Tensor:
+    """Draw float32 noise, one generator per sample, so a batch changes nobody's noise.
+
+    Args:
+        shape: Of one sample, ``(C, F, h, w)``.
+        generators: One per sample; CPU generators give the same noise on every device.
+        device: Where the noise is wanted.
+    """
+    return torch.stack(
+        [torch.randn(shape, generator=g, device=g.device).to(device) for g in generators]
+    )

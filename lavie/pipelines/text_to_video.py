@@ -1,0 +1,448 @@
+"""The base stage: from a sentence to a short video, by guided diffusion in the VAE's latents."""
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from diffusers.utils import BaseOutput
+from einops import rearrange
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from lavie.errors import CheckpointError, InputError
+from lavie.media import pixels_to_frames
+from lavie.models import BaseUNet
+from lavie.models.latents import decode_latents
+from lavie.pipelines import limits
+from lavie.pipelines.model_folder import (
+    check_weights,
+    find_model_folder,
+    loading_error,
+    read_model_index,
+)
+from lavie.pipelines.schedulers import (
+    Scheduler,
+    draw_noise,
+    make_scheduler,
+    predict_clean_latents,
+    scheduler_name,
+)
+from lavie.types import CancelToken, SchedulerName
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OutputType = Literal["frames", "pt", "latent"]
+StepCallback = Callable[["TextToVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
+
+
+@dataclass
+class TextToVideoOutput(BaseOutput):
+    """Videos of one call.
+
+    Args:
+        frames: uint8 array ``(B, F, H, W, 3)``; pixels ``(B, 3, F, H, W)`` in [-1, 1] for output
+            type ``pt``; latents ``(B, C, F, h, w)`` for ``latent``.
+    """
+
+    frames: np.ndarray | Tensor
+
+
+@dataclass(frozen=True)
+class TextToVideoSettings:
+    """What a call was asked to do, checked, with the model's own values filled in."""
+
+    height: int
+    width: int
+    num_frames: int
+    num_inference_steps: int
+    guidance_scale: float
+    scheduler: SchedulerName
+
+
+class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
+    """LaVie's base text-to-video model.
+
+    Args:
+        vae: Image autoencoder, used frame by frame.
+        text_encoder: CLIP; its last hidden state conditions the network.
+        tokenizer: Pads and cuts to its ``model_max_length``.
+        unet: The spatio-temporal network.
+        scheduler: Holds the noise schedule and is the sampler used when a call names none.
+        default_height: Pixels, as trained; likewise the following.
+        default_width: Pixels.
+        default_num_frames: Frames of one video.
+        default_num_inference_steps: Steps of the folder's own sampler.
+        default_guidance_scale: 7.5 in the published code.
+        default_fps: Frames per second the model was trained at.
+        latent_rgb_factors: ``C x 3``, with ``latent_rgb_bias`` the linear map from latents to
+            colours in [-1, 1] for previews; None: no previews.
+        latent_rgb_bias: 3 numbers.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"
+    _callback_tensor_inputs = ("latents", "prompt_embeds", "predicted_clean_latents")
+
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    unet: BaseUNet
+    scheduler: Scheduler
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: BaseUNet,
+        scheduler: Scheduler,
+        default_height: int = 320,
+        default_width: int = 512,
+        default_num_frames: int = 16,
+        default_num_inference_steps: int = 25,
+        default_guidance_scale: float = 7.5,
+        default_fps: int = 8,
+        latent_rgb_factors: list[list[float]] | None = None,
+        latent_rgb_bias: list[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+        )
+        self.register_to_config(
+            default_height=default_height,
+            default_width=default_width,
+            default_num_frames=default_num_frames,
+            default_num_inference_steps=default_num_inference_steps,
+            default_guidance_scale=default_guidance_scale,
+            default_fps=default_fps,
+            latent_rgb_factors=latent_rgb_factors,
+            latent_rgb_bias=latent_rgb_bias,
+        )
+
+    def register_modules(self, **kwargs) -> None:
+        """Register components; our network under its public module, so that files may move."""
+        super().register_modules(**kwargs)
+        if "unet" in kwargs:
+            self.register_to_config(unet=("lavie.models", BaseUNet.__name__))
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> Self:
+        """Load a model folder.
+
+        Args:
+            pretrained_model_name_or_path: A folder, ``"miniature"``, or a hub id, which is
+                downloaded on first use.
+            **kwargs: As in diffusers: ``dtype``, ``revision``, ``cache_dir``, components, ...
+
+        Raises:
+            CheckpointError: The folder is missing, broken, or for another pipeline.
+        """
+        model = pretrained_model_name_or_path
+        folder = find_model_folder(model)
+        try:
+            if folder is None:
+                folder = Path(cls.download(str(model), use_safetensors=True, **kwargs))
+            read_model_index(folder, cls.__name__)
+            pipeline = super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
+        except CheckpointError:
+            raise
+        except Exception as error:  # every library below has its own exceptions for a bad file
+            raise loading_error(model, error) from error
+        if "quantization_config" not in kwargs:  # a quantised module has other tensors
+            for name, module in pipeline.components.items():
+                if isinstance(module, nn.Module) and name not in kwargs:
+                    check_weights(folder, name, module)
+        return pipeline
+
+    @property
+    def vae_scale_factor(self) -> int:
+        """How many pixels one latent cell is wide."""
+        return 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+
+    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
+        """Encode texts, each different one once.
+
+        Args:
+            prompts: B texts. What exceeds the tokenizer's length is cut, with a warning.
+
+        Returns:
+            ``(B, L, D)`` last hidden states; no attention mask, as in the published code.
+        """
+        unique = list(dict.fromkeys(prompts))
+        length = min(
+            self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings
+        )
+        tokens = self.tokenizer(
+            unique, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        )
+        self._warn_of_cut_words(unique, length)
+        embeds = self.text_encoder(tokens.input_ids.to(self._execution_device))[0]
+        return embeds[[unique.index(prompt) for prompt in prompts]]
+
+    def _warn_of_cut_words(self, prompts: list[str], length: int) -> None:
+        for ids in self.tokenizer(prompts, verbose=False).input_ids:
+            if len(ids) > length:
+                cut = self.tokenizer.decode(ids[length - 1 : -1])
+                logger.warning(
+                    "The model reads %d tokens; the end of the prompt was cut off: '%s'",
+                    length,
+                    cut,
+                )
+
+    def preview(self, latents: Tensor) -> np.ndarray:
+        """Show latents as small pictures, by a linear map instead of the VAE.
+
+        Args:
+            latents: ``(B, C, F, h, w)``, best the predicted clean ones.
+
+        Returns:
+            uint8 frames ``(B, F, h, w, 3)``.
+
+        Raises:
+            InputError: The model folder has no ``latent_rgb_factors``.
+        """
+        if self.config.latent_rgb_factors is None:
+            raise InputError("This model has no latent_rgb_factors, so it cannot show previews.")
+        factors = torch.tensor(self.config.latent_rgb_factors)
+        bias = torch.tensor(self.config.latent_rgb_bias or [0.0, 0.0, 0.0])
+        colours = rearrange(latents.float().cpu(), "B C F h w -> B F h w C") @ factors + bias
+        return pixels_to_frames(rearrange(colours, "B F h w C -> B C F h w"))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        negative_prompt: str | Sequence[str] = "",
+        height: int | None = None,
+        width: int | None = None,
+        num_frames: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        output_type: OutputType = "frames",
+        decode_slice_size: int = 8,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        cancel: CancelToken | None = None,
+        return_dict: bool = True,
+    ) -> TextToVideoOutput | tuple[np.ndarray | Tensor]:
+        """Make one video per prompt.
+
+        Args:
+            prompt: One text or B texts, each of 1 to 1,000 characters.
+            negative_prompt: What to stay away from; one for all or one per prompt.
+            height: Pixels, a multiple of the VAE's factor; None: the model's own. A video may hold
+                16 times the pixels of the model's own.
+            width: As ``height``.
+            num_frames: At least 1; None: the model's own.
+            num_inference_steps: 1 to 1000; None: the model's own.
+            guidance_scale: 0 to 50; up to 1 means no guidance; None: the model's own.
+            scheduler: Sampler by name, on the folder's noise schedule; None: the folder's own.
+            generator: One per prompt. CPU generators give the same video on every device, alone
+                or in a batch. None: different each time.
+            latents: Initial noise ``(B, C, F, h, w)`` of unit variance instead of drawing it.
+            prompt_embeds: ``(B, L, D)`` instead of ``prompt``.
+            negative_prompt_embeds: ``(B, L, D)`` instead of ``negative_prompt``.
+            output_type: ``frames``, ``pt`` or ``latent``, see `TextToVideoOutput`.
+            decode_slice_size: Frames decoded at once; memory grows with it.
+            callback_on_step_end: Called as in diffusers with this pipeline, the step's index, the
+                timestep and the tensors asked for; tensors it returns replace ours.
+            callback_on_step_end_tensor_inputs: Any of ``latents``, ``prompt_embeds`` (under
+                guidance the unconditional half comes first) and ``predicted_clean_latents``, which
+                `preview` turns into pictures.
+            cancel: Looked at before every step and every slice of decoding.
+            return_dict: False gives a plain tuple.
+
+        Raises:
+            InputError: An argument breaks its rule.
+            Cancelled: ``cancel`` was set.
+        """
+        # The door: nothing slow before all arguments are known to be good
+        settings = self.check_settings(
+            height, width, num_frames, num_inference_steps, guidance_scale, scheduler
+        )
+        guidance_scale = settings.guidance_scale
+        shape = self._latent_shape(settings)
+        _check_choice(output_type, ("frames", "pt", "latent"), "output_type")
+        for name in callback_on_step_end_tensor_inputs:
+            _check_choice(name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs")
+        prompts = _check_prompts(prompt, "prompt") if prompt_embeds is None else []
+        batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
+        negative_prompts = _check_prompts(negative_prompt, "negative_prompt", batch_size)
+        generators = _check_generators(generator, batch_size)
+        if latents is not None and latents.shape != (batch_size, *shape):
+            raise InputError(
+                f"Latents {tuple(latents.shape)} should be {(batch_size, *shape)}.", "latents"
+            )
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+
+        # Text, [unconditional, conditional] as in the published code
+        device = self._execution_device
+        if prompt_embeds is None:
+            prompt_embeds = self.encode_prompt(prompts)
+        if guidance_scale > 1:
+            if negative_prompt_embeds is None:
+                negative_prompt_embeds = self.encode_prompt(negative_prompts)
+            prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
+        prompt_embeds = prompt_embeds.to(device, self.unet.dtype)
+
+        # Noise
+        sampler = self._make_sampler(settings)
+        if latents is None:
+            latents = draw_noise(shape, generators, device)
+        latents = latents.to(device, torch.float32) * sampler.init_noise_sigma
+
+        # Denoising
+        with self.progress_bar(total=settings.num_inference_steps) as progress_bar:
+            for step, timestep in enumerate(sampler.timesteps):
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+                sample = sampler.scale_model_input(latents, timestep)
+                model_output = self._predict(sample, timestep, prompt_embeds, guidance_scale)
+                latents = sampler.step(
+                    model_output, timestep, latents, generator=generators
+                ).prev_sample
+                if callback_on_step_end is not None:
+                    tensors = {"latents": latents, "prompt_embeds": prompt_embeds}
+                    if "predicted_clean_latents" in callback_on_step_end_tensor_inputs:
+                        tensors["predicted_clean_latents"] = predict_clean_latents(
+                            sampler, model_output, step, sample
+                        )
+                    asked = {name: tensors[name] for name in callback_on_step_end_tensor_inputs}
+                    tensors |= callback_on_step_end(self, step, timestep, asked) or {}
+                    latents, prompt_embeds = tensors["latents"], tensors["prompt_embeds"]
+                progress_bar.update()
+
+        # Pictures
+        video = latents
+        if output_type != "latent":
+            video = decode_latents(self.vae, latents, decode_slice_size, cancel)
+        if output_type == "frames":
+            video = pixels_to_frames(video)
+        self.maybe_free_model_hooks()
+        return TextToVideoOutput(frames=video) if return_dict else (video,)
+
+    def check_settings(
+        self,
+        height: int | None = None,
+        width: int | None = None,
+        num_frames: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+    ) -> TextToVideoSettings:
+        """Fill in the model's own values where None is given, and check the whole.
+
+        Args:
+            height: As in a call; likewise the others.
+            width: Pixels.
+            num_frames: At least 1.
+            num_inference_steps: 1 to 1000.
+            guidance_scale: 0 to 50.
+            scheduler: Sampler by name.
+
+        Raises:
+            InputError: A value breaks its rule.
+        """
+        own, factor = self.config, self.vae_scale_factor
+        usual_size = (own.default_height, own.default_width, own.default_num_frames)
+        asked_size = (height, width, num_frames)
+        size = [_default(*pair) for pair in zip(asked_size, usual_size, strict=True)]
+        steps = _default(num_inference_steps, own.default_num_inference_steps)
+        guidance_scale = _default(guidance_scale, own.default_guidance_scale)
+        scheduler = _default(scheduler, scheduler_name(self.scheduler))
+        height, width, num_frames = limits.check_size(*size, factor, usual_size)
+        return TextToVideoSettings(
+            height=height,
+            width=width,
+            num_frames=num_frames,
+            num_inference_steps=limits.check_steps(steps),
+            guidance_scale=limits.check_guidance_scale(guidance_scale),
+            scheduler=limits.check_scheduler(scheduler),
+        )
+
+    def _latent_shape(self, settings: TextToVideoSettings) -> tuple[int, int, int, int]:
+        """Shape of one sample's latents, ``(C, F, h, w)``."""
+        height, width = (
+            side // self.vae_scale_factor for side in (settings.height, settings.width)
+        )
+        return self.unet.config["in_channels"], settings.num_frames, height, width
+
+    def _make_sampler(self, settings: TextToVideoSettings) -> Scheduler:
+        """A sampler of this call's own: samplers keep state, and two users may call at once."""
+        if settings.scheduler == scheduler_name(self.scheduler):
+            sampler = copy.deepcopy(self.scheduler)
+        else:
+            sampler = make_scheduler(settings.scheduler, self.scheduler.config)
+        sampler.set_timesteps(settings.num_inference_steps, device=self._execution_device)
+        return sampler
+
+    def _predict(
+        self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guidance_scale: float
+    ) -> Tensor:
+        """The network's output under classifier-free guidance, float32."""
+        copies = len(prompt_embeds) // len(sample)  # 2 under guidance
+        sample = torch.cat([sample] * copies).to(self.unet.dtype)
+        output = self.unet(sample, timestep, encoder_hidden_states=prompt_embeds).sample.float()
+        if copies == 1:
+            return output
+        unconditional, conditional = output.chunk(2)
+        return unconditional + guidance_scale * (conditional - unconditional)
+
+
+def _default(value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+def _check_choice(value: str, choices: Sequence[str], field: str) -> None:
+    if value not in choices:
+        raise InputError(f"{field} '{value}' is not one of {', '.join(choices)}.", field)
+
+
+def _check_prompts(
+    prompt: str | Sequence[str] | None, field: str, batch_size: int | None = None
+) -> list[str]:
+    """One checked text per sample; a single text is for all."""
+    texts = [prompt] if isinstance(prompt, str) or prompt is None else prompt
+    prompts = [limits.check_prompt(text, field) for text in texts]
+    if batch_size is not None and len(prompts) == 1:
+        prompts *= batch_size
+    if not prompts or len(prompts) != (batch_size or len(prompts)):
+        raise InputError(f"{len(prompts)} values of {field} for {batch_size or 1} videos.", field)
+    return prompts
+
+
+def _check_generators(
+    generator: torch.Generator | Sequence[torch.Generator] | None, batch_size: int
+) -> list[torch.Generator]:
+    """One generator per sample."""
+    if generator is None:
+        generators = [torch.Generator() for _ in range(batch_size)]
+        for fresh in generators:
+            fresh.seed()
+        return generators
+    generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
+    if len(generators) != batch_size:
+        raise InputError(
+            f"{len(generators)} generators for {batch_size} videos. Pass one for each, so that a "
+            "video does not depend on its neighbours.",
+            "generator",
+        )
+    return generators

@@ -1,0 +1,125 @@
+"""A text-to-video model with random weights, small enough to run in milliseconds.
+
+The classes are those of the miniature and of the published model; only the widths are tiny.
+"""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from lavie.models import BaseUNet
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+WORDS = "a an the fox panda car rocket in over on under snow ocean forest city moving left right up"
+LATENT_CHANNELS = 8
+TEXT_WIDTH = 32
+
+
+def make_tiny_tokenizer(model_max_length: int = 16) -> CLIPTokenizer:
+    """A CLIP tokenizer that has `WORDS` as whole tokens and spells the rest in letters."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000,
+        special_tokens=[START, END],
+        end_of_word_suffix="</w>",
+        initial_alphabet=list("abcdefghijklmnopqrstuvwxyz0123456789,.!?-'"),
+        show_progress=False,
+    )
+    letters = " ".join("abcdefghijklmnopqrstuvwxyz0123456789,.!?-'")
+    tokenizer.train_from_iterator([WORDS, letters], trainer)
+    merges = [tuple(pair) for pair in _merges(tokenizer)]
+    vocabulary = tokenizer.get_vocab()
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=model_max_length)
+
+
+def _merges(tokenizer: Tokenizer) -> list[list[str]]:
+    import json
+
+    return json.loads(tokenizer.to_str())["model"]["merges"]
+
+
+def make_tiny_components(seed: int = 0, model_max_length: int = 16) -> dict:
+    """The five parts of a tiny model, in eval mode, with weights drawn from ``seed``."""
+    tokenizer = make_tiny_tokenizer(model_max_length)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=TEXT_WIDTH,
+                intermediate_size=2 * TEXT_WIDTH,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                max_position_embeddings=model_max_length,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+        vae = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 3,
+            up_block_types=("UpDecoderBlock2D",) * 3,
+            block_out_channels=(8, 16, 16),
+            layers_per_block=1,
+            latent_channels=LATENT_CHANNELS,
+            norm_num_groups=4,
+            sample_size=64,
+            scaling_factor=1.0,
+        )
+        unet = BaseUNet(
+            sample_size=16,
+            in_channels=LATENT_CHANNELS,
+            out_channels=LATENT_CHANNELS,
+            down_block_types=("CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
+            up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D"),
+            block_out_channels=(32, 64),
+            layers_per_block=1,
+            attention_head_dim=1,
+            cross_attention_dim=TEXT_WIDTH,
+            norm_num_groups=8,
+        )
+    scheduler = DDIMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        clip_sample=False,
+        set_alpha_to_one=False,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )
+    return {
+        "vae": vae.eval(),
+        "text_encoder": text_encoder.eval(),
+        "tokenizer": tokenizer,
+        "unet": unet.eval(),
+        "scheduler": scheduler,
+    }
+
+
+def make_tiny_pipeline(seed: int = 0, model_max_length: int = 16) -> TextToVideoPipeline:
+    """A whole pipeline: 40x64 pixels, 16 frames, 4 steps by default."""
+    pipeline = TextToVideoPipeline(
+        **make_tiny_components(seed, model_max_length),
+        default_height=40,
+        default_width=64,
+        default_num_frames=16,
+        default_num_inference_steps=4,
+        default_guidance_scale=3.0,
+        default_fps=8,
+        latent_rgb_factors=torch.linspace(-1, 1, LATENT_CHANNELS * 3).view(-1, 3).tolist(),
+        latent_rgb_bias=[0.0, 0.1, 0.2],
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def write_tiny_model(folder: Path, seed: int = 0, model_max_length: int = 16) -> Path:
+    """Save `make_tiny_pipeline` as a model folder and give the folder."""
+    make_tiny_pipeline(seed, model_max_length).save_pretrained(folder)
+    return folder
