@@ -20,10 +20,12 @@ from PIL import Image, ImageOps
 
 from lavie.data.report import UnusableClip
 
-CLIP_SUFFIXES = frozenset(
-    ("mp4", "m4v", "mov", "3gp", "webm", "mkv", "avi", "gif", "flv", "ogv", "asf", "wmv")
-    + ("mpg", "mpeg", "ts", "mts")
-)
+# fmt: off
+CLIP_SUFFIXES = frozenset((
+    "mp4", "m4v", "mov", "3gp", "webm", "mkv", "avi", "gif", "flv", "ogv", "asf", "wmv", "mpg",
+    "mpeg", "ts", "mts",
+))
+# fmt: on
 PICTURE_SUFFIXES = frozenset(("jpg", "jpeg", "png", "webp", "bmp"))
 MAX_PIXELS = 36_000_000  # 8K video has 33 million
 MAX_DECODED_FRAMES = 10_000
@@ -63,9 +65,6 @@ def decode_clip(
     with _open_video(file) as (container, stream):
         _check_size(stream.codec_context.width, stream.codec_context.height)
         duration = _duration(container, stream)
-        seconds = (num_frames - 1) / fps
-        if duration < seconds:
-            raise _too_short(duration, seconds)
         begin = position * max(0.0, duration - num_frames / fps)
         rate = float(stream.average_rate or fps)
         timed = _timed_frames(container, stream, begin, rate)
@@ -99,8 +98,8 @@ def _open_video(file: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoSt
         source = str(file.absolute()) if isinstance(file, Path) else file
         with av.open(source, "r", options=_OPTIONS, metadata_errors="replace") as container:
             stream = container.streams.best("video")
-            if not isinstance(stream, VideoStream):
-                raise UnusableClip("unreadable", "it holds no video")
+            if not isinstance(stream, VideoStream) or stream.codec_context is None:
+                raise UnusableClip("unreadable", "it holds no video of a known codec")
             stream.codec_context.thread_count = 1  # clips are decoded side by side instead
             yield container, stream
     except (FFmpegError, OSError, ValueError, OverflowError) as error:
@@ -123,10 +122,22 @@ def _duration(container: InputContainer, stream: VideoStream) -> float:
 def _timed_frames(
     container: InputContainer, stream: VideoStream, begin: float, rate: float
 ) -> Iterator[TimedFrame]:
-    """Frames with the second they appear at, from the last key frame before ``begin``."""
+    """Frames with the second they appear at, from a key frame at or before ``begin``."""
     origin = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
     if begin > 0 and stream.time_base:
         container.seek(round((origin + begin) / stream.time_base), stream=stream)
+        timed = _decode(container, stream, origin, rate)
+        first = next(timed, None)
+        if first is not None and first[0] <= begin:
+            yield from itertools.chain([first], timed)
+            return
+        container.seek(0)  # a format without an index can land anywhere, also behind the end
+    yield from _decode(container, stream, origin, rate)
+
+
+def _decode(
+    container: InputContainer, stream: VideoStream, origin: float, rate: float
+) -> Iterator[TimedFrame]:
     time = -1 / rate
     for count, frame in enumerate(container.decode(stream)):
         if count == MAX_DECODED_FRAMES:
@@ -163,7 +174,8 @@ def _frames_on_screen(
         yield shown
         count += 1
     if count < num_frames:
-        raise _too_short(end, clock + (num_frames - 1) / fps)
+        needed = clock + (num_frames - 1) / fps
+        raise UnusableClip("too short", f"{end:.2f} of {needed:.2f} seconds")
 
 
 def _upright_rgb(frame: VideoFrame) -> np.ndarray:
@@ -177,10 +189,6 @@ def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         limit = f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read"
         raise UnusableClip("too large", f"{width}x{height}, {limit}")
-
-
-def _too_short(found: float, needed: float) -> UnusableClip:
-    return UnusableClip("too short", f"{found:.2f} of {needed:.2f} seconds")
 
 
 def _one_line(error: Exception) -> str:
