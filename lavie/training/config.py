@@ -1,0 +1,57 @@
+"""The knobs that every training stage shares."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lavie.config import Config
+
+
+class OptimizerConfig(Config):
+    """AdamW and its learning-rate schedule."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    """Peak learning rate."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of AdamW's running mean and variance."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decoupled weight decay."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this norm."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """What the learning rate does after the warm-up; the last two end at 0."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate rises linearly from 0."""
+
+
+class RunConfig(Config):
+    """What the training loop needs to know, whatever the stage."""
+
+    output: Path
+    """Folder of this run: checkpoints, metrics, previews and the finished model folder."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides the initial weights, the order of the data and all noise."""
+    num_steps: Annotated[int, Field(ge=1)]
+    """Optimizer steps."""
+    batch_size: Annotated[int, Field(ge=1)] = 1
+    """Samples per process and forward pass."""
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 1
+    """Forward passes per optimizer step."""
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    """Arithmetic of the forward pass; weights stay float32."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    compile: bool = False
+    """Compile the networks' repeated blocks with torch.compile."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
+    """Decay of the running average of the weights, which is what is exported."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    log_every: Annotated[int, Field(ge=1)] = 10
+    """Steps between two lines of metrics.jsonl."""
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    """Steps between two checkpoints: the most that a kill can lose."""
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
+    """How many checkpoints stay on disk."""
+    preview_every: Annotated[int, Field(ge=0)] = 1000
+    """Steps between two previews; 0 makes none."""

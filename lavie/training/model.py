@@ -1,0 +1,200 @@
+"""The text-to-video model as training sees it: its parts, and batches as the network takes them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import torch
+from diffusers import AutoencoderKL
+from einops import rearrange, reduce
+from pydantic import Field
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from lavie.config import Config
+from lavie.data.joint import JointBatch
+from lavie.data.world import caption_words
+from lavie.errors import CheckpointError
+from lavie.models import BaseUNet
+from lavie.models.latents import encode_pixels, fit_latent_rgb
+from lavie.pipelines.schedulers import make_scheduler
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.training.diffusion import DiffusionObjective
+from lavie.training.text import make_text_encoder, make_tokenizer
+
+
+class TextEncoderConfig(Config):
+    """A CLIP text encoder of the world's language, trained from nothing."""
+
+    width: Annotated[int, Field(ge=8)] = 128
+    """Width of its output, the network's cross_attention_dim."""
+    num_layers: Annotated[int, Field(ge=1)] = 2
+    """Transformer layers."""
+    num_heads: Annotated[int, Field(ge=1)] = 4
+    """Attention heads of each layer."""
+    max_length: Annotated[int, Field(ge=4, le=77)] = 20
+    """Tokens of a text, its start and its end included."""
+
+
+class VideoConfig(Config):
+    """Shape of the videos a model is made for, and how it samples when nothing else is said."""
+
+    num_frames: Annotated[int, Field(ge=1)] = 16
+    """Frames of a video."""
+    height: Annotated[int, Field(ge=8)] = 320
+    """Pixels, a multiple of the VAE's factor."""
+    width: Annotated[int, Field(ge=8)] = 512
+    """Pixels, a multiple of the VAE's factor."""
+    fps: Annotated[int, Field(ge=1)] = 8
+    """Frames per second."""
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 25
+    """Default denoising steps of the exported model."""
+    guidance_scale: Annotated[float, Field(ge=0, le=50)] = 7.5
+    """Default guidance of the exported model."""
+
+
+class TextToVideoModel(nn.Module):
+    """A frozen VAE, a text encoder with its tokenizer, and the network that learns.
+
+    Args:
+        vae: Image auto-encoder.
+        text_encoder: CLIP.
+        tokenizer: Its tokenizer.
+        unet: The network.
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: BaseUNet,
+    ) -> None:
+        super().__init__()
+        self.vae = vae.requires_grad_(False).eval()
+        self.text_encoder = text_encoder
+        self.tokenizer = tokenizer
+        self.unet = unet
+
+    @classmethod
+    def from_scratch(cls, vae: Path, unet: dict[str, Any], text: TextEncoderConfig) -> Self:
+        """A trained VAE and everything else untrained, speaking the language of the world."""
+        tokenizer = make_tokenizer(caption_words(), text.max_length)
+        text_encoder = make_text_encoder(tokenizer, text.width, text.num_layers, text.num_heads)
+        network = BaseUNet.from_config(unet)
+        return cls(_load(AutoencoderKL, vae), text_encoder, tokenizer, network)
+
+    @classmethod
+    def from_folder(cls, folder: Path, unet: dict[str, Any] | None = None) -> Self:
+        """The parts of a model folder, ours or Stable Diffusion's.
+
+        Args:
+            folder: Holds vae, text_encoder, tokenizer and unet.
+            unet: Architecture that takes over the folder's image weights, its temporal layers
+                fresh. None keeps the folder's own network, temporal layers and all.
+
+        Raises:
+            CheckpointError: A part is missing or broken.
+        """
+        vae = _load(AutoencoderKL, folder / "vae")
+        text_encoder = _load(CLIPTextModel, folder / "text_encoder")
+        tokenizer = _load(CLIPTokenizer, folder / "tokenizer")
+        if unet is None:
+            return cls(vae, text_encoder, tokenizer, _load(BaseUNet, folder / "unet"))
+        network = BaseUNet.from_config(unet)
+        network.load_image_weights(_read_weights(folder / "unet"))
+        return cls(vae, text_encoder, tokenizer, network)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for all but the VAE."""
+        super().train(mode)
+        self.vae.eval()
+        return self
+
+    def encode_texts(self, captions: list[list[str]], is_dropped: Tensor) -> Tensor:
+        """Text embeddings ``(B, S, L, D)`` of B rows of S captions.
+
+        Args:
+            captions: The texts.
+            is_dropped: Boolean ``(B, S)``; true puts the empty text there, for guidance.
+        """
+        texts = [
+            "" if drop else caption
+            for row, drops in zip(captions, is_dropped.tolist(), strict=True)
+            for caption, drop in zip(row, drops, strict=True)
+        ]
+        tokens = self.tokenizer(
+            texts,
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        hidden = self.text_encoder(tokens.input_ids.to(self.unet.device)).last_hidden_state
+        return rearrange(hidden, "(B S) L D -> B S L D", B=len(captions))
+
+    def encode_batch(self, batch: JointBatch, focus_weight: float) -> tuple[Tensor, Tensor | None]:
+        """Latents of a batch, and how much each of their cells counts.
+
+        Returns:
+            Latents ``(B, C, F, h, w)`` and weights ``(B, 1, F, h, w)``, None if all count alike.
+        """
+        latents = encode_pixels(self.vae, batch.pixels.to(self.unet.device), slice_size=64)
+        if batch.focus is None or focus_weight == 0:
+            return latents, None
+        size = batch.pixels.shape[-1] // latents.shape[-1]
+        focus = reduce(batch.focus, "B F (h s) (w t) -> B 1 F h w", "mean", s=size, t=size)
+        return latents, 1 + focus_weight * focus.to(latents.device)
+
+    def pipeline(
+        self, objective: DiffusionObjective, video: VideoConfig, examples: Tensor
+    ) -> TextToVideoPipeline:
+        """The model as users run it.
+
+        Args:
+            objective: Holds the noise process it was trained with.
+            video: Its default settings.
+            examples: Pixels ``(B, 3, F, H, W)`` that the colours of its previews are fitted to.
+        """
+        examples = examples.to(self.unet.device)
+        factors, bias = fit_latent_rgb(encode_pixels(self.vae, examples), examples)
+        pipeline = TextToVideoPipeline(
+            vae=self.vae,
+            text_encoder=self.text_encoder,
+            tokenizer=self.tokenizer,
+            unet=self.unet,
+            scheduler=make_scheduler("dpm++", objective.scheduler.config),
+            default_height=video.height,
+            default_width=video.width,
+            default_num_frames=video.num_frames,
+            default_num_inference_steps=video.num_inference_steps,
+            default_guidance_scale=video.guidance_scale,
+            default_fps=video.fps,
+            latent_rgb_factors=factors,
+            latent_rgb_bias=bias,
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def _load(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from_pretrained
+    try:
+        return part.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{folder} holds no {part.__name__} ({reason}). Name a finished stage's model folder."
+        ) from error
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """Weights of a diffusers network folder; safetensors before pickles, which run no code here."""
+    safe, pickled = (
+        folder / f"diffusion_pytorch_model.{suffix}" for suffix in ("safetensors", "bin")
+    )
+    if safe.exists():
+        from safetensors.torch import load_file
+
+        return load_file(safe)
+    if pickled.exists():
+        return torch.load(pickled, weights_only=True, mmap=True, map_location="cpu")
+    raise CheckpointError(f"{folder} holds no diffusion_pytorch_model.safetensors (or .bin).")

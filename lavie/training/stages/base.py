@@ -1,0 +1,158 @@
+"""Stage ``base``: the image model learns to move, fine-tuned jointly on videos and images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from einops import rearrange
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from lavie.data.config import SourceConfig
+from lavie.data.joint import JointBatch, load_batches
+from lavie.data.opening import open_mixture
+from lavie.models.base_unet import TEMPORAL_NAMES
+from lavie.training.config import RunConfig
+from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
+from lavie.training.loop import Stage
+from lavie.training.model import TextToVideoModel, VideoConfig
+from lavie.training.preview import preview_sheet, take_captions
+
+
+class BaseConfig(RunConfig):
+    """Settings of stage ``base``."""
+
+    init_from: Path
+    """Model folder to start from: Stable Diffusion 1.4, a finished image stage, or a base model."""
+    unet: dict[str, Any] | None = None
+    """Architecture that takes over the image weights, its temporal layers fresh. Null goes on with
+    the folder's own network."""
+    scheme: Literal["joint", "video_only", "temporal_only"] = "joint"
+    """What is trained on what, as in the paper's Fig. 9: everything on videos and images; everything
+    on videos; the temporal layers alone on videos."""
+    train_text_encoder: bool = False
+    """Whether the text encoder learns too."""
+    videos: tuple[SourceConfig, ...]
+    """Clips to learn from; from_step and to_step make the curriculum."""
+    images: tuple[SourceConfig, ...] = ()
+    """Stills to learn from, for the joint scheme."""
+    video: VideoConfig = VideoConfig()
+    """Shape of the clips, and defaults of the exported model."""
+    num_images: Annotated[int, Field(ge=1)] = 4
+    """M, stills behind each clip in the joint scheme."""
+    image_loss_weight: Annotated[float, Field(ge=0)] = 1.0
+    """alpha, weight of the images' loss beside the video's 1."""
+    frames_per_clip: Annotated[int, Field(ge=2)] | None = None
+    """Random frames kept of each clip, which saves time where motion is simple; null keeps all."""
+    diffusion: DiffusionConfig = DiffusionConfig()
+    """The noise process."""
+    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of captions replaced by the empty text, for guidance."""
+    focus_weight: Annotated[float, Field(ge=0)] = 0.0
+    """How much more the latent cells in focus count."""
+
+    @model_validator(mode="after")
+    def _has_images(self) -> Self:
+        if self.scheme == "joint" and not self.images:
+            raise ValueError("The joint scheme needs images; give some or choose video_only.")
+        return self
+
+
+class BaseStage(Stage):
+    """Denoise clips with independent stills behind them on the frame axis.
+
+    Source: LaVie (arXiv:2309.15103), section 3.2 and Eq. 3.
+    """
+
+    name = "base"
+
+    def __init__(self, config: BaseConfig) -> None:
+        super().__init__(config)
+        self.config: BaseConfig = config
+        self.num_images = config.num_images if config.scheme == "joint" else 0
+        torch.manual_seed(config.seed)
+        self.model = TextToVideoModel.from_folder(config.init_from, config.unet)
+        self.objective = DiffusionObjective(config.diffusion)
+        self.model.text_encoder.requires_grad_(config.train_text_encoder)
+        for name, parameter in self.model.unet.named_parameters():
+            is_temporal = any(part in name for part in TEMPORAL_NAMES)
+            parameter.requires_grad_(is_temporal or config.scheme != "temporal_only")
+
+    def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
+        """Clips, each with its stills."""
+        config, video = self.config, self.config.video
+        per_step = config.batch_size * config.gradient_accumulation_steps
+        size = (video.height, video.width, video.fps)
+        videos = open_mixture(config.videos, video.num_frames, *size, per_step)
+        images = (
+            open_mixture(config.images, 1, *size, per_step * self.num_images)
+            if self.num_images
+            else None
+        )
+        return load_batches(
+            videos,
+            images,
+            batch_size=config.batch_size,
+            num_images=self.num_images,
+            seed=config.seed,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The video's loss plus alpha times the images' loss, Eq. 3."""
+        batch, frame_index = self._thin_out(batch, generator)
+        num_slots = len(batch.captions[0])
+        is_dropped = torch.rand(len(batch.captions), num_slots, generator=generator)
+        text = self.model.encode_texts(batch.captions, is_dropped < self.config.caption_dropout)
+        latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
+        noisy, target, timesteps = self.objective.corrupt(latents, generator)
+        prediction = self.model.unet(
+            noisy, timesteps, text, num_images=self.num_images, frame_index=frame_index
+        ).sample
+        per_frame = self.objective.loss(prediction, target, timesteps, weight)  # (B, F + M)
+        num_frames = per_frame.shape[1] - self.num_images
+        losses = {"loss": per_frame[:, :num_frames].mean()}
+        losses["video_loss"] = losses["loss"].detach()
+        if self.num_images:
+            image_loss = per_frame[:, num_frames:].mean()
+            losses["loss"] = losses["loss"] + self.config.image_loss_weight * image_loss
+            losses["image_loss"] = image_loss.detach()
+        return losses
+
+    def _thin_out(self, batch: JointBatch, generator: torch.Generator) -> tuple[JointBatch, Tensor]:
+        """Keep ``frames_per_clip`` random frames of each clip, and say which, ``(B, F)``."""
+        num_rows, _, total = batch.pixels.shape[:3]
+        num_frames = total - self.num_images
+        count = min(self.config.frames_per_clip or num_frames, num_frames)
+        order = torch.rand(num_rows, num_frames, generator=generator).argsort(dim=1)
+        kept = order[:, :count].sort(dim=1).values
+        images = torch.arange(num_frames, total).expand(num_rows, -1)
+        picks = torch.cat([kept, images], dim=1)  # (B, F + M)
+        rows = torch.arange(num_rows)[:, None]
+        pixels = rearrange(batch.pixels, "B C F H W -> B F C H W")[rows, picks]
+        return (
+            JointBatch(
+                rearrange(pixels, "B F C H W -> B C F H W"),
+                batch.captions,
+                batch.num_images,
+                None if batch.focus is None else batch.focus[rows, picks],
+            ),
+            kept.to(self.model.unet.device),
+        )
+
+    def preview(self, folder: Path, step: int) -> None:
+        """Videos from fixed captions and fixed noise."""
+        batch = next(self.batches(0, 0, 1))
+        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
+        num_frames = self.config.video.num_frames
+        captions = take_captions(batch, 8)
+        preview_sheet(pipeline, captions, num_frames, folder / f"step-{step:08d}.png")
+
+    def export(self, folder: Path) -> None:
+        """Write a model folder."""
+        batch = next(self.batches(0, 0, 1))
+        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
+        pipeline.save_pretrained(folder)
