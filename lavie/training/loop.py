@@ -13,6 +13,7 @@ from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
+from lavie.data.sources import derive_generator
 from lavie.errors import ConfigError
 from lavie.training.checkpoint import (
     Progressed,
@@ -199,9 +200,8 @@ def train(
 
 
 def step_generator(seed: int, step: int, micro: int, rank: int) -> torch.Generator:
-    """A CPU generator that only this step of this process uses."""
-    mixed = hash((seed, step, micro, rank)) % (1 << 63)  # hashes of integers do not vary by run
-    return torch.Generator().manual_seed(mixed)
+    """A CPU generator that only this forward pass of this process uses."""
+    return derive_generator(seed, "step", step, micro, rank)
 
 
 class averaged_weights:  # noqa: N801 - reads as a statement: with averaged_weights(...)
