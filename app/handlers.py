@@ -1,0 +1,119 @@
+"""Page values to requests, jobs to page updates."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import screen, texts
+from app.jobs import Result
+from app.request import FIELDS
+from app.service import Service, Status
+from app.tabs.text_to_video import TextToVideoTab
+from app.words import Words, compose
+from lavie.errors import InputError
+
+Updates = dict[Block, Any]
+
+
+class TextToVideoHandlers:
+    """What happens when something on the tab Text to video is used.
+
+    Args:
+        service: Does the work.
+        tab: The components to read and update.
+        words: The words that can be clicked together, if any.
+    """
+
+    def __init__(self, service: Service, tab: TextToVideoTab, words: Words | None) -> None:
+        self._service = service
+        self._tab = tab
+        self._words = words
+
+    def check(self, *values: object) -> list[dict[str, Any]]:
+        """Say what is wrong beside each field, before anything is queued."""
+        outcome = self._service.check(dict(zip(FIELDS, values, strict=True)))
+        errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
+        return [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
+
+    def submit(self, *values: object) -> Updates:
+        """Queue a job and make the page watch it."""
+        try:
+            job = self._service.submit(dict(zip(FIELDS, values, strict=True)))
+        except InputError as error:
+            raise gr.Error(str(error)) from error
+        return {self._tab.job_id: job.id, **self._working(Status(job))}
+
+    async def follow(self, job_id: str) -> AsyncIterator[Updates]:
+        """Show a job until it is over."""
+        async for status in self._service.follow(job_id):
+            yield self._show(status)
+
+    async def resume(self, job_id: str) -> AsyncIterator[Updates]:
+        """Show the job that this browser watched before the page was loaded again, if any."""
+        if self._service.knows(job_id):
+            async for updates in self.follow(job_id):
+                yield updates
+        else:
+            yield {self._tab.job_id: ""}
+
+    def cancel(self, job_id: str) -> Updates:
+        """Ask the job to stop."""
+        job = self._service.cancel(job_id)
+        return (
+            {}
+            if job.is_over
+            else {self._tab.cancel: gr.Button(texts.CANCELLING, interactive=False)}
+        )
+
+    def note_unknown_words(self, prompt: str) -> Any:  # noqa: ANN401 - an update of the note
+        """Say which words of a prompt the model was never taught."""
+        unknown = self._service.card.unknown_words(prompt or "")
+        return gr.Markdown(texts.unknown_words(unknown) if unknown else "", visible=bool(unknown))
+
+    def compose(self, *clicked: str | None) -> tuple[str, str, str, str]:
+        """Make a sentence of the clicked words."""
+        assert self._words is not None  # noqa: S101 - only bound where there are words
+        chosen = self._words.complete(*clicked)
+        return compose(*chosen), *chosen
+
+    def _show(self, status: Status) -> Updates:
+        job = status.job
+        if not job.is_over:
+            return self._working(status)
+        if job.result is not None:
+            return self._finished(job.result)
+        sentence = job.error or texts.CANCELLED
+        return self._idle(screen.message(sentence, is_alert=job.error is not None))
+
+    def _working(self, status: Status) -> Updates:
+        job = status.job
+        return {
+            self._tab.screen: gr.HTML(screen.working(status), visible=True),
+            self._tab.result.panel: gr.Column(visible=False),
+            self._tab.generate: gr.Button(interactive=False),
+            self._tab.cancel: gr.Button(interactive=not job.is_cancel_requested),
+        }
+
+    def _idle(self, display: str | None) -> Updates:
+        return {
+            self._tab.screen: gr.HTML(display or "", visible=display is not None),
+            self._tab.generate: gr.Button(interactive=True),
+            self._tab.cancel: gr.Button(texts.CANCEL, interactive=False),
+        }
+
+    def _finished(self, result: Result) -> Updates:
+        view = self._tab.result
+        has_original = result.view != result.video
+        return {
+            **self._idle(None),
+            view.panel: gr.Column(visible=True),
+            view.video: str(result.view),
+            view.download_view: str(result.view),
+            view.download_video: gr.DownloadButton(value=str(result.video), visible=has_original),
+            view.download_gif: str(result.gif),
+            view.download_recipe: str(result.recipe),
+            view.used_seed: str(result.seed),
+            view.recipe: dict(result.metadata),
+        }

@@ -1,0 +1,211 @@
+"""Long work belongs to the server: a store of jobs, and a worker that does them one by one.
+
+The store holds what is known about each job; the worker owns the model. They share nothing but
+the store's methods, so a store on disk and workers in other processes can take their place.
+"""
+
+import itertools
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from app import texts
+from app.request import TextToVideoRequest
+from lavie.errors import Cancelled, InputError, LaVieError
+from lavie.types import CancelToken, Event, OnEvent, Preview, Progress
+
+logger = logging.getLogger(__name__)
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The files of a finished job.
+
+    Args:
+        video: The MP4 in the size the model made; its metadata is the recipe.
+        view: The same, enlarged to be looked at; ``video`` itself where that is large enough.
+        gif: The same as an animated GIF.
+        recipe: Everything needed to make it again, as JSON.
+        metadata: What ``recipe`` holds.
+        seed: The seed that was used.
+    """
+
+    video: Path
+    view: Path
+    gif: Path
+    recipe: Path
+    metadata: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known about a job at one moment; ``revision`` grows with each change."""
+
+    id: str
+    request: TextToVideoRequest
+    created: datetime
+    state: JobState = "queued"
+    progress: Progress | None = None
+    preview: Preview | None = None
+    result: Result | None = None
+    error: str | None = None
+    is_cancel_requested: bool = False
+    revision: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("done", "failed", "cancelled")
+
+
+class Runner(Protocol):
+    """Owns a model and turns a request into files."""
+
+    def prepare(self) -> None:
+        """Load what the first job needs."""
+        ...
+
+    def run(
+        self, request: TextToVideoRequest, folder: Path, on_event: OnEvent, cancel: CancelToken
+    ) -> Result:
+        """Make the video and write its files into ``folder``, which does not exist yet."""
+        ...
+
+
+class JobStore:
+    """All jobs of this server, in memory, safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._changed = threading.Condition()
+
+    def add(self, request: TextToVideoRequest) -> Job:
+        """Queue a request. Its id sorts by time and cannot be guessed."""
+        now = datetime.now(UTC)
+        job = Job(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(6)}", request, now)
+        with self._changed:
+            self._jobs[job.id] = job
+            self._changed.notify_all()
+        return job
+
+    def __contains__(self, job_id: str) -> bool:
+        with self._changed:
+            return job_id in self._jobs
+
+    def get(self, job_id: str) -> Job:
+        """Return what is known about a job now.
+
+        Raises:
+            InputError: There is no such job.
+        """
+        with self._changed:
+            if job_id not in self._jobs:
+                raise InputError(f"There is no job {job_id:.40} on this server.", "job_id")
+            return self._jobs[job_id]
+
+    def update(self, job_id: str, **changes: Any) -> Job:  # noqa: ANN401 - the fields of Job
+        """Note changes of a job; what is over stays as it is."""
+        with self._changed:
+            job = self.get(job_id)
+            if not job.is_over:
+                job = replace(job, **changes, revision=job.revision + 1)
+                self._jobs[job_id] = job
+                self._changed.notify_all()
+            return job
+
+    def take(self, timeout: float | None = None) -> Job | None:
+        """Wait for the oldest queued job and mark it as running; None after ``timeout`` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queued(), timeout)
+            queued = self._queued()
+            return self.update(queued[0].id, state="running") if queued else None
+
+    def cancel(self, job_id: str) -> Job:
+        """Drop a queued job, or ask the worker to stop a running one at its next step."""
+        with self._changed:
+            if self.get(job_id).state == "queued":
+                return self.update(job_id, state="cancelled", is_cancel_requested=True)
+            return self.update(job_id, is_cancel_requested=True)
+
+    def num_ahead(self, job_id: str) -> int:
+        """How many jobs come before a queued one, the running ones included."""
+        with self._changed:
+            before = itertools.takewhile(lambda job: job.id != job_id, self._jobs.values())
+            return sum(not job.is_over for job in before)
+
+    def wait(self, job_id: str, is_met: Callable[[Job], bool], timeout: float | None) -> Job:
+        """Wait until a job meets a condition, and return it as it is then (or at the timeout)."""
+        with self._changed:
+            self._changed.wait_for(lambda: is_met(self.get(job_id)), timeout)
+            return self.get(job_id)
+
+    def _queued(self) -> list[Job]:
+        return [job for job in self._jobs.values() if job.state == "queued"]
+
+
+class Worker(threading.Thread):
+    """Takes jobs from a store, one at a time, and has its runner do them.
+
+    Args:
+        store: Where jobs come from and progress goes to.
+        runner: Owns the model. Its `prepare` is called first, in this thread.
+        data: Results are written to ``data/<year-month-day>/<job id>``.
+    """
+
+    def __init__(self, store: JobStore, runner: Runner, data: Path) -> None:
+        super().__init__(name="lavie-worker", daemon=True)
+        self._store = store
+        self._runner = runner
+        self._data = data
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Stop after the job at hand."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        try:
+            self._runner.prepare()
+        except LaVieError as error:
+            logger.error("The model could not be loaded: %s", error)
+        except Exception:
+            logger.exception("The model could not be loaded")
+        while not self._stopping.is_set():
+            job = self._store.take(timeout=0.5)
+            if job is not None:
+                self._do(job)
+
+    def _do(self, job: Job) -> None:
+        cancel = CancelToken()
+
+        def on_event(event: Event) -> None:
+            change = {"preview" if isinstance(event, Preview) else "progress": event}
+            if self._store.update(job.id, **change).is_cancel_requested:
+                cancel.cancel()
+
+        logger.info("Job %s starts: seed %d", job.id, job.request.seed)
+        try:
+            folder = self._data / f"{job.created:%Y-%m-%d}" / job.id
+            result = self._runner.run(job.request, folder, on_event, cancel)
+            self._store.update(job.id, state="done", result=result, preview=None)
+            logger.info("Job %s is done", job.id)
+        except Cancelled:
+            self._store.update(job.id, state="cancelled", preview=None)
+            logger.info("Job %s was cancelled", job.id)
+        except LaVieError as error:
+            self._store.update(job.id, state="failed", error=str(error), preview=None)
+            logger.warning("Job %s was refused: %s", job.id, error)
+        except Exception:
+            self._store.update(
+                job.id, state="failed", error=texts.unexpected_failure(job.id), preview=None
+            )
+            logger.exception("Job %s failed", job.id)

@@ -1,0 +1,110 @@
+"""What a model folder says about itself, read from its small JSON files: no weights, no torch."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.request import MAX_SEED, Range
+from lavie.errors import CheckpointError
+from lavie.pipelines.model_folder import find_model_folder, read_model_index
+
+_CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
+_PUBLISHED_FACTOR = 8
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model as the page needs to know it before it is loaded.
+
+    Args:
+        name: What `Cascade.from_pretrained` takes.
+        ranges: The numbers each setting may take, with the model's own defaults.
+        vocabulary: All words it was taught, in lower case; None for a model of open language.
+    """
+
+    name: str
+    ranges: Mapping[str, Range]
+    vocabulary: frozenset[str] | None = None
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that the model was never taught, in order, each once."""
+        if self.vocabulary is None:
+            return []
+        return [word for word in _words(text) if word not in self.vocabulary]
+
+    def knows_nothing_of(self, text: str) -> bool:
+        """Whether none of a text's words is one that the model was taught."""
+        return self.vocabulary is not None and self.vocabulary.isdisjoint(_words(text))
+
+
+def read_model_card(model: str) -> ModelCard:
+    """Read what a model says about itself.
+
+    Args:
+        model: A model folder, ``"miniature"``, or an id on the hub. An id or a folder in the
+            published layout says nothing before it is loaded; there the published sizes hold.
+
+    Raises:
+        CheckpointError: There is no such folder, or a file in it is broken.
+    """
+    folder = find_model_folder(model)
+    if folder is None or (folder.is_dir() and not (folder / "model_index.json").exists()):
+        return ModelCard(model, _ranges({}, _PUBLISHED_FACTOR))
+    index = read_model_index(folder, "TextToVideoPipeline")
+    return ModelCard(
+        name=model,
+        ranges=_ranges(index, _vae_factor(folder)),
+        vocabulary=_read_vocabulary(folder / "tokenizer"),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
+
+
+def _ranges(index: Mapping[str, Any], factor: int) -> dict[str, Range]:
+    width, height = index.get("default_width", 512), index.get("default_height", 320)
+    num_frames = index.get("default_num_frames", 16)
+    return {
+        "seed": Range(0, MAX_SEED, default=None),
+        "num_inference_steps": Range(1, 100, index.get("default_num_inference_steps", 25)),
+        "guidance_scale": Range(1, 20, index.get("default_guidance_scale", 7.5), step=0),
+        "width": _size_range(width, factor),
+        "height": _size_range(height, factor),
+        "num_frames": Range(2, num_frames * 2, num_frames),
+    }
+
+
+def _size_range(usual: int, factor: int) -> Range:
+    """From half to twice what the model was made for: beyond that, videos fall apart."""
+    minimum = max(usual // 2 // factor, 4) * factor
+    return Range(minimum, usual * 2, usual, step=factor)
+
+
+def _vae_factor(folder: Path) -> int:
+    levels = _read_json(folder / "vae" / "config.json").get("block_out_channels")
+    if not isinstance(levels, list):
+        raise CheckpointError(f"{folder / 'vae' / 'config.json'} lacks its block_out_channels.")
+    return 2 ** (len(levels) - 1)
+
+
+def _read_vocabulary(tokenizer: Path) -> frozenset[str] | None:
+    """The whole words of a tokenizer, if they are few enough to be a language of their own."""
+    if (tokenizer / "vocab.json").exists():
+        tokens = _read_json(tokenizer / "vocab.json")
+    else:
+        tokens = _read_json(tokenizer / "tokenizer.json")["model"]["vocab"]
+    if len(tokens) > _CLOSED_VOCABULARY_SIZE:
+        return None
+    return frozenset(token.removesuffix("</w>") for token in tokens if token.endswith("</w>"))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.") from error

@@ -1,0 +1,131 @@
+"""What a user may ask for, and the sentence each broken rule gets."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import get_args
+
+from lavie.errors import InputError
+from lavie.pipelines.limits import check_prompt, check_scheduler
+from lavie.types import SchedulerName
+
+MAX_SEED = 2**32 - 1
+SCHEDULERS: tuple[SchedulerName, ...] = get_args(SchedulerName)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that one setting may take: the limits of its control and of the request.
+
+    Args:
+        minimum: Smallest value, included.
+        maximum: Largest value, included.
+        default: What the model was made for; None where no value is better than another.
+        step: Values are multiples of it; 0 means any fraction.
+    """
+
+    minimum: float
+    maximum: float
+    default: float | None
+    step: float = 1
+
+    def check(self, value: object, field: str) -> float:
+        """Return ``value`` as a number of this range.
+
+        Raises:
+            InputError: It is missing, no number, outside the range or between two steps.
+        """
+        name = field.removeprefix("num_").replace("_", " ").capitalize()
+        advice = _plain(self.minimum if self.default is None else self.default)
+        if value is None or value == "":
+            raise InputError(f"{name} is empty. Use {advice}.", field)
+        value = _as_number(value)
+        if isinstance(value, str):
+            raise InputError(f"{name} '{value:.40}' is not a number. Use {advice}.", field)
+        if not self.minimum <= value <= self.maximum:
+            raise InputError(
+                f"{name} {_plain(value)} is not between {_plain(self.minimum)} and "
+                f"{_plain(self.maximum)}. Use {advice}.",
+                field,
+            )
+        if self.step and value % self.step:
+            below = value // self.step * self.step
+            rule = "a whole number" if self.step == 1 else f"a multiple of {_plain(self.step)}"
+            raise InputError(
+                f"{name} {_plain(value)} is not {rule}. "
+                f"Use {_plain(below)} or {_plain(below + self.step)}.",
+                field,
+            )
+        return int(value) if self.step else float(value)
+
+
+def _as_number(value: object) -> float | str:
+    """Read a number as people type it; what is none comes back as text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    text = str(value).strip()
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _plain(number: float) -> str:
+    """A number as people write it: no ``.0``, no exponent for ordinary sizes."""
+    if not math.isfinite(number) or abs(number) >= 1e15:
+        return f"{number:g}"
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+@dataclass(frozen=True)
+class TextToVideoRequest:
+    """One video to make. Every value has been checked; see `check_request`."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    scheduler: SchedulerName
+    width: int
+    height: int
+    num_frames: int
+
+
+FIELDS = tuple(field.name for field in fields(TextToVideoRequest))
+
+
+def check_request(
+    values: Mapping[str, object], ranges: Mapping[str, Range]
+) -> TextToVideoRequest | list[InputError]:
+    """Turn the values of a form into a request, or into everything that is wrong with them.
+
+    Args:
+        values: One value for each of `FIELDS`, as typed.
+        ranges: The `Range` of each number, from the model.
+
+    Returns:
+        The request, or one error for each broken field, so that a form can show all at once.
+    """
+    errors: list[InputError] = []
+    checked: dict[str, object] = {}
+    for field in FIELDS:
+        try:
+            checked[field] = _check_field(field, values.get(field), ranges)
+        except InputError as error:
+            errors.append(error)
+    return errors or TextToVideoRequest(**checked)  # type: ignore[arg-type]  # each was checked
+
+
+def _check_field(field: str, value: object, ranges: Mapping[str, Range]) -> object:
+    if field in ranges:
+        return ranges[field].check(value, field)
+    if field == "scheduler":
+        return check_scheduler(value)
+    text = " ".join(value.split()) if isinstance(value, str) else value
+    check_prompt(text, field)
+    return text

@@ -1,0 +1,236 @@
+"""The tab Text to video: its components and what they are called. Layout only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import gradio as gr
+from gradio.blocks import Block
+
+from app import screen, texts
+from app.model_card import ModelCard
+from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
+from app.words import Words
+
+
+class Composer(NamedTuple):
+    """The words that can be clicked together."""
+
+    subject: gr.Radio
+    motion: gr.Radio
+    place: gr.Radio
+
+
+@dataclass(frozen=True)
+class Form:
+    """One control for each field of the request, by the field's name."""
+
+    prompt: gr.Textbox
+    negative_prompt: gr.Textbox
+    seed: gr.Textbox
+    num_inference_steps: gr.Slider
+    guidance_scale: gr.Slider
+    scheduler: gr.Dropdown
+    width: gr.Number
+    height: gr.Number
+    num_frames: gr.Slider
+
+    def controls(self) -> list[gr.components.Component]:
+        """The controls in the order of `FIELDS`."""
+        return [getattr(self, field) for field in FIELDS]
+
+
+@dataclass(frozen=True)
+class ResultView:
+    """Where a finished video shows itself."""
+
+    panel: gr.Column
+    video: gr.Video
+    download_view: gr.DownloadButton
+    download_video: gr.DownloadButton
+    download_gif: gr.DownloadButton
+    download_recipe: gr.DownloadButton
+    used_seed: gr.Textbox
+    use_seed: gr.Button
+    recipe: gr.JSON
+
+
+@dataclass(frozen=True)
+class TextToVideoTab:
+    """Everything on the tab that takes part in events."""
+
+    form: Form
+    composer: Composer | None
+    note: gr.Markdown
+    generate: gr.Button
+    cancel: gr.Button
+    screen: gr.HTML
+    result: ResultView
+    job_id: gr.BrowserState
+
+    def watched(self) -> list[Block]:
+        """What changes while a job is followed."""
+        result = [getattr(self.result, field.name) for field in fields(self.result)]
+        return [self.screen, self.generate, self.cancel, self.job_id, *result]
+
+
+def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVideoTab:
+    """Build the tab for a model.
+
+    Args:
+        card: Gives the limits and defaults.
+        words: What can be clicked together; None for a model of open language.
+    """
+    with gr.Row(elem_id="studio", equal_height=False):
+        with gr.Column(elem_id="area-prompt"):
+            prompt = _prompt_box()
+            note = gr.Markdown(visible=False, elem_id="vocabulary-note")
+            with gr.Row(elem_id="actions"):
+                generate = gr.Button(
+                    texts.GENERATE, variant="primary", elem_id="generate", scale=3, min_width=180
+                )
+                cancel = gr.Button(
+                    texts.CANCEL, variant="stop", elem_id="cancel", min_width=90, interactive=False
+                )
+        with gr.Column(elem_id="area-result"):
+            display = gr.HTML(screen.empty(), padding=False, elem_id="screen")
+            result = _create_result()
+        with gr.Column(elem_id="area-words"):
+            composer = _create_composer(words) if words else None
+            gr.Examples(
+                [[example] for example in (words.examples() if words else texts.OPEN_EXAMPLES)],
+                inputs=prompt,
+                label=texts.EXAMPLES_LABEL,
+                elem_id="examples",
+                api_visibility="private",
+            )
+        with gr.Column(elem_id="area-settings"):
+            form = _create_form(prompt, card.ranges)
+    job_id = gr.BrowserState("", storage_key="lavie-job")
+    return TextToVideoTab(form, composer, note, generate, cancel, display, result, job_id)
+
+
+def _prompt_box() -> gr.Textbox:
+    return gr.Textbox(
+        label=texts.PROMPT_LABEL,
+        info=texts.PROMPT_INFO,
+        placeholder=texts.PROMPT_PLACEHOLDER,
+        lines=2,
+        max_lines=5,
+        autofocus=True,
+        elem_id="prompt",
+    )
+
+
+def _create_composer(words: Words) -> Composer:
+    gr.Markdown(f"### {texts.WORDS_HEADING}")
+
+    def radio(name: str, choices: list[tuple[str, str]], label: str, info: str) -> gr.Radio:
+        return gr.Radio(
+            choices, label=label, info=info, elem_id=f"word-{name}", elem_classes="chips"
+        )
+
+    return Composer(
+        subject=radio("subject", words.subjects, texts.SUBJECT_LABEL, texts.SUBJECT_INFO),
+        motion=radio("motion", words.motions, texts.MOTION_LABEL, texts.MOTION_INFO),
+        place=radio("place", words.places, texts.PLACE_LABEL, texts.PLACE_INFO),
+    )
+
+
+def _create_form(prompt: gr.Textbox, ranges: Mapping[str, Range]) -> Form:
+    gr.Markdown(f"### {texts.SETTINGS_HEADING}")
+    negative_prompt = gr.Textbox(
+        label=texts.NEGATIVE_LABEL, info=texts.NEGATIVE_INFO, elem_id="negative_prompt"
+    )
+    with gr.Row():
+        width = _number("width", ranges, texts.WIDTH_LABEL)
+        height = _number("height", ranges, texts.HEIGHT_LABEL)
+    num_frames = _slider("num_frames", ranges, texts.FRAMES_LABEL, texts.FRAMES_INFO)
+    steps = _slider("num_inference_steps", ranges, texts.STEPS_LABEL, texts.STEPS_INFO)
+    guidance = _slider("guidance_scale", ranges, texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO)
+    with gr.Row():
+        seed = gr.Textbox(
+            label=texts.SEED_LABEL,
+            info=texts.SEED_INFO,
+            placeholder=texts.SEED_PLACEHOLDER,
+            max_length=len(str(MAX_SEED)),
+            min_width=220,
+            elem_id="seed",
+        )
+        scheduler = gr.Dropdown(
+            [(texts.SCHEDULER_NAMES[name], name) for name in SCHEDULERS],
+            value=SCHEDULERS[0],
+            label=texts.SCHEDULER_LABEL,
+            info=texts.SCHEDULER_INFO,
+            min_width=220,
+            elem_id="scheduler",
+        )
+    return Form(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        seed=seed,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        scheduler=scheduler,
+        width=width,
+        height=height,
+        num_frames=num_frames,
+    )
+
+
+def _number(name: str, ranges: Mapping[str, Range], label: str) -> gr.Number:
+    limits = ranges[name]
+    return gr.Number(
+        label=label,
+        info=texts.size_info(limits.minimum, limits.maximum, limits.step),
+        value=limits.default,
+        minimum=limits.minimum,
+        maximum=limits.maximum,
+        step=limits.step,
+        elem_id=name,
+    )
+
+
+def _slider(name: str, ranges: Mapping[str, Range], label: str, info: str) -> gr.Slider:
+    limits = ranges[name]
+    return gr.Slider(
+        limits.minimum,
+        limits.maximum,
+        value=limits.default,
+        step=limits.step or 0.1,
+        label=label,
+        info=info,
+        elem_id=name,
+    )
+
+
+def _create_result() -> ResultView:
+    with gr.Column(visible=False, elem_id="result") as panel:
+        video = gr.Video(
+            label=texts.VIDEO_LABEL,
+            show_label=False,
+            interactive=False,
+            autoplay=True,
+            loop=True,
+            buttons=[],
+            elem_id="video",
+        )
+        with gr.Row(elem_id="downloads"):
+            view, original, gif, recipe_file = (
+                gr.DownloadButton(label, size="sm", min_width=80, elem_id=f"download-{name}")
+                for name, label in texts.DOWNLOADS.items()
+            )
+        with gr.Row(elem_id="seed-row"):
+            used_seed = gr.Textbox(
+                label=texts.USED_SEED_LABEL,
+                info=texts.USED_SEED_INFO,
+                interactive=False,
+                min_width=180,
+                scale=2,
+                elem_id="used-seed",
+            )
+            use_seed = gr.Button(texts.USE_SEED, size="sm", min_width=140, elem_id="use-seed")
+        with gr.Accordion(texts.RECIPE_LABEL, open=False, elem_id="recipe-panel"):
+            gr.Markdown(texts.RECIPE_NOTE)
+            recipe = gr.JSON(label=texts.RECIPE_LABEL, show_label=False, elem_id="recipe")
+    return ResultView(panel, video, view, original, gif, recipe_file, used_seed, use_seed, recipe)
