@@ -46,7 +46,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class _Pose:
+class Pose:
     """Where a subject is: its centre and its height, in pixels at scale 1."""
 
     x: float
@@ -56,13 +56,13 @@ class _Pose:
 
 # A motion maps time in [0, 1] and a fixed jitter in [-1, 1]^2 to a pose. Little is left to chance
 # on purpose: at this scale a network learns what it sees often.
-_MOTIONS: dict[str, Callable[[float, float, float], _Pose]] = {
-    "left": lambda t, u, v: _Pose(50 - 36 * t + u, 21 + 4 * v),
-    "right": lambda t, u, v: _Pose(14 + 36 * t + u, 21 + 4 * v),
-    "up": lambda t, u, v: _Pose(32 + 8 * u, 29 - 18 * t + v),
-    "down": lambda t, u, v: _Pose(32 + 8 * u, 11 + 18 * t + v),
-    "bounce": lambda t, u, v: _Pose(32 + 8 * u, 29 - 17 * abs(np.sin(2 * np.pi * t)) + v),
-    "grow": lambda t, u, v: _Pose(32 + 6 * u, 20 + 2 * v, 9 + 21 * t),
+_MOTIONS: dict[str, Callable[[float, float, float], Pose]] = {
+    "left": lambda t, u, v: Pose(50 - 36 * t + u, 21 + 4 * v),
+    "right": lambda t, u, v: Pose(14 + 36 * t + u, 21 + 4 * v),
+    "up": lambda t, u, v: Pose(32 + 8 * u, 29 - 18 * t + v),
+    "down": lambda t, u, v: Pose(32 + 8 * u, 11 + 18 * t + v),
+    "bounce": lambda t, u, v: Pose(32 + 8 * u, 29 - 17 * abs(np.sin(2 * np.pi * t)) + v),
+    "grow": lambda t, u, v: Pose(32 + 6 * u, 20 + 2 * v, 9 + 21 * t),
 }
 
 
@@ -114,12 +114,12 @@ def render_still(seed: int, split: Split = "train", scale: int = 1) -> Clip:
     style = _draw_style(rng)
     caption = compose_caption(subject, place, None, style, rng)
     height = SUBJECT_HEIGHT if rng.random() < 0.8 else rng.uniform(9, 30)
-    pose = _Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
+    pose = Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
     frames, focus = _render(subject, place, style, [pose], scale, rng)
     return Clip(frames, caption, {"subject": subject, "place": place, "style": style}, focus)
 
 
-def motion_path(motion: str, num_frames: int, rng: np.random.Generator) -> list[_Pose]:
+def motion_path(motion: str, num_frames: int, rng: np.random.Generator) -> list[Pose]:
     """The poses of one motion, with a little jitter from ``rng``."""
     u, v = rng.uniform(-1, 1, 2)
     return [_MOTIONS[motion](float(t), u, v) for t in np.linspace(0, 1, num_frames)]
@@ -129,7 +129,7 @@ def _render(
     subject: str,
     place: str,
     style: str,
-    poses: list[_Pose],
+    poses: list[Pose],
     scale: int,
     rng: np.random.Generator,
 ) -> tuple[Frames, np.ndarray]:
@@ -142,10 +142,11 @@ def _render(
         top = round(pose.y * scale - image.shape[0] / 2)
         paste(frame, image, left, top)
         paste(mask[..., None], np.concatenate([image[..., 3:]] * 2, axis=-1), left, top)
-    return np.clip(_apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8), focus
+    return np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8), focus
 
 
-def _apply_style(frames: np.ndarray, style: str) -> np.ndarray:
+def apply_style(frames: np.ndarray, style: str) -> np.ndarray:
+    """Recolour float frames ``(..., 3)`` as a style looks."""
     if style not in _TINTS:
         return frames
     return (frames @ _LUMA)[..., None] * np.array(_TINTS[style], np.float32)
