@@ -11,6 +11,7 @@ from lavie.types import Frames
 
 _CAPTION_HEIGHT = 12
 _GAP = 4
+_MIN_WIDTH = 220  # of a cell, for its caption
 
 
 def contact_sheet(
@@ -25,7 +26,9 @@ def contact_sheet(
         zoom: Enlargement of every pixel.
     """
     height, width = rows[0][1].shape[1] * zoom, rows[0][1].shape[2] * zoom
-    cell_w, cell_h = frames_per_row * width + _GAP, height + _CAPTION_HEIGHT + _GAP
+    frames_per_row = min(frames_per_row, max(len(frames) for _, frames in rows))
+    cell_w = max(frames_per_row * width, _MIN_WIDTH) + _GAP
+    cell_h = height + _CAPTION_HEIGHT + _GAP
     sheet = Image.new("RGB", (cell_w * columns, cell_h * -(-len(rows) // columns)), "white")
     draw = ImageDraw.Draw(sheet)
     for i, (caption, frames) in enumerate(rows):
