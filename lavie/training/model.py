@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from lavie.config import Config
 from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
-from lavie.errors import CheckpointError
+from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet
 from lavie.models.latents import encode_pixels, fit_latent_rgb
 from lavie.pipelines.schedulers import make_scheduler
@@ -81,7 +81,7 @@ class TextToVideoModel(nn.Module):
         tokenizer = make_tokenizer(caption_words(), text.max_length)
         text_encoder = make_text_encoder(tokenizer, text.width, text.num_layers, text.num_heads)
         network = BaseUNet.from_config(unet)
-        return cls(_load(AutoencoderKL, vae), text_encoder, tokenizer, network)
+        return cls(load_part(AutoencoderKL, vae), text_encoder, tokenizer, network)
 
     @classmethod
     def from_folder(cls, folder: Path, unet: dict[str, Any] | None = None) -> Self:
@@ -95,11 +95,11 @@ class TextToVideoModel(nn.Module):
         Raises:
             CheckpointError: A part is missing or broken.
         """
-        vae = _load(AutoencoderKL, folder / "vae")
-        text_encoder = _load(CLIPTextModel, folder / "text_encoder")
-        tokenizer = _load(CLIPTokenizer, folder / "tokenizer")
+        vae = load_part(AutoencoderKL, folder / "vae")
+        text_encoder = load_part(CLIPTextModel, folder / "text_encoder")
+        tokenizer = load_part(CLIPTokenizer, folder / "tokenizer")
         if unet is None:
-            return cls(vae, text_encoder, tokenizer, _load(BaseUNet, folder / "unet"))
+            return cls(vae, text_encoder, tokenizer, load_part(BaseUNet, folder / "unet"))
         network = BaseUNet.from_config(unet)
         network.load_image_weights(_read_weights(folder / "unet"))
         return cls(vae, text_encoder, tokenizer, network)
@@ -176,7 +176,16 @@ class TextToVideoModel(nn.Module):
         return pipeline
 
 
-def _load(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from_pretrained
+def load_part(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from_pretrained
+    """A component of a model folder.
+
+    Args:
+        part: Its class.
+        folder: Its own sub-folder.
+
+    Raises:
+        CheckpointError: It is missing or broken.
+    """
     try:
         return part.from_pretrained(folder)
     except (OSError, ValueError) as error:
@@ -184,6 +193,19 @@ def _load(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from
         raise CheckpointError(
             f"{folder} holds no {part.__name__} ({reason}). Name a finished stage's model folder."
         ) from error
+
+
+def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
+    """Raise unless an auto-encoder takes pictures of this size.
+
+    Raises:
+        ConfigError: A side is no multiple of the VAE's factor.
+    """
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    for name, size in {"height": height, "width": width}.items():
+        if size % factor:
+            way_out = f"Use {size - size % factor} or {size + factor - size % factor}."
+            raise ConfigError(f"{name} {size} is not a multiple of the VAE's {factor}. {way_out}")
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:

@@ -1,34 +1,62 @@
 """Stage ``vae``: an image auto-encoder for worlds that Stable Diffusion's is too large for."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from pydantic import Field
+from einops import rearrange
+from pydantic import Field, model_validator
 from torch import Tensor
 
-from lavie.data.world import contact_sheet, render_still
+from lavie.data.config import SourceConfig
+from lavie.data.joint import JointBatch, load_batches
+from lavie.data.opening import open_mixture
+from lavie.data.sources import derive_seed
+from lavie.data.world import HEIGHT, WIDTH, contact_sheet
+from lavie.errors import ConfigError
+from lavie.media import pixels_to_frames
 from lavie.training.config import RunConfig
 from lavie.training.loop import Stage
+from lavie.training.model import check_size, load_part
+from lavie.types import Frames
 
 _PREVIEW_IMAGES = 8
+_MEASURED_BATCHES = 8
+"""Batches of 64 images that the statistics of the latents are measured on."""
 
 
 class VAEConfig(RunConfig):
     """Settings of stage ``vae``."""
 
-    vae: dict[str, Any]
-    """Architecture, as in diffusers' AutoencoderKL."""
+    init_from: Path | None = None
+    """Model folder whose vae to go on from; null starts from nothing."""
+    vae: dict[str, Any] | None = None
+    """Architecture, as in diffusers' AutoencoderKL, when starting from nothing."""
+    train_encoder: bool = True
+    """False trains the decoder alone: sharper pictures, and the latents stay what they are."""
+    images: tuple[SourceConfig, ...] = (SourceConfig(kind="world", stills=True),)
+    """Stills to learn from."""
+    height: Annotated[int, Field(ge=8)] = HEIGHT
+    """Pixels, a multiple of the VAE's factor."""
+    width: Annotated[int, Field(ge=8)] = WIDTH
+    """Pixels, a multiple of the VAE's factor."""
     l2_weight: Annotated[float, Field(ge=0)] = 2.0
     """Weight of the squared error; the absolute error's is 1."""
     kl_weight: Annotated[float, Field(ge=0)] = 5e-4
     """Weight of the Kullback-Leibler divergence per latent number."""
     focus_weight: Annotated[float, Field(ge=0)] = 2.0
     """How much more the pixels in focus count."""
+
+    @model_validator(mode="after")
+    def _starts_somewhere(self) -> Self:
+        if self.init_from is None and self.vae is None:
+            raise ValueError("Give init_from, or vae to start from nothing.")
+        if self.init_from is None and not self.train_encoder:
+            raise ValueError("A decoder alone needs a trained encoder; give init_from.")
+        return self
 
 
 class VAEStage(Stage):
@@ -40,23 +68,31 @@ class VAEStage(Stage):
         super().__init__(config)
         self.config: VAEConfig = config
         torch.manual_seed(config.seed)
-        self.vae = AutoencoderKL.from_config(config.vae)
+        if config.init_from is not None:
+            self.vae = load_part(AutoencoderKL, config.init_from / "vae")
+        else:
+            self.vae = AutoencoderKL.from_config(config.vae)
+        check_size(self.vae, config.height, config.width)
+        if config.train_encoder:
+            _check_normalisable(self.vae)
+        else:
+            self.vae.encoder.requires_grad_(False)
+            if self.vae.quant_conv is not None:
+                self.vae.quant_conv.requires_grad_(False)
 
-    def batches(self, start: int, rank: int, world_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images ``(N, 3, H, W)`` in [-1, 1] and their focus ``(N, 1, H, W)``."""
-        for k in count(start):
-            first = (k * world_size + rank) * self.config.batch_size
-            yield _stills(first, self.config.batch_size)
+    def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
+        """Rows of one still."""
+        return self._stills(self.config.batch_size, self.config.seed, start, rank, world_size)
 
-    def forward(
-        self, batch: tuple[Tensor, Tensor], generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of a batch of images; the weight of what is in focus averages to 1."""
-        pixels, focus = batch
+        pixels = self._images(batch)
         posterior = self.vae.encode(pixels).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
         error = self.vae.decode(posterior.mean + posterior.std * noise).sample - pixels
-        weight = 1 + self.config.focus_weight * focus
+        weight = torch.ones_like(pixels[:, :1])
+        if batch.focus is not None:
+            weight = 1 + self.config.focus_weight * batch.focus.to(pixels.device)  # (B, 1, H, W)
         weight = weight / weight.mean()
         l1, l2 = (weight * error.abs()).mean(), (weight * error.square()).mean()
         kl = posterior.kl().mean() / posterior.mean[0].numel()
@@ -66,21 +102,45 @@ class VAEStage(Stage):
 
     @torch.no_grad()
     def preview(self, folder: Path, step: int) -> None:
-        """Originals above their reconstructions."""
-        folder.mkdir(parents=True, exist_ok=True)
-        pixels, _ = _stills(10**9, _PREVIEW_IMAGES)
+        """Originals above their reconstructions, of images drawn for this purpose."""
+        seed = derive_seed(self.config.seed, "preview")
+        pixels = self._images(next(self._stills(_PREVIEW_IMAGES, seed)))
         decoded = self.vae.decode(self.vae.encode(pixels).latent_dist.mode()).sample
         rows = [("original", _frames(pixels)), ("reconstruction", _frames(decoded))]
-        sheet = contact_sheet(rows, _PREVIEW_IMAGES, columns=1, zoom=3)
+        folder.mkdir(parents=True, exist_ok=True)
+        zoom = max(1, 128 // self.config.height)
+        sheet = contact_sheet(rows, _PREVIEW_IMAGES, columns=1, zoom=zoom)
         sheet.save(folder / f"step-{step:08d}.png")
 
     @torch.no_grad()
     def export(self, folder: Path) -> None:
-        """Write the VAE, its latents scaled to zero mean and unit variance per channel."""
-        pixels, _ = _stills(2 * 10**9, 512)
-        modes = torch.cat([self.vae.encode(part).latent_dist.mode() for part in pixels.split(64)])
-        normalise_latents(self.vae, modes.mean((0, 2, 3)), modes.std((0, 2, 3)))
+        """Write the VAE; if its encoder was trained, its latents normalised per channel."""
+        if self.config.train_encoder:
+            stills = self._stills(64, derive_seed(self.config.seed, "statistics"))
+            batches = (self._images(batch) for batch in islice(stills, _MEASURED_BATCHES))
+            modes = torch.cat([self.vae.encode(images).latent_dist.mode() for images in batches])
+            normalise_latents(self.vae, modes.mean((0, 2, 3)), modes.std((0, 2, 3)))
         self.vae.save_pretrained(folder / "vae")
+
+    def _images(self, batch: JointBatch) -> Tensor:
+        return rearrange(batch.pixels, "B C 1 H W -> B C H W").to(self.vae.device)
+
+    def _stills(
+        self, batch_size: int, seed: int, start: int = 0, rank: int = 0, world_size: int = 1
+    ) -> Iterator[JointBatch]:
+        config = self.config
+        per_step = config.batch_size * config.gradient_accumulation_steps
+        source = open_mixture(config.images, 1, config.height, config.width, 1, per_step)
+        return load_batches(
+            None,
+            source,
+            batch_size=batch_size,
+            num_images=1,
+            seed=seed,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+        )
 
 
 @torch.no_grad()
@@ -104,12 +164,16 @@ def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
     up.weight.mul_(std[None, :, None, None])
 
 
-def _stills(first: int, number: int) -> tuple[Tensor, Tensor]:
-    stills = [render_still(first + i) for i in range(number)]
-    pixels = np.concatenate([still.frames for still in stills]).transpose(0, 3, 1, 2)
-    focus = np.concatenate([still.focus for still in stills])[:, None]
-    return torch.from_numpy(pixels).float() / 127.5 - 1, torch.from_numpy(focus)
+def _check_normalisable(vae: AutoencoderKL) -> None:
+    """Raise unless `normalise_latents` can do its work on this architecture."""
+    if vae.quant_conv is None or vae.post_quant_conv is None:
+        raise ConfigError("use_quant_conv and use_post_quant_conv must be true to train a vae.")
+    if vae.config.scaling_factor != 1:
+        raise ConfigError(
+            f"scaling_factor {vae.config.scaling_factor} must be 1.0 to train a vae: "
+            "its latents are normalised per channel inside."
+        )
 
 
-def _frames(pixels: Tensor) -> np.ndarray:
-    return ((pixels / 2 + 0.5).clamp(0, 1) * 255 + 0.5).byte().permute(0, 2, 3, 1).numpy()
+def _frames(images: Tensor) -> Frames:
+    return pixels_to_frames(rearrange(images, "F C H W -> 1 C F H W"))[0]
