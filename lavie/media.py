@@ -84,6 +84,24 @@ def enlarge_frames(
     return np.stack([np.asarray(Image.fromarray(frame).resize(size, lanczos)) for frame in frames])
 
 
+def check_output(path: Path, suffix: str) -> None:
+    """Refuse an output that could not be written, before the work that would fill it.
+
+    Args:
+        path: Where a file is to be written; an existing file there is replaced.
+        suffix: The ending it must have, as ``.mp4``.
+
+    Raises:
+        InputError: Another ending, no such folder, or a folder of that name.
+    """
+    if path.suffix.lower() != suffix:
+        raise InputError(f"Output '{path.name}' does not end in {suffix}.", "output")
+    if path.is_dir():
+        raise InputError(f"Output '{path}' is a folder. Add a file name.", "output")
+    if not path.parent.is_dir():
+        raise InputError(f"Output folder '{path.parent}' does not exist. Make it first.", "output")
+
+
 def write_video(
     path: Path, frames: Iterable[Frames], fps: float, metadata: dict[str, Any] | None = None
 ) -> None:
@@ -105,7 +123,8 @@ def write_video(
     import av
     from av.video.reformatter import Colorspace
 
-    _check_target(path, ".mp4", fps)
+    check_output(path, ".mp4")
+    _check_fps(fps)
     first, frames = _first_frame(frames)
     height, width = first.shape[:2]
     even = ((0, height % 2), (0, width % 2), (0, 0))
@@ -195,7 +214,8 @@ def write_gif(path: Path, frames: Iterable[Frames], fps: float) -> None:
     """
     from PIL import Image
 
-    _check_target(path, ".gif", fps)
+    check_output(path, ".gif")
+    _check_fps(fps)
     _, frames = _first_frame(frames)
     images = [Image.fromarray(frame) for frame in frames]
     ends = np.floor(np.arange(len(images) + 1) * 100 / fps + 0.5).astype(int)
@@ -235,11 +255,7 @@ def _parse_metadata(tags: dict[str, str]) -> dict[str, Any] | None:
     return metadata if isinstance(metadata, dict) else None
 
 
-def _check_target(path: Path, suffix: str, fps: float) -> None:
-    if path.suffix.lower() != suffix:
-        raise InputError(f"Output '{path.name}' does not end in {suffix}.", "output")
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(f"Output '{path}' is not a file in an existing folder.", "output")
+def _check_fps(fps: float) -> None:
     if not 0 < fps < float("inf"):
         raise InputError(f"{fps} frames per second is not above 0.", "fps")
 

@@ -76,7 +76,7 @@ class Cascade:
         Raises:
             CheckpointError: The folder is missing, broken, or for another pipeline.
         """
-        device = choose_device() if device is None else torch.device(device)
+        device = choose_device(device)
         dtype = choose_dtype(device) if dtype is None else dtype
         pipeline = TextToVideoPipeline.from_pretrained(model, dtype=dtype)
         return cls(pipeline.to(device), str(model))
@@ -129,8 +129,7 @@ class Cascade:
         settings = self.base.check_settings(
             height, width, num_frames, num_inference_steps, guidance_scale, scheduler
         )
-        fps = self.base.config.default_fps if fps is None else fps
-        fps = limits.check_whole_number(fps, "fps", 1, limits.MAX_FPS)
+        fps = limits.check_fps(self.base.config.default_fps if fps is None else fps)
         started = time.perf_counter()
         output = self.base(
             prompt,
@@ -172,13 +171,27 @@ class Cascade:
         return tuple(stage for stage in self.stages if stage in stages)
 
 
-def choose_device() -> torch.device:
-    """The best device of this machine."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+def choose_device(asked: torch.device | str | None = None) -> torch.device:
+    """Give the device asked for, or the best one of this machine.
+
+    Raises:
+        InputError: The machine has no such device.
+    """
+    available = [
+        name
+        for name, exists in (
+            ("cuda", torch.cuda.is_available()),
+            ("mps", torch.backends.mps.is_available()),
+            ("cpu", True),
+        )
+        if exists
+    ]
+    device = torch.device(asked or available[0])
+    if device.type not in available:
+        raise InputError(
+            f"Device '{device}' is not on this machine. It has {', '.join(available)}.", "device"
+        )
+    return device
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:

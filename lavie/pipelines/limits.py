@@ -2,6 +2,7 @@
 
 import math
 import operator
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from lavie.errors import InputError
@@ -91,6 +92,15 @@ def check_steps(value: Any) -> int:  # noqa: ANN401
     return check_whole_number(value, "num_inference_steps", 1, MAX_INFERENCE_STEPS)
 
 
+def check_fps(value: Any) -> int:  # noqa: ANN401
+    """Give ``value`` as an int if it is a playing speed, 1 to 120 frames per second.
+
+    Raises:
+        InputError: It is not.
+    """
+    return check_whole_number(value, "fps", 1, MAX_FPS)
+
+
 def check_seed(seed: Any) -> int:  # noqa: ANN401
     """Give ``seed`` as an int if it is a whole number in ``[0, 2**63)``.
 
@@ -98,6 +108,23 @@ def check_seed(seed: Any) -> int:  # noqa: ANN401
         InputError: It is not.
     """
     return check_whole_number(seed, "seed", 0, MAX_SEED)
+
+
+def check_given(settings: Mapping[str, Any]) -> None:
+    """Check what can be checked without knowing the model; None stands for the model's own value.
+
+    Raises:
+        InputError: A value breaks its rule.
+    """
+    checks = {
+        "num_inference_steps": check_steps,
+        "guidance_scale": check_guidance_scale,
+        "scheduler": check_scheduler,
+        "fps": check_fps,
+    }
+    for name, check in checks.items():
+        if settings.get(name) is not None:
+            check(settings[name])
 
 
 def check_size(
