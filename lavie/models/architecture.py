@@ -6,53 +6,34 @@ from typing import Any
 
 from lavie.errors import ConfigError
 
-FIXED_VALUES: Mapping[str, Any] = {
-    "act_fn": "silu",
-    "center_input_sample": False,
-    "class_embed_type": None,
-    "downsample_padding": 1,
-    "dropout": 0.0,
-    "dual_cross_attention": False,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
-    "mid_block_scale_factor": 1,
-    "mid_block_type": "UNetMidBlock3DCrossAttn",
-    "num_class_embeds": None,
-    "only_cross_attention": False,
-    "upcast_attention": False,
-    "use_first_frame": False,
-    "use_linear_projection": False,
-    "use_relative_position": False,
-}
-"""Keys of published configs that name a choice LaVie's base network never varies."""
-
 
 def take_fixed_values(
-    config: Mapping[str, Any], expected: Collection[str], model: str
+    config: Mapping[str, Any], expected: Collection[str], fixed: Mapping[str, Any], model: str
 ) -> dict[str, Any]:
     """Return the config without the keys that may have one value only, after checking all keys.
 
     Args:
         config: A published or saved config; keys that begin with an underscore are diffusers' own.
         expected: The arguments of the model.
+        fixed: Further keys, with the one value each may have.
         model: Name of the model, for the message.
 
     Returns:
         The keys among ``expected`` and diffusers' own, untouched.
 
     Raises:
-        ConfigError: A key is unknown, or a fixed one has another value than LaVie's.
+        ConfigError: A key is unknown, or a fixed one has another value than it may.
     """
     free = {}
     for key, value in config.items():
         if key in expected or key.startswith("_"):
             free[key] = value
-        elif key not in FIXED_VALUES:
-            raise ConfigError(_unknown_key(key, [*expected, *FIXED_VALUES], model))
-        elif value != FIXED_VALUES[key]:
+        elif key not in fixed:
+            raise ConfigError(_unknown_key(key, [*expected, *fixed], model))
+        elif value != fixed[key]:
             raise ConfigError(
                 f"{key} {value!r} is not supported by {model}: "
-                f"it is {FIXED_VALUES[key]!r} in this architecture. Correct or remove the key."
+                f"it is {fixed[key]!r} in this architecture. Correct or remove the key."
             )
     return free
 

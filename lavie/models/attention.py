@@ -1,9 +1,10 @@
 """The spatio-temporal block: attention in space, to the text and in time, then a feed-forward."""
 
+from collections.abc import Callable
+
 import torch
-from diffusers.models.attention import FeedForward
+from diffusers.models.attention import AttentionModuleMixin, FeedForward
 from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_attention_fn
-from diffusers.models.attention_processor import Attention
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -12,48 +13,63 @@ from lavie.models.temporal_attention import TemporalAttention
 
 
 class FrameAttnProcessor:
-    """Attention of each frame's tokens to each other, or to the text of the frame.
-
-    Text keys and values are made once per prompt. Frames that share a prompt become one long row of
-    queries, so nothing is repeated for them.
-    """
+    """How `FrameAttention` attends: with the backend chosen by ``set_attention_backend``."""
 
     _attention_backend: AttentionBackendName | None = None
     _parallel_config = None
 
     def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        self, attn: "FrameAttention", hidden_states: Tensor, text: Tensor | None = None
     ) -> Tensor:
-        """Attend.
-
-        Args:
-            attn: The module whose projections are used.
-            hidden_states: Tokens ``(B, F, N, C)``.
-            encoder_hidden_states: Text ``(B, S, L, D)``; None for attention inside each frame.
-            attention_mask: Passed on to the backend; LaVie uses none.
-
-        Returns:
-            ``(B, F, N, C)``.
-        """
+        """Attend within frames, or to their text; see `FrameAttention.forward`."""
         batch, num_frames, num_tokens, _ = hidden_states.shape
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        context = hidden_states if text is None else text
         query, key, value = attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)
-        rows = batch
-        if context.shape[1] > 1 or encoder_hidden_states is None:
+        rows = batch  # all frames of a video share its text: one long row of queries
+        if text is None or text.shape[1] > 1:
             rows = batch * num_frames
             key, value = (spread_over_frames(x, num_frames) for x in (key, value))
         query, key, value = (
             x.reshape(rows, -1, attn.heads, x.shape[-1] // attn.heads) for x in (query, key, value)
         )
-        attended = dispatch_attention_fn(
-            query, key, value, attention_mask, backend=self._attention_backend
-        )
-        attended = attended.reshape(batch, num_frames, num_tokens, -1)
-        return attn.to_out[0](attended)
+        attended = dispatch_attention_fn(query, key, value, backend=self._attention_backend)
+        return attn.to_out[0](attended.reshape(batch, num_frames, num_tokens, -1))
+
+
+class FrameAttention(nn.Module, AttentionModuleMixin):
+    """Attention of each frame's tokens to each other, or to the text of the frame.
+
+    Text keys and values are made once per prompt, not per frame.
+
+    Args:
+        width: Channels C.
+        heads: Number of heads.
+        text_dim: Width of the text it attends to; None for attention within each frame.
+    """
+
+    _supports_qkv_fusion = False
+    processor: Callable[..., Tensor]
+
+    def __init__(self, width: int, heads: int, text_dim: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k = nn.Linear(text_dim or width, width, bias=False)
+        self.to_v = nn.Linear(text_dim or width, width, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(width, width)])
+        self.processor = FrameAttnProcessor()
+
+    def forward(self, hidden_states: Tensor, text: Tensor | None = None) -> Tensor:
+        """Attend.
+
+        Args:
+            hidden_states: Tokens ``(B, F, N, C)``.
+            text: ``(B, S, L, D)``, see `spread_over_frames`; None for attention within each frame.
+
+        Returns:
+            ``(B, F, N, C)``, to be added to the input.
+        """
+        return self.processor(self, hidden_states, text)
 
 
 class SpatioTemporalBlock(nn.Module):
@@ -70,13 +86,10 @@ class SpatioTemporalBlock(nn.Module):
         self, width: int, heads: int, cross_attention_dim: int, frame_embed_dim: int | None = None
     ) -> None:
         super().__init__()
-        shape = {"query_dim": width, "heads": heads, "dim_head": width // heads}
         self.norm1 = nn.LayerNorm(width)
-        self.attn1 = Attention(**shape, processor=FrameAttnProcessor())
+        self.attn1 = FrameAttention(width, heads)
         self.norm2 = nn.LayerNorm(width)
-        self.attn2 = Attention(
-            **shape, cross_attention_dim=cross_attention_dim, processor=FrameAttnProcessor()
-        )
+        self.attn2 = FrameAttention(width, heads, cross_attention_dim)
         self.norm_temp = nn.LayerNorm(width)
         self.attn_temp = TemporalAttention(width, heads, frame_embed_dim)
         self.norm3 = nn.LayerNorm(width)

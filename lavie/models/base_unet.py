@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.loaders import PeftAdapterMixin
-from diffusers.models.attention import AttentionMixin
+from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
-from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from einops import rearrange
 from torch import Tensor, nn
@@ -19,7 +16,6 @@ from lavie.models.architecture import (
     check_block_types,
     check_positive,
     check_widths,
-    take_fixed_values,
 )
 from lavie.models.attention import SpatioTemporalTransformer
 from lavie.models.blocks import (
@@ -35,12 +31,33 @@ from lavie.models.condition import Condition, spread_over_frames
 from lavie.models.embeddings import FrameEmbedding, PositionEmbedding, TextTimeEmbedding
 from lavie.models.normalization import VideoGroupNorm
 from lavie.models.temporal_attention import ROTARY_WIDTH
+from lavie.models.video_model import VideoModel
+
+FIXED_VALUES: Mapping[str, Any] = {
+    "act_fn": "silu",
+    "center_input_sample": False,
+    "class_embed_type": None,
+    "downsample_padding": 1,
+    "dropout": 0.0,
+    "dual_cross_attention": False,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "mid_block_scale_factor": 1,
+    "mid_block_type": "UNetMidBlock3DCrossAttn",
+    "num_class_embeds": None,
+    "only_cross_attention": False,
+    "upcast_attention": False,
+    "use_first_frame": False,
+    "use_linear_projection": False,
+    "use_relative_position": False,
+}
+"""Keys of published configs that name a choice the base network never varies."""
 
 TEMPORAL_NAMES = (".norm_temp.", ".attn_temp.", "frame_embedding.")
 """Parts of parameter names that only videos use; images never pass through them."""
 
 
-class BaseUNet(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
+class BaseUNet(VideoModel):
     """LaVie's base network: Stable Diffusion's image U-Net with attention in time.
 
     Convolutions and spatial attention see single frames; residual normalisation and temporal
@@ -71,10 +88,7 @@ class BaseUNet(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
     Source: LaVie (arXiv:2309.15103), section 3.1, and the released weights.
     """
 
-    _supports_gradient_checkpointing = True
-    _no_split_modules = ["ResnetBlock", "SpatioTemporalTransformer"]  # noqa: RUF012 - diffusers' form
-    _repeated_blocks = ["SpatioTemporalBlock"]  # noqa: RUF012
-    _skip_layerwise_casting_patterns = ["norm", "time_embedding", "conv_in", "conv_out"]  # noqa: RUF012
+    fixed_values = FIXED_VALUES
 
     @register_to_config
     def __init__(
@@ -191,27 +205,6 @@ class BaseUNet(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
 
         self.conv_norm_out = VideoGroupNorm(norm_num_groups, first, eps=norm_eps)
         self.conv_out = nn.Conv2d(first, out_channels, kernel_size=3, padding=1)
-
-    @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], return_unused_kwargs: bool = False, **kwargs
-    ) -> Any:  # noqa: ANN401 - diffusers' own signature
-        """Build the network a config describes.
-
-        Args:
-            config: A published LaVie config or one that `save_config` has written.
-            return_unused_kwargs: Return ``(model, unused)``, as diffusers does.
-            **kwargs: Values that replace those of the config.
-
-        Returns:
-            The model, with random weights.
-
-        Raises:
-            ConfigError: A key is unknown or a value is not supported.
-        """
-        expected = cls._get_init_keys(cls) - {"self"}
-        config = take_fixed_values(config, expected, cls.__name__)
-        return super().from_config(config, return_unused_kwargs, **kwargs)
 
     def forward(
         self,
@@ -331,9 +324,10 @@ class BaseUNet(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
 
     def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
         channels, num_frames = sample.shape[1:3]
-        if channels != self.config.in_channels:
+        if channels != self.conv_in.in_channels:
             raise InputError(
-                f"The latents have {channels} channels; this model takes {self.config.in_channels}."
+                f"The latents have {channels} channels; this model takes "
+                f"{self.conv_in.in_channels}."
             )
         if not 0 <= num_images <= num_frames:
             raise InputError(f"num_images {num_images} must lie between 0 and {num_frames} frames.")

@@ -1,5 +1,6 @@
 """Residual blocks, samplers, and the down, middle and up blocks of the U-Net family."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -103,6 +104,8 @@ class Upsample(nn.Module):
 
 class Stage(nn.Module):
     """Residual blocks, each followed by a transformer where the stage has attention."""
+
+    _gradient_checkpointing_func: Callable[..., Tensor]
 
     def __init__(
         self, resnets: list[ResnetBlock], attentions: list[SpatioTemporalTransformer]

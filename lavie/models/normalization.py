@@ -12,7 +12,9 @@ class VideoGroupNorm(nn.GroupNorm):
     variance per group and video, not per frame.
     """
 
-    def forward(self, hidden_states: Tensor, num_frames: int = 1) -> Tensor:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride] - it must know the frames
+        self, hidden_states: Tensor, num_frames: int = 1
+    ) -> Tensor:
         """Normalise each group of channels of each video.
 
         Args:

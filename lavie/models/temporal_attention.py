@@ -1,10 +1,8 @@
 """Attention along time: each position in the image looks at itself in all frames of its video."""
 
 import math
-from typing import Any
 
 import torch
-from diffusers.models.attention_processor import Attention
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
@@ -29,6 +27,7 @@ class RotaryEmbedding(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("freqs", self.frequencies())
+        self.register_load_state_dict_pre_hook(_check_frequencies)
 
     @staticmethod
     def frequencies(device: torch.device | None = None) -> Tensor:
@@ -36,33 +35,37 @@ class RotaryEmbedding(nn.Module):
         exponents = torch.arange(0, ROTARY_WIDTH, 2, device=device).float() / ROTARY_WIDTH
         return 1.0 / 10000**exponents
 
-    def angles(self, frame_index: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosine and sine ``(..., F, 16)`` for frames ``(..., F)``; float32 or finer inside."""
+    def rotations(self, frame_index: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines ``(..., F, 32)`` for frames ``(..., F)``."""
         precise = torch.promote_types(dtype, torch.float32)
         frequencies = self.frequencies(frame_index.device).to(precise)
         angle = frame_index[..., None].to(precise) * frequencies
-        return angle.cos().to(dtype), angle.sin().to(dtype)
+        cos, sin = angle.cos().to(dtype), angle.sin().to(dtype)
+        return cos.repeat_interleave(2, -1), torch.stack([-sin, sin], -1).flatten(-2)
 
     def forward(self, heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Rotate queries or keys ``(..., F, d)`` by the angles that `angles` gave."""
-        turned, rest = heads[..., :ROTARY_WIDTH], heads[..., ROTARY_WIDTH:]
-        x, y = turned.unflatten(-1, (-1, 2)).unbind(-1)
-        turned = torch.stack([x * cos - y * sin, y * cos + x * sin], dim=-1).flatten(-2)
-        return torch.cat([turned, rest], dim=-1)
+        """Rotate queries or keys ``(..., F, d)`` by what `rotations` gave."""
+        turned, rest = heads.tensor_split([ROTARY_WIDTH], dim=-1)
+        swapped = turned.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        turned = turned * cos + swapped * sin
+        return torch.cat([turned, rest], dim=-1) if rest.shape[-1] else turned
 
-    def _load_from_state_dict(
-        self,
-        state_dict: dict[str, Tensor],
-        prefix: str,
-        *args: Any,  # noqa: ANN401 - PyTorch's own signature
-    ) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        loaded = state_dict.get(f"{prefix}freqs")
-        if loaded is None or loaded.is_meta or loaded.shape != self.freqs.shape:
-            return
-        if not torch.allclose(loaded.float(), self.frequencies(loaded.device), rtol=1e-3):
-            error_messages: list[str] = args[-1]
-            error_messages.append(f"{prefix}freqs holds other rotary frequencies than LaVie's.")
+
+def _check_frequencies(  # the signature of PyTorch's hook
+    module: nn.Module,
+    state_dict: dict[str, Tensor],
+    prefix: str,
+    _metadata: dict[str, object],
+    _strict: bool,
+    _missing: list[str],
+    _unexpected: list[str],
+    error_messages: list[str],
+) -> None:
+    freqs = state_dict.get(f"{prefix}freqs")
+    if freqs is None or freqs.is_meta or freqs.shape != (ROTARY_WIDTH // 2,):
+        return
+    if not torch.allclose(freqs.float(), RotaryEmbedding.frequencies(freqs.device), rtol=1e-3):
+        error_messages.append(f"{prefix}freqs holds other rotary frequencies than LaVie's.")
 
 
 class RelativePositionBias(nn.Module):
@@ -99,7 +102,7 @@ class RelativePositionBias(nn.Module):
         return rearrange(bias, "... query key head -> ... head query key")
 
 
-class TemporalAttention(Attention):
+class TemporalAttention(nn.Module):
     """Bidirectional self-attention over the frames of a video, position by position.
 
     Starts as a no-op: the output projection is zero, so a fresh video model is its image model.
@@ -113,12 +116,17 @@ class TemporalAttention(Attention):
     """
 
     def __init__(self, width: int, heads: int, frame_embed_dim: int | None = None) -> None:
-        super().__init__(query_dim=width, heads=heads, dim_head=width // heads)
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k = nn.Linear(width, width, bias=False)
+        self.to_v = nn.Linear(width, width, bias=False)
+        self.to_out = nn.ModuleList([nn.Linear(width, width)])
         self.time_rel_pos_bias = RelativePositionBias(heads)
         self.rotary_emb = RotaryEmbedding()
         self.frame_proj = nn.Linear(frame_embed_dim, width) if frame_embed_dim else None
-        nn.init.zeros_(self.to_out[0].weight)
-        nn.init.zeros_(self.to_out[0].bias)
+        for parameter in self.to_out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, hidden_states: Tensor, frame_index: Tensor, frame_embed: Tensor | None = None
@@ -142,8 +150,8 @@ class TemporalAttention(Attention):
             for project in (self.to_q, self.to_k, self.to_v)
         )
         bias = self.time_rel_pos_bias(frame_index).to(query.dtype)  # (1 or B, heads, F, F)
-        cos, sin = (x[:, None] for x in self.rotary_emb.angles(frame_index, query.dtype))
-        if len(frame_index) > 1:
+        cos, sin = (x[:, None] for x in self.rotary_emb.rotations(frame_index, query.dtype))
+        if len(frame_index) > 1:  # every video has its own places in time
             bias, cos, sin = (x.repeat_interleave(num_tokens, dim=0) for x in (bias, cos, sin))
         attended = functional.scaled_dot_product_attention(
             self.rotary_emb(query, cos, sin), self.rotary_emb(key, cos, sin), value, attn_mask=bias
