@@ -36,7 +36,7 @@ class Clip:
         caption: What it shows, in words that vary.
         attributes: What it shows, in keys of the vocabulary: subject, place, style and, unless a
             still, motion.
-        focus: float32 ``(F, H, W)`` in [0, 1], 1 where the subject is: where a loss may look closer.
+        focus: float32 ``(F, H, W)`` in [0, 1], 1 where the subject is, for losses that look closer.
     """
 
     frames: Frames
