@@ -40,12 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 2 the user's input (one line on stderr), 1 a fault of ours.
     """
-    parser = _Parser(prog="lavie", description="LaVie: from a sentence to a video.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add_command in _COMMANDS:
-        add_command(commands)
     try:
-        arguments = parser.parse_args(argv)
+        arguments = create_parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     logging.basicConfig(
@@ -60,6 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         message = f"{type(error).__name__}: {error}. This is a fault of ours; --debug shows where."
         return _report(error, message, 1, arguments.debug)
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    parser = _Parser(prog="lavie", description="LaVie: from a sentence to a video.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add_to in _COMMANDS:
+        add_to(commands)
+    return parser
 
 
 def _report(error: BaseException, message: str, code: int, debug: bool) -> int:
