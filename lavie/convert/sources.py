@@ -24,7 +24,7 @@ from lavie.errors import CheckpointError, InputError
 
 logger = logging.getLogger(__name__)
 
-REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/vocab.json")
+REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
 _STABLE_DIFFUSION_FILES: tuple[tuple[str, ...], ...] = (
     ("unet/config.json",),
@@ -153,12 +153,16 @@ class _Hub:
 
     def checkpoint(self, network: PublishedNetwork, repository: str | None) -> Path:
         """Get the checkpoint from the first repository that gives it."""
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
         failures = []
         for name in (repository,) if repository else network.repositories:
             try:
                 return self._file(name, network.file, network.num_bytes)
             except (OSError, ValueError) as error:  # huggingface_hub's failures are all of these
                 failures.append(f"{name}: {_reason(error)}")
+                if isinstance(error, LocalEntryNotFoundError):
+                    break  # there is no connection, so a mirror won't answer either
         raise CheckpointError(
             f"{network.file} could not be downloaded ({'; '.join(failures)}). Check the "
             "connection, or put the file into a folder pretrained_models/ and name that folder."

@@ -1,0 +1,124 @@
+"""From whatever a user calls a model to a model that runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from lavie.convert.build import load_published
+from lavie.convert.published import NETWORKS
+from lavie.convert.sources import (
+    download_source,
+    find_source,
+    is_original_folder,
+    is_published_repository,
+    network_in_repository,
+)
+from lavie.pipelines.cascade import Cascade, choose_device, choose_dtype
+from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+
+FoundKind = Literal["bundled", "model folder", "published files"]
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A model on this machine.
+
+    Attributes:
+        name: What ``--model`` takes.
+        kind: Where it comes from.
+        num_bytes: Of all its files.
+    """
+
+    name: str
+    kind: FoundKind
+    num_bytes: int
+
+
+def load_cascade(
+    model: str | Path,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> Cascade:
+    """Load any model ready to run.
+
+    Args:
+        model: See `load_pipeline`.
+        device: None: the GPU if there is one, else the CPU.
+        dtype: None: float16 on a CUDA GPU, as the published code, else float32.
+
+    Raises:
+        CheckpointError: There is no such model, or it is broken or unsafe.
+    """
+    device = choose_device(device)
+    dtype = choose_dtype(device) if dtype is None else dtype
+    return Cascade(load_pipeline(model, dtype).to(device), str(model))
+
+
+def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
+    """Load any text-to-video model.
+
+    Args:
+        model: A model folder; ``"miniature"``; a folder in the original's ``pretrained_models/``
+            layout; the hub id of a model folder or of the published checkpoint.
+        dtype: Of all weights.
+
+    Raises:
+        CheckpointError: There is no such model, or it is broken or unsafe.
+    """
+    path = Path(model)
+    if is_original_folder(path):
+        return load_published(find_source(path, NETWORKS["base"]), dtype)
+    if is_published_repository(str(model)) and not path.exists():
+        network = network_in_repository(str(model))
+        return load_published(download_source(network, repository=str(model)), dtype)
+    return TextToVideoPipeline.from_pretrained(model, dtype=dtype)
+
+
+def find_models(*places: Path) -> list[FoundModel]:
+    """List the models on this machine: the bundled one, those in folders, those in the hub's cache.
+
+    Args:
+        *places: Folders that may be models or hold models.
+    """
+    found = []
+    if (MINIATURE_FOLDER / "model_index.json").is_file():
+        found.append(FoundModel(MINIATURE, "bundled", _size(MINIATURE_FOLDER)))
+    for place in places:
+        for folder in [place, *_subfolders(place)]:
+            if is_original_folder(folder):
+                found.append(FoundModel(str(folder), "published files", _size(folder)))
+            elif (folder / "model_index.json").is_file():
+                found.append(FoundModel(str(folder), "model folder", _size(folder)))
+    return found + _cached_models()
+
+
+def _cached_models() -> list[FoundModel]:
+    from huggingface_hub import constants, scan_cache_dir
+
+    if not Path(constants.HF_HUB_CACHE).is_dir():
+        return []
+    found = []
+    for repo in scan_cache_dir().repos:
+        names = {file.file_name for revision in repo.revisions for file in revision.files}
+        if is_published_repository(repo.repo_id):
+            found.append(FoundModel(repo.repo_id, "published files", repo.size_on_disk))
+        elif "model_index.json" in names and _is_ours(repo.repo_path):
+            found.append(FoundModel(repo.repo_id, "model folder", repo.size_on_disk))
+    return sorted(found, key=lambda model: model.name)
+
+
+def _is_ours(cached_repository: Path) -> bool:
+    """Whether a cached repository is a LaVie model, not one of the many other diffusers folders."""
+    indexes = cached_repository.glob("snapshots/*/model_index.json")
+    return any("lavie.models" in index.read_text(encoding="utf-8") for index in indexes)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

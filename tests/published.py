@@ -1,0 +1,108 @@
+"""A folder as the original code keeps it, with every file and name, but narrow networks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from lavie.convert.published import NETWORKS, UNET_CONFIG
+from lavie.models import BaseUNet
+from tests.tiny import TEXT_WIDTH, make_tiny_components
+
+NARROW: dict[str, Any] = {
+    "attention_head_dim": 1,
+    "block_out_channels": [32, 32, 64, 64],
+    "cross_attention_dim": TEXT_WIDTH,
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "sample_size": 8,
+}
+OLD_VAE_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+def make_state_dict(in_channels: int = 4, seed: int = 0) -> dict[str, Tensor]:
+    """Weights of the narrow network; all rotary embeddings share one tensor, as published."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet = BaseUNet.from_config(UNET_CONFIG | NARROW | {"in_channels": in_channels})
+        state_dict = {
+            # Fresh networks have layers of zeros, which would hide mistakes
+            key: torch.randn_like(value) * 0.1 if not value.any() else value
+            for key, value in unet.state_dict().items()
+        }
+    shared = next(value for key, value in state_dict.items() if key.endswith("freqs"))
+    return {key: shared if key.endswith("freqs") else v for key, v in state_dict.items()}
+
+
+def write_original_folder(
+    folder: Path, state_dict: dict[str, Tensor] | None = None, network: str = "base"
+) -> Path:
+    """Write ``pretrained_models/`` with one checkpoint, its state dict under ``ema``."""
+    published = NETWORKS[network]
+    state_dict = state_dict or make_state_dict(published.in_channels)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save({"ema": state_dict}, folder / published.file)
+    _write_stable_diffusion(folder / "stable-diffusion-v1-4")
+    return folder
+
+
+def _write_stable_diffusion(folder: Path) -> None:
+    parts = make_tiny_components()
+    config = {"_class_name": "UNet2DConditionModel", "act_fn": "silu", "in_channels": 4, **NARROW}
+    for key in ("down_block_types", "up_block_types"):
+        config[key] = [name.replace("3D", "2D") for name in UNET_CONFIG[key]]
+    (folder / "unet").mkdir(parents=True)
+    (folder / "unet" / "config.json").write_text(json.dumps(config))
+
+    _write_tokenizer(parts["tokenizer"], folder / "tokenizer")
+
+    encoder = parts["text_encoder"]
+    encoder.config.save_pretrained(folder / "text_encoder")
+    weights = {f"text_model.{k.removeprefix('text_model.')}": v for k, v in named(encoder)}
+    weights["text_model.embeddings.position_ids"] = torch.arange(16)[None]
+    torch.save(weights, folder / "text_encoder" / "pytorch_model.bin")
+
+    vae = make_vae()
+    vae.save_config(folder / "vae")
+    weights = {_old_name(key): value for key, value in named(vae)}
+    torch.save(weights, folder / "vae" / "diffusion_pytorch_model.bin")
+
+
+def _write_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Write a tokenizer in the older layout, which is the published one."""
+    tokenizer.save_pretrained(folder)
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = "\n".join(" ".join(pair) for pair in model["merges"])
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
+
+
+def make_vae(seed: int = 0) -> AutoencoderKL:
+    """A VAE of factor 8 with 4 latent channels."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(4, 4, 8, 8),
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            sample_size=64,
+        ).eval()
+
+
+def named(module: torch.nn.Module) -> list[tuple[str, Tensor]]:
+    return [(key, value.clone()) for key, value in module.state_dict().items()]
+
+
+def _old_name(key: str) -> str:
+    if "attentions" in key:
+        for new, old in OLD_VAE_NAMES.items():
+            key = key.replace(new, old)
+    return key
