@@ -1,0 +1,129 @@
+"""A real server, a real browser, no network beyond this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+MINIATURE = ROOT / "assets" / "miniature"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+]
+PATIENCE = 90_000  # milliseconds; the machine may be busy
+
+expect.set_options(timeout=PATIENCE)
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    data: Path
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory) -> Path:
+    """The bundled miniature; random weights of the same kind where there is none yet."""
+    if (MINIATURE / "model_index.json").exists():
+        return MINIATURE
+    from tests.tiny import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def server(model_folder, tmp_path_factory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / "log.txt")
+    command = [sys.executable, "app.py", "--model", model_folder, "--data", server.data]
+    with server.log_file.open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "cache")},
+        )
+        try:
+            _wait_for(server, process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_for(server: Server, process: subprocess.Popen) -> None:
+    for _ in range(240):
+        assert process.poll() is None, server.log
+        try:
+            with urllib.request.urlopen(server.url, timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.5)
+    raise AssertionError(f"The server did not come up:\n{server.log}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Opens the studio as a new user; every request that leaves this machine fails the test."""
+    contexts: list[BrowserContext] = []
+    strangers: list[str] = []
+
+    def open_page(width: int = 1280, height: int = 900) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+
+        def refuse_strangers(route) -> None:
+            if route.request.url.startswith((server.url, "data:", "blob:")):
+                route.continue_()
+            else:
+                strangers.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", refuse_strangers)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(server.url)
+        expect(page.get_by_role("button", name="Make the video")).to_be_enabled()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert strangers == []
+
+
+@pytest.fixture
+def page(open_page) -> Page:
+    return open_page()

@@ -1,0 +1,210 @@
+"""The tab Text to video as its users meet it. Nothing here depends on what the picture shows."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lavie.media import read_metadata, read_video
+
+pytestmark = pytest.mark.ui
+
+FEW_STEPS = 6
+PROMPT = "a panda moving left over the ocean"
+
+
+def generate_button(page: Page):
+    return page.get_by_role("button", name="Make the video")
+
+
+def prompt_box(page: Page):
+    return page.get_by_label("What should happen?")
+
+
+def fill_in(page: Page, prompt: str, steps: int = FEW_STEPS, seed: str = "") -> None:
+    prompt_box(page).fill(prompt)
+    number = page.locator("#num_inference_steps input[type=number]")
+    number.fill(str(steps))
+    number.blur()
+    page.locator("#seed input, #seed textarea").fill(seed)
+
+
+def video(page: Page):
+    return page.locator("#video video")
+
+
+def used_seed(page: Page):
+    return page.locator("#used-seed input, #used-seed textarea")
+
+
+def download(page: Page, button: str, folder: Path) -> Path:
+    with page.expect_download() as info:
+        page.get_by_role("button", name=button, exact=True).click()
+    path = folder / info.value.suggested_filename
+    info.value.save_as(path)
+    return path
+
+
+def test_the_whole_journey_from_words_to_files(page, tmp_path):
+    page.locator("#word-subject").get_by_text("panda").click()
+    expect(prompt_box(page)).to_have_value(re.compile("^a panda .+"))
+    page.locator("#examples").get_by_role("button").first.click()
+    expect(prompt_box(page)).not_to_have_value("")
+    fill_in(page, PROMPT, steps=12)
+    generate_button(page).click()
+
+    preview = page.get_by_alt_text("Preview of the video being made")
+    expect(preview).to_have_attribute("src", re.compile("^data:image/webp;base64,"))
+    expect(page.get_by_role("progressbar")).to_have_accessible_name(re.compile("Step|files"))
+    expect(generate_button(page)).to_be_disabled()
+
+    expect(video(page)).to_be_visible()
+    page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
+    assert page.evaluate("document.querySelector('#video video').videoWidth") >= 256
+    expect(generate_button(page)).to_be_enabled()
+    expect(preview).to_be_hidden()
+
+    seed = used_seed(page).input_value()
+    large = download(page, "Download MP4", tmp_path)
+    true_size = download(page, "MP4, true size", tmp_path)
+    recipe = json.loads(download(page, "Recipe", tmp_path).read_text())
+    assert download(page, "GIF", tmp_path).read_bytes().startswith(b"GIF89a")
+    assert read_metadata(large) == read_metadata(true_size) == recipe
+    assert (recipe["prompt"], str(recipe["seed"])) == (PROMPT, seed)
+    assert read_video(true_size).frames.shape[1:3] == (40, 64)
+
+    page.get_by_text("The recipe: everything needed").click()
+    expect(page.locator("#recipe")).to_contain_text(seed)
+    page.get_by_role("button", name="Use this seed again").click()
+    expect(page.locator("#seed input, #seed textarea")).to_have_value(seed)
+
+
+def test_the_same_seed_makes_the_same_video(page, tmp_path):
+    files = []
+    for name in ("first", "second"):
+        fill_in(page, PROMPT, steps=2, seed="7")
+        generate_button(page).click()
+        expect(generate_button(page)).to_be_disabled()
+        expect(generate_button(page)).to_be_enabled()
+        expect(used_seed(page)).to_have_value("7")
+        (tmp_path / name).mkdir()
+        files.append(download(page, "MP4, true size", tmp_path / name))
+    assert files[0].name != files[1].name
+    assert (read_video(files[0]).frames == read_video(files[1]).frames).all()
+
+
+def test_cancel_stops_soon_and_the_next_video_is_made(page):
+    fill_in(page, PROMPT, steps=100)
+    generate_button(page).click()
+    expect(page.locator("#preview")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_disabled()
+    fill_in(page, PROMPT, steps=1)
+    generate_button(page).click()
+    expect(video(page)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("control", "typed", "sentence"),
+    [
+        ("#prompt textarea", "", "The prompt is empty. Describe the video"),
+        ("#prompt textarea", "panda " * 1700, "Use at most 1,000"),
+        ("#negative_prompt textarea", "x" * 10_000, "Use at most 1,000"),
+        ("#width input", "100000", "Width 100000 is not between"),
+        ("#width input", "63", "Width 63 is not a multiple of 4. Use 60 or 64."),
+        ("#height input", "", "Height is empty. Use 40."),
+        ("#seed input, #seed textarea", "twelve", "Seed 'twelve' is not a number"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_beside_its_field_and_costs_nothing(
+    page, control, typed, sentence
+):
+    prompt_box(page).fill(PROMPT)
+    page.locator(control).fill(typed)
+    generate_button(page).click()
+    field = page.locator(control.split()[0])
+    expect(field.get_by_text(sentence)).to_be_visible()
+    expect(page.locator(control)).to_have_value(typed)
+    expect(page.locator(control)).to_be_focused()
+    expect(page.get_by_text("Your video will appear here.")).to_be_visible()
+    if control != "#prompt textarea":
+        expect(prompt_box(page)).to_have_value(PROMPT)
+
+
+def test_words_the_model_never_learned_are_said_kindly(page):
+    prompt_box(page).fill("a dragon moving left over the ocean")
+    note = page.locator("#vocabulary-note")
+    expect(note).to_contain_text("“dragon” is new to this small model")
+    expect(note).to_contain_text("python -m lavie convert")
+    prompt_box(page).fill(PROMPT)
+    expect(note).to_be_hidden()
+    prompt_box(page).fill("dragons everywhere")
+    generate_button(page).click()
+    expect(page.locator("#prompt").get_by_text("knows none of these words")).to_be_visible()
+
+
+def test_two_users_at_once_each_get_their_own_video(open_page):
+    first, second = open_page(), open_page()
+    fill_in(first, PROMPT, steps=40, seed="11")
+    fill_in(second, "a fox moving right in the snow", steps=2, seed="22")
+    generate_button(first).click()
+    expect(first.locator("#preview")).to_be_visible()
+    generate_button(second).click()
+    expect(second.get_by_text("Waiting for 1 video before yours")).to_be_visible()
+    expect(used_seed(second)).to_have_value("22")
+    expect(used_seed(first)).to_have_value("11")
+    first.get_by_text("The recipe: everything needed").click()
+    expect(first.locator("#recipe")).to_contain_text(PROMPT)
+
+
+def test_a_page_loaded_again_finds_its_job(page):
+    fill_in(page, PROMPT, steps=60, seed="33")
+    generate_button(page).click()
+    expect(page.locator("#preview")).to_be_visible()
+    page.reload()
+    expect(page.locator("#preview")).to_be_visible()
+    expect(generate_button(page)).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
+
+
+def test_a_fault_of_ours_shows_its_job_number_and_the_next_request_works(page, server):
+    server.data.mkdir(exist_ok=True)
+    today = server.data / f"{datetime.now(UTC):%Y-%m-%d}"
+    aside = server.data / "aside"
+    if today.exists():
+        today.rename(aside)
+    today.write_text("a file where the results' folder should be")
+    fill_in(page, PROMPT, steps=1)
+    generate_button(page).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Something went wrong on our side (job ")
+    job_id = alert.inner_text().split("(job ")[1].split(";")[0]
+    assert f"Job {job_id} failed" in server.log
+    assert "Traceback" not in page.content()
+    expect(prompt_box(page)).to_have_value(PROMPT)
+    today.unlink()
+    generate_button(page).click()
+    expect(video(page)).to_be_visible()
+
+
+def test_every_control_has_a_name_and_help(page):
+    for name in (
+        *("prompt", "negative_prompt", "seed", "width", "height", "num_frames"),
+        *("num_inference_steps", "guidance_scale", "scheduler", "word-subject"),
+    ):
+        field = page.locator(f"#{name}")
+        expect(field.locator("[data-testid=block-info]")).not_to_be_empty()
+        expect(field.locator("[class*=info-text]")).not_to_be_empty()
+
+
+def test_a_phone_shows_prompt_button_and_screen_without_sideways_scrolling(open_page):
+    page = open_page(390, 844)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for element in (prompt_box(page), generate_button(page), page.locator("#screen .screen")):
+        box = element.bounding_box()
+        assert box["y"] + box["height"] <= 844

@@ -1,0 +1,71 @@
+import pytest
+
+from app.model_card import read_model_card
+from app.words import compose, words_of
+from lavie.errors import CheckpointError
+
+
+def test_defaults_and_limits_come_from_the_model_folder(card):
+    assert card.ranges["width"].default == 64
+    assert card.ranges["height"].step == 4
+    assert card.ranges["num_inference_steps"].default == 4
+    assert card.ranges["num_frames"].default == 16
+
+
+def test_a_small_tokenizer_is_a_closed_vocabulary(card):
+    assert card.unknown_words("A dragon, over the Ocean! Dragon?") == ["dragon"]
+    assert card.unknown_words("the fox moving left") == []
+    assert card.knows_nothing_of("dragons everywhere")
+    assert not card.knows_nothing_of("a dragon")
+
+
+def test_letters_of_a_tokenizer_are_no_words(card):
+    assert card.unknown_words("o") == ["o"]
+
+
+def test_a_large_tokenizer_speaks_open_language(write_model):
+    card = read_model_card(str(write_model([f"word{i}</w>" for i in range(20_000)])))
+    assert card.vocabulary is None
+    assert card.unknown_words("a dragon") == []
+    assert not card.knows_nothing_of("a dragon")
+    assert words_of(card) is None
+
+
+def test_only_known_words_are_offered(card):
+    words = words_of(card)
+    assert words is not None
+    assert [name for _, name in words.subjects] == ["panda", "fox"]
+    assert [name for _, name in words.motions] == ["left", "right"]
+    assert [name for _, name in words.places] == ["ocean", "snow"]
+
+
+def test_offered_words_and_examples_are_understood(card):
+    words = words_of(card)
+    assert words is not None
+    assert all(not card.unknown_words(example) for example in words.examples())
+    sentence = compose(*words.complete("panda", None, None))
+    assert "panda" in sentence
+    assert not card.unknown_words(sentence)
+
+
+def test_a_small_model_of_another_world_offers_no_words(write_model):
+    card = read_model_card(str(write_model(["bonjour</w>", "monde</w>"])))
+    assert card.vocabulary == {"bonjour", "monde"}
+    assert words_of(card) is None
+
+
+def test_a_hub_id_opens_with_the_published_sizes():
+    card = read_model_card("someone/a-model")
+    assert (card.ranges["height"].default, card.ranges["width"].default) == (320, 512)
+    assert card.vocabulary is None
+
+
+def test_an_absent_folder_is_one_sentence(tmp_path):
+    with pytest.raises(CheckpointError, match="is not a folder"):
+        read_model_card(str(tmp_path / "absent"))
+
+
+def test_a_broken_file_is_named(model_folder):
+    (model_folder / "vae" / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):
+        read_model_card(str(model_folder))

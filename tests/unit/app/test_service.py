@@ -1,0 +1,139 @@
+import asyncio
+import logging
+
+import pytest
+
+from app import texts
+from app.jobs import JobStore
+from app.request import TextToVideoRequest
+from app.service import Service
+from lavie.errors import InputError
+
+
+@pytest.fixture
+def service(card, runner, tmp_path):
+    service = Service(card, runner, tmp_path / "data")
+    service.start()
+    yield service
+    runner.may_go_on.set()
+    service.stop()
+
+
+def test_a_job_is_done_and_its_files_are_named_by_date_and_id(service, values, tmp_path):
+    job = service.wait(service.submit(values).id, timeout=10)
+    assert job.state == "done"
+    assert job.result.seed == 7
+    assert job.result.video.parent == tmp_path / "data" / f"{job.created:%Y-%m-%d}" / job.id
+
+
+def test_following_tells_every_state_and_ends(service, values):
+    async def follow(job_id):
+        return [status.job async for status in service.follow(job_id)]
+
+    seen = asyncio.run(follow(service.submit(values).id))
+    assert seen[-1].state == "done"
+    assert [job.revision for job in seen] == sorted({job.revision for job in seen})
+
+
+def test_progress_and_preview_can_be_seen_while_it_runs(service, runner, values, wait_until):
+    runner.may_go_on.clear()
+    job_id = service.submit(values).id
+    wait_until(lambda: service.get(job_id).preview is not None)
+    job = service.get(job_id)
+    assert (job.state, job.progress.step, job.progress.total) == ("running", 1, 3)
+    assert job.preview.frames.shape == (2, 4, 4, 3)
+
+
+def test_cancel_stops_a_running_job_within_a_step(service, runner, values, wait_until):
+    runner.num_steps = 10_000
+    job_id = service.submit(values).id
+    wait_until(lambda: len(runner.steps) > 2)
+    service.cancel(job_id)
+    steps_at_cancel = len(runner.steps)
+    assert service.wait(job_id, timeout=10).state == "cancelled"
+    assert len(runner.steps) <= steps_at_cancel + 2
+
+
+def test_cancelled_jobs_leave_no_preview_and_no_files(service, runner, values, tmp_path):
+    runner.may_go_on.clear()
+    job_id = service.submit(values).id
+    service.cancel(job_id)
+    runner.may_go_on.set()
+    job = service.wait(job_id, timeout=10)
+    assert job.preview is None
+    assert job.result is None
+    assert not list((tmp_path / "data").glob("**/*"))
+
+
+def test_a_queued_job_is_dropped_at_once_and_never_run(service, runner, values, wait_until):
+    runner.may_go_on.clear()
+    first = service.submit(values).id
+    wait_until(lambda: runner.steps)
+    second = service.submit({**values, "prompt": "a fox"}).id
+    assert service.cancel(second).state == "cancelled"
+    runner.may_go_on.set()
+    assert service.wait(first, timeout=10).state == "done"
+    assert all(prompt == "a panda" for prompt, _ in runner.steps)
+
+
+def test_a_queued_job_knows_how_many_are_ahead(service, runner, values, wait_until):
+    async def first_status(job_id):
+        async for status in service.follow(job_id):
+            return status
+
+    runner.may_go_on.clear()
+    service.submit(values)
+    wait_until(lambda: runner.steps)
+    service.submit(values)
+    third = service.submit(values).id
+    assert asyncio.run(first_status(third)).num_ahead == 2
+
+
+def test_an_unexpected_failure_names_the_job_in_page_and_log(service, values, caplog):
+    with caplog.at_level(logging.ERROR):
+        job = service.wait(service.submit({**values, "prompt": "a snow panda"}).id, timeout=10)
+    assert job.state == "failed"
+    assert job.error == texts.unexpected_failure(job.id)
+    assert job.id in caplog.text
+    assert "a fault of ours" in caplog.text
+    assert "a fault of ours" not in job.error
+
+
+def test_the_next_request_works_after_a_failure(service, values):
+    service.wait(service.submit({**values, "prompt": "a snow panda"}).id, timeout=10)
+    assert service.wait(service.submit(values).id, timeout=10).state == "done"
+
+
+def test_what_is_over_stays_as_it_is(service, values):
+    done = service.wait(service.submit(values).id, timeout=10)
+    assert service.cancel(done.id) == done
+
+
+def test_an_empty_seed_means_a_new_one_each_time(service, values):
+    seeds = {service.submit({**values, "seed": ""}).request.seed for _ in range(5)}
+    assert len(seeds) > 1
+
+
+def test_a_prompt_without_any_known_word_is_refused_kindly(service, values):
+    with pytest.raises(InputError, match="knows none of these words") as caught:
+        service.submit({**values, "prompt": "dragons everywhere"})
+    assert caught.value.field == "prompt"
+
+
+def test_a_prompt_with_some_known_words_is_made(service, values):
+    assert isinstance(service.check({**values, "prompt": "a dragon"}), TextToVideoRequest)
+
+
+def test_an_unknown_job_is_said_so(service):
+    assert not service.knows("20200101-000000-abc")
+    with pytest.raises(InputError, match="no job"):
+        service.get("20200101-000000-abc")
+
+
+def test_job_ids_sort_by_time_and_cannot_be_guessed(card, values):
+    store = JobStore()
+    request = Service(card, None, None).check(values)
+    ids = [store.add(request).id for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert ids[0][:15] <= ids[1][:15] <= ids[2][:15]
+    assert all(len(job_id.split("-")[2]) == 12 for job_id in ids)
