@@ -17,7 +17,7 @@ TEST_COMMAND = "pip install -r requirements-dev.txt -c constraints.txt && pytest
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 def code_blocks(language: str) -> list[str]:
