@@ -1,7 +1,7 @@
 import pytest
 
 from lavie.config import load_config
-from lavie.data import SourceConfig
+from lavie.data.config import SourceConfig
 from lavie.errors import ConfigError
 
 

@@ -3,7 +3,10 @@ from itertools import islice
 import pytest
 import torch
 
-from lavie.data import Sample, SourceConfig, joint_batch, load_batches, open_source
+from lavie.data.config import SourceConfig
+from lavie.data.joint import joint_batch, load_batches
+from lavie.data.opening import open_source
+from lavie.data.sources import Sample
 from lavie.errors import ConfigError
 from tests.unit.data.media_files import write_captioned
 

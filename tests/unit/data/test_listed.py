@@ -7,7 +7,8 @@ from itertools import islice
 import pytest
 import torch
 
-from lavie.data import SourceConfig, open_source
+from lavie.data.config import SourceConfig
+from lavie.data.opening import open_source
 from lavie.errors import InputError
 from tests.unit.data.media_files import grey_frames, write_captioned, write_clip, write_picture
 

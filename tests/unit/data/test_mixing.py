@@ -3,7 +3,9 @@ from itertools import islice
 
 import pytest
 
-from lavie.data import Mixture, SourceConfig, open_mixture
+from lavie.data.config import SourceConfig
+from lavie.data.mixing import Mixture
+from lavie.data.opening import open_mixture
 from lavie.data.world_source import WorldSource
 from lavie.errors import ConfigError
 from tests.unit.data.media_files import write_captioned

@@ -3,7 +3,8 @@ from itertools import islice
 import pytest
 import torch
 
-from lavie.data import SourceConfig, open_source
+from lavie.data.config import SourceConfig
+from lavie.data.opening import open_source
 from lavie.data.world import render_clip
 from lavie.errors import ConfigError, InputError
 
