@@ -9,11 +9,10 @@ import torch
 from lavie.convert.build import load_published
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
-    download_source,
+    choose_source,
     find_source,
     is_original_folder,
     is_published_repository,
-    network_in_repository,
 )
 from lavie.pipelines.cascade import Cascade, choose_device, choose_dtype
 from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
@@ -72,8 +71,7 @@ def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> Text
     if is_original_folder(path):
         return load_published(find_source(path, NETWORKS["base"]), dtype)
     if is_published_repository(str(model)) and not path.exists():
-        network = network_in_repository(str(model))
-        return load_published(download_source(network, repository=str(model)), dtype)
+        return load_published(choose_source(str(model)), dtype)
     return TextToVideoPipeline.from_pretrained(model, dtype=dtype)
 
 
@@ -90,7 +88,7 @@ def find_models(*places: Path) -> list[FoundModel]:
         for folder in [place, *_subfolders(place)]:
             if is_original_folder(folder):
                 found.append(FoundModel(str(folder), "published files", _size(folder)))
-            elif (folder / "model_index.json").is_file():
+            elif _is_ours(folder):
                 found.append(FoundModel(str(folder), "model folder", _size(folder)))
     return found + _cached_models()
 
@@ -102,18 +100,17 @@ def _cached_models() -> list[FoundModel]:
         return []
     found = []
     for repo in scan_cache_dir().repos:
-        names = {file.file_name for revision in repo.revisions for file in revision.files}
         if is_published_repository(repo.repo_id):
             found.append(FoundModel(repo.repo_id, "published files", repo.size_on_disk))
-        elif "model_index.json" in names and _is_ours(repo.repo_path):
+        elif any(_is_ours(folder) for folder in _subfolders(repo.repo_path / "snapshots")):
             found.append(FoundModel(repo.repo_id, "model folder", repo.size_on_disk))
     return sorted(found, key=lambda model: model.name)
 
 
-def _is_ours(cached_repository: Path) -> bool:
-    """Whether a cached repository is a LaVie model, not one of the many other diffusers folders."""
-    indexes = cached_repository.glob("snapshots/*/model_index.json")
-    return any("lavie.models" in index.read_text(encoding="utf-8") for index in indexes)
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is a LaVie model, and not one of the many others in diffusers' layout."""
+    index = folder / "model_index.json"
+    return index.is_file() and '"lavie.models' in index.read_text(encoding="utf-8")
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -7,7 +7,6 @@ The original's folder::
       stable-diffusion-v1-4/   vae, text_encoder, tokenizer, unet/config.json
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,6 @@ from lavie.convert.published import (
     PublishedNetwork,
 )
 from lavie.errors import CheckpointError, InputError
-
-logger = logging.getLogger(__name__)
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
@@ -105,9 +102,60 @@ def is_published_repository(name: str) -> bool:
     return any(name in network.repositories for network in NETWORKS.values())
 
 
-def network_in_repository(name: str) -> PublishedNetwork:
-    """The network that a published hub repository holds."""
-    return next(network for network in NETWORKS.values() if name in network.repositories)
+def choose_source(
+    where: str | None, network: str | None = None, stable_diffusion: Path | None = None
+) -> Source:
+    """Find the files that a user means, downloading what is named by hub id or not at all.
+
+    Args:
+        where: A folder in the original's layout, a checkpoint file, or a hub id; None: the hub.
+        network: Name of the published network; None: what `where` holds, else the base network.
+        stable_diffusion: Folder of Stable Diffusion 1.4; None: beside the checkpoint, or the hub.
+
+    Raises:
+        InputError: The network is unknown.
+        CheckpointError: A file is missing or cannot be downloaded.
+    """
+    path = Path(where) if where else None
+    chosen = network_of(where, network)
+    if where and path and (path.exists() or not is_hub_id(where)):
+        return find_source(path, chosen, stable_diffusion)
+    return download_source(chosen, repository=where, stable_diffusion=stable_diffusion)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form ``owner/name`` and is no file name."""
+    owner, _, rest = name.partition("/")
+    is_file = Path(name).suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+    return bool(owner and rest) and "/" not in rest and owner[0] not in ".~" and not is_file
+
+
+def download_notice(network: PublishedNetwork) -> list[str]:
+    """What a person should know before the download: what, how large, under which licence."""
+    return [
+        f"{network.file}: about {network.num_bytes / 1e9:.2f} GB from "
+        f"{network.repositories[0]}; licence: {network.licence}",
+        f"Stable Diffusion 1.4 (VAE, text encoder): about {STABLE_DIFFUSION_BYTES / 1e9:.2f} GB "
+        f"from {STABLE_DIFFUSION}; licence: {STABLE_DIFFUSION_LICENCE}",
+    ]
+
+
+def network_of(where: str | None, name: str | None = None) -> PublishedNetwork:
+    """The network that a user means: by name, by hub id, file or folder, else the base network.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name:
+        return published_network(name)
+    for network in NETWORKS.values():
+        if where and (
+            where in network.repositories
+            or Path(where).name == network.file
+            or (Path(where) / network.file).is_file()
+        ):
+            return network
+    return NETWORKS["base"]
 
 
 def download_source(
@@ -131,18 +179,8 @@ def download_source(
         CheckpointError: Nothing can be reached, a file is absent, or the disk is too small.
     """
     hub = _Hub(cache_dir, endpoint)
-    logger.info(
-        "%s: about %.2f GB; licence: %s", network.file, network.num_bytes / 1e9, network.licence
-    )
     checkpoint = hub.checkpoint(network, repository)
-    if stable_diffusion is None:
-        logger.info(
-            "%s: about %.2f GB; licence: %s",
-            STABLE_DIFFUSION,
-            STABLE_DIFFUSION_BYTES / 1e9,
-            STABLE_DIFFUSION_LICENCE,
-        )
-        stable_diffusion = hub.stable_diffusion()
+    stable_diffusion = stable_diffusion or hub.stable_diffusion()
     return find_source(checkpoint, network, stable_diffusion)
 
 

@@ -41,6 +41,17 @@ class Converted:
     seconds: float
     report: KeyReport
 
+    def as_json(self) -> dict[str, Any]:
+        """The same, in types that JSON has."""
+        return {
+            "output": str(self.folder),
+            "network": self.network,
+            "dtype": self.dtype,
+            "bytes": self.num_bytes,
+            "keys": self.report.num_found,
+            "seconds": round(self.seconds, 3),
+        }
+
 
 def convert(
     source: Source, target: Path, dtype: DtypeName = "fp16", *, overwrite: bool = False

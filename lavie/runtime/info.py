@@ -65,6 +65,26 @@ def system_info() -> SystemInfo:
     )
 
 
+def describe(info: SystemInfo) -> list[str]:
+    """Lay the facts out as lines for a terminal."""
+
+    def versions(packages: dict[str, str | None]) -> str:
+        return ", ".join(f"{name} {version or '(absent)'}" for name, version in packages.items())
+
+    devices = [
+        f"  {device.name}   {device.description}"
+        + (f", {device.memory_bytes / 1e9:.1f} GB" if device.memory_bytes else "")
+        for device in info.devices
+    ]
+    return [
+        f"lavie {info.lavie}, Python {info.python}, {info.system}",
+        f"packages: {versions(info.packages)}",
+        f"optional: {versions(info.optional_packages)}",
+        f"devices ({info.cpu_threads} CPU threads in use):",
+        *devices,
+    ]
+
+
 def _version(package: str) -> str | None:
     # Looked up, not imported: some of these take seconds, or fail without a GPU.
     if importlib.util.find_spec(package) is None:

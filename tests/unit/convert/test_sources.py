@@ -6,9 +6,13 @@ import pytest
 
 from lavie.convert.published import NETWORKS, STABLE_DIFFUSION
 from lavie.convert.sources import (
+    choose_source,
+    download_notice,
     download_source,
     find_source,
+    is_hub_id,
     is_original_folder,
+    network_of,
     published_network,
 )
 from lavie.errors import CheckpointError, InputError
@@ -145,3 +149,33 @@ def test_too_small_disk_stops_before_the_download(published, tmp_path, monkeypat
     with serve_hub(published) as hub, pytest.raises(CheckpointError, match=r"1\.00 GB free"):
         download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
     assert hub.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (None, "base"),
+        ("xinyuanc91/SEINE", "long_video"),
+        ("YaohuiW/LaVie", "base"),
+        ("somewhere/seine.pt", "long_video"),
+        ("somewhere/my-own.pt", "base"),
+    ],
+)
+def test_network_follows_from_where_it_comes(where, name):
+    assert network_of(where).name == name
+
+
+def test_network_follows_from_what_a_folder_holds(original):
+    (original / "lavie_base.pt").rename(original / "seine.pt")
+    assert choose_source(str(original)).network.name == "long_video"
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "/a/b", "./a", "~/a", "a", "a/b.pt"])
+def test_paths_are_not_taken_for_hub_ids(name):
+    assert not is_hub_id(name)
+
+
+def test_notice_names_sizes_and_licences():
+    checkpoint, parts = download_notice(BASE)
+    assert "3.64 GB from Vchitect/LaVie" in checkpoint
+    assert "OpenRAIL" in parts

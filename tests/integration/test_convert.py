@@ -1,0 +1,244 @@
+"""The command ``convert``: what it writes, and that a failure leaves nothing behind."""
+
+import json
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lavie.cli import main
+from lavie.convert.published import STABLE_DIFFUSION
+from lavie.convert.resolve import find_models, load_cascade, load_pipeline
+from lavie.errors import CheckpointError
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from tests.fake_hub import serve_hub
+from tests.published import make_state_dict, write_original_folder
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    return write_original_folder(tmp_path_factory.mktemp("original") / "pretrained_models")
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "out" / "lavie-base"
+
+
+def make_video(pipeline: TextToVideoPipeline) -> torch.Tensor:
+    pipeline.set_progress_bar_config(disable=True)
+    output = pipeline(
+        "a fox in the snow",
+        height=32,
+        width=40,
+        num_frames=3,
+        num_inference_steps=2,
+        generator=torch.Generator().manual_seed(0),
+        output_type="pt",
+    )
+    return torch.as_tensor(output.frames)
+
+
+def test_converted_folder_makes_the_video_of_the_published_files(original, target, capsys):
+    assert main(["convert", str(original), "--output", str(target), "--dtype", "fp32"]) == 0
+    assert "all names and shapes agree" in capsys.readouterr().out
+    expected = make_video(load_pipeline(original))
+    assert expected.std() > 0
+    assert torch.equal(make_video(TextToVideoPipeline.from_pretrained(target)), expected)
+
+
+@pytest.mark.parametrize("wrap", ["bare", "ema"])
+def test_half_precision_folder_holds_the_rounded_weights(original, tmp_path, target, capsys, wrap):
+    state_dict = make_state_dict()
+    checkpoint = tmp_path / "lavie_base.pt"
+    torch.save(state_dict if wrap == "bare" else {"ema": state_dict}, checkpoint)
+    parts = original / "stable-diffusion-v1-4"
+    arguments = ["convert", str(checkpoint), "--stable-diffusion", str(parts), "--json"]
+    assert main([*arguments, "--output", str(target)]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["output"] == str(target)
+    assert (result["network"], result["dtype"], result["keys"]) == ("base", "fp16", len(state_dict))
+    written = load_file(next((target / "unet").glob("*.safetensors")))
+    assert written.keys() == state_dict.keys()
+    assert all(torch.equal(value, state_dict[key].half()) for key, value in written.items())
+    files = {path.name for path in target.rglob("*") if path.is_file()}
+    assert not any(name.endswith((".bin", ".pt")) for name in files)
+
+
+def test_original_folder_is_a_model_by_itself(original):
+    cascade = load_cascade(original, device="cpu")
+    video = cascade.generate(
+        "a fox", height=32, width=32, num_frames=2, num_inference_steps=1, seed=3
+    )
+    assert video.frames.shape == (2, 32, 32, 3)
+    assert video.metadata["model"] == str(original)
+
+
+def test_published_files_come_from_the_hub(original, target, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    repositories = {
+        "Vchitect/LaVie": original,
+        STABLE_DIFFUSION: original / "stable-diffusion-v1-4",
+    }
+    (original / "stable-diffusion-v1-4/tokenizer/special_tokens_map.json").write_text("{}")
+    with serve_hub(repositories) as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
+        code = main(["convert", "--output", str(target), "--dtype", "fp32"])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    assert "lavie_base.pt: about 3.64 GB" in captured.err
+    assert "licence" in captured.err
+    TextToVideoPipeline.from_pretrained(target)
+
+
+class TestLongVideo:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory) -> Path:
+        """A model folder of SEINE."""
+        home = tmp_path_factory.mktemp("seine")
+        source = write_original_folder(home / "pretrained_models", network="long_video")
+        assert main(["convert", str(source), "--output", str(home / "long")]) == 0
+        return home / "long"
+
+    def test_folder_holds_the_network_with_nine_channels(self, folder):
+        weights = load_file(next((folder / "unet").glob("*.safetensors")))
+        expected = make_state_dict(9)
+        assert all(torch.equal(weights[key], value.half()) for key, value in expected.items())
+        assert json.loads((folder / "unet" / "config.json").read_text())["in_channels"] == 9
+
+    def test_folder_says_what_it_is_for(self, folder):
+        index = json.loads((folder / "model_index.json").read_text())
+        assert index["_class_name"] == "LongVideoPipeline"
+        assert index["unet"] == ["lavie.models", "BaseUNet"]
+        assert (index["default_num_inference_steps"], index["default_guidance_scale"]) == (250, 8.0)
+        assert all((folder / part).is_dir() for part in ("vae", "text_encoder", "tokenizer"))
+
+    def test_text_to_video_refuses_it_by_name(self, folder):
+        with pytest.raises(CheckpointError, match="is for LongVideoPipeline"):
+            TextToVideoPipeline.from_pretrained(folder)
+
+
+class RunsCode:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def break_file(kind: str, path: Path, mark: Path) -> None:
+    """Make the checkpoint wrong in one way."""
+    state_dict = make_state_dict()
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:-5000])
+    elif kind == "not a checkpoint":
+        path.write_bytes(b"hello, world" * 100)
+    elif kind == "malicious":
+        torch.save({"ema": {**state_dict, "x": RunsCode(mark)}}, path)
+    elif kind == "interpolation network":
+        kept = {k: v for k, v in state_dict.items() if "rotary" not in k and "rel_pos" not in k}
+        torch.save(kept | {"conv_in.weight": torch.zeros(32, 8, 3, 3)}, path)
+    elif kind == "extra key":
+        torch.save(state_dict | {"extra": torch.zeros(1)}, path)
+    elif kind == "missing key":
+        torch.save({k: v for k, v in state_dict.items() if k != "conv_out.bias"}, path)
+    elif kind == "too large for half":
+        torch.save(state_dict | {"conv_out.bias": torch.full((4,), 1e9)}, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("truncated", "cut short"),
+        ("not a checkpoint", "not a PyTorch checkpoint"),
+        ("malicious", "could run code"),
+        ("interpolation network", "looks like LaVie's interpolation network"),
+        ("extra key", "1 unexpected (as 'extra')"),
+        ("missing key", "1 missing (as 'conv_out.bias')"),
+        ("too large for half", "--dtype fp32"),
+    ],
+)
+def test_wrong_file_gives_one_sentence_and_writes_nothing(
+    original, tmp_path, target, capsys, kind, says
+):
+    folder, mark = tmp_path / "pretrained_models", tmp_path / "code-has-run"
+    shutil.copytree(original, folder)
+    break_file(kind, folder / "lavie_base.pt", mark)
+    assert main(["convert", str(folder), "--output", str(target)]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_report_of_a_wrong_file_lists_its_keys(original, tmp_path, target, capsys):
+    folder = tmp_path / "pretrained_models"
+    shutil.copytree(original, folder)
+    break_file("missing key", folder / "lavie_base.pt", tmp_path)
+    assert main(["convert", str(folder), "--output", str(target)]) == 2
+    assert capsys.readouterr().out.splitlines()[1:] == ["missing (1):", "  conv_out.bias"]
+
+
+def test_full_disk_is_noticed_before_writing(original, tmp_path, target, capsys, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10e9, 10e9, 1000))
+    assert main(["convert", str(original), "--output", str(target)]) == 2
+    assert "GB are needed" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_folder_is_replaced_only_when_asked(original, target, capsys):
+    arguments = ["convert", str(original), "--output", str(target), "--dtype"]
+    assert main([*arguments, "fp16"]) == 0
+    before = (target / "model_index.json").stat().st_mtime_ns
+    assert main([*arguments, "fp32"]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert (target / "model_index.json").stat().st_mtime_ns == before
+    assert main([*arguments, "fp32", "--force"]) == 0
+    weights = load_file(next((target / "unet").glob("*.safetensors")))
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere/else/at-all"], "does not exist"),
+        (["absent.pt"], "absent.pt does not exist"),
+        (["--network", "bse"], "Known: base, long_video"),
+        (["--dtype", "int8"], "--dtype"),
+    ],
+)
+def test_bad_arguments_give_one_line(tmp_path, capsys, arguments, says):
+    assert main(["convert", *arguments, "--output", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_info_finds_published_files_and_converted_folders(original, tmp_path, target):
+    assert main(["convert", str(original), "--output", str(target)]) == 0
+    shutil.copytree(original, tmp_path / "pretrained_models")
+    (tmp_path / "out" / "other").mkdir()
+    (tmp_path / "out" / "other" / "model_index.json").write_text('{"_class_name": "Other"}')
+    found = {model.name: model.kind for model in find_models(tmp_path, tmp_path / "out")}
+    assert found[str(tmp_path / "pretrained_models")] == "published files"
+    assert found[str(target)] == "model folder"
+    assert not any("other" in name for name in found)
+
+
+def test_info_prints_versions_devices_and_models(original, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(original.parent)
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert f"torch {torch.__version__}" in text
+    assert "pretrained_models   published files" in text
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["devices"][0]["name"] == "cpu"
+    assert "xformers" in facts["optional_packages"]
+    assert "pretrained_models" in [model["name"] for model in facts["models"]]
