@@ -7,13 +7,12 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.training.text import make_tokenizer
 
-START, END = "<|startoftext|>", "<|endoftext|>"
 WORDS = "a an the fox panda car rocket in over on under snow ocean forest city moving left right up"
 LATENT_CHANNELS = 8
 TEXT_WIDTH = 32
@@ -21,26 +20,7 @@ TEXT_WIDTH = 32
 
 def make_tiny_tokenizer(model_max_length: int = 16) -> CLIPTokenizer:
     """A CLIP tokenizer that has `WORDS` as whole tokens and spells the rest in letters."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1000,
-        special_tokens=[START, END],
-        end_of_word_suffix="</w>",
-        initial_alphabet=list("abcdefghijklmnopqrstuvwxyz0123456789,.!?-'"),
-        show_progress=False,
-    )
-    letters = " ".join("abcdefghijklmnopqrstuvwxyz0123456789,.!?-'")
-    tokenizer.train_from_iterator([WORDS, letters], trainer)
-    merges = [tuple(pair) for pair in _merges(tokenizer)]
-    vocabulary = tokenizer.get_vocab()
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=model_max_length)
-
-
-def _merges(tokenizer: Tokenizer) -> list[list[str]]:
-    import json
-
-    return json.loads(tokenizer.to_str())["model"]["merges"]
+    return make_tokenizer(WORDS.split(), model_max_length)
 
 
 def make_tiny_components(seed: int = 0, model_max_length: int = 16) -> dict:

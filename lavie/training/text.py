@@ -1,34 +1,57 @@
 """A small CLIP text encoder and its tokenizer, for languages of a few hundred words."""
 
-import json
 from collections.abc import Iterable
+from itertools import pairwise
 
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+_WORD_END = "</w>"
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.!?-'"
 
 
 def make_tokenizer(words: Iterable[str], max_length: int) -> CLIPTokenizer:
     """A CLIP tokenizer that knows these words as whole tokens and spells out all others.
 
+    The same words always get the same ids, in every process: the BPE trainer of the tokenizers
+    library doesn't promise that, and two processes that read words differently train nonsense.
+
     Args:
         words: Lower-case words.
         max_length: Tokens of a text, its start and its end included.
     """
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000,  # never reached: training ends when every word is one token
-        special_tokens=[START, END],
-        end_of_word_suffix="</w>",
-        initial_alphabet=list(_CHARACTERS),
-        show_progress=False,
-    )
-    bpe.train_from_iterator([*sorted(words), " ".join(_CHARACTERS)], trainer)
-    merges = [tuple(pair) for pair in json.loads(bpe.to_str())["model"]["merges"]]
-    return CLIPTokenizer(vocab=bpe.get_vocab(), merges=merges, model_max_length=max_length)
+    merges = _merges(words)
+    letters = [*_CHARACTERS, *(letter + _WORD_END for letter in _CHARACTERS)]
+    tokens = [START, END, *letters, *map("".join, merges)]
+    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=max_length)
+
+
+def _merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs to join, in order, until each word is one token.
+
+    A word's own pairs come after those of the words before it, so they cannot break those apart.
+    """
+    ranks: dict[tuple[str, str], int] = {}
+    for word in sorted(set(words)):
+        pieces = [*word[:-1], word[-1] + _WORD_END]
+        while len(pieces) > 1:
+            pairs = list(pairwise(pieces))
+            pair = min(pairs, key=lambda pair: ranks.get(pair, len(ranks)))
+            ranks.setdefault(pair, len(ranks))
+            pieces = _join(pieces, pair)
+    return list(ranks)
+
+
+def _join(pieces: list[str], pair: tuple[str, str]) -> list[str]:
+    """Pieces with every occurrence of a pair made one, from the left."""
+    joined: list[str] = []
+    for piece in pieces:
+        if joined and (joined[-1], piece) == pair:
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined
 
 
 def make_text_encoder(
