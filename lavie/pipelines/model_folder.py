@@ -1,7 +1,7 @@
 """Model folders: where a name leads, and whether what is there can be loaded."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,13 @@ def find_model_folder(model: str | Path) -> Path | None:
     )
 
 
-def read_model_index(folder: Path, pipeline: str) -> dict[str, Any]:
-    """Read ``model_index.json`` and check that it is for ``pipeline`` and names known libraries.
+def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -> dict[str, Any]:
+    """Read ``model_index.json`` and check that it is for ``pipeline``, complete and harmless.
 
     Args:
         folder: The model folder.
         pipeline: Name of the class that wants to load it.
+        passed: Components that need not be in the folder.
 
     Raises:
         CheckpointError: The file is missing, unreadable or for something else.
@@ -64,11 +65,15 @@ def read_model_index(folder: Path, pipeline: str) -> dict[str, Any]:
         raise CheckpointError(f"Model folder '{folder}' is for {class_name}, expected {pipeline}.")
     for name, value in index.items():
         is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
-        if is_component and value[0].split(".")[0] not in _LIBRARIES:
+        if not is_component:
+            continue
+        if value[0].split(".")[0] not in _LIBRARIES:
             raise CheckpointError(
                 f"{path} wants '{name}' from the library '{value[0]}', which LaVie does not load. "
                 f"Known libraries are {', '.join(_LIBRARIES)}."
             )
+        if name not in passed and not (folder / name).is_dir():
+            raise CheckpointError(f"Model folder '{folder}' has no part '{name}'.")
     return index
 
 

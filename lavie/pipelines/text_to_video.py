@@ -154,7 +154,7 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         try:
             if folder is None:
                 folder = Path(cls.download(str(model), use_safetensors=True, **kwargs))
-            read_model_index(folder, cls.__name__)
+            read_model_index(folder, cls.__name__, passed=kwargs)
             pipeline = super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
         except CheckpointError:
             raise
