@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lavie.data.world import HEIGHT, MOTIONS, NUM_FRAMES, PLACES, STYLES, SUBJECTS, render_clip
+from lavie.data.world import HEIGHT, MOTIONS, PLACES, STYLES, SUBJECTS, render_clip
 from lavie.evaluation.judge import Judge, judge_clips, to_images
+from lavie.evaluation.rates import Rate
 from lavie.evaluation.spoiling import (
     SPOILINGS,
     STATES,
@@ -158,9 +159,8 @@ def _loss(judge: nn.Module, images: Tensor, labels: Tensor, poses: Tensor) -> Te
     return loss + 20 * functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1)
 
 
-def _share(outcomes) -> float:
-    outcomes = list(outcomes)
-    return sum(outcomes) / len(outcomes)
+def _share(outcomes: Iterable[bool]) -> float:
+    return Rate.of(outcomes).share
 
 
 def _pick(rng: np.random.Generator, words: dict) -> str:

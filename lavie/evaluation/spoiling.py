@@ -158,7 +158,7 @@ def _bend(scene: Scene, rng: np.random.Generator) -> Scene:
     rows += reach * _smooth_noise(rng, height, width)
     columns += reach * _smooth_noise(rng, height, width)
     rows, columns = rows.round().astype(int), columns.round().astype(int)
-    is_inside = (0 <= rows) & (rows < height) & (0 <= columns) & (columns < width)
+    is_inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     bent = image[rows.clip(0, height - 1), columns.clip(0, width - 1)]
     bent[..., 3] *= is_inside
     return _smudge(scene, bent)
@@ -253,9 +253,7 @@ def _blurred(image: np.ndarray, strength: float) -> np.ndarray:
     return array
 
 
-def _half_plane(
-    rng: np.random.Generator, height: int, width: int, share: float
-) -> np.ndarray:
+def _half_plane(rng: np.random.Generator, height: int, width: int, share: float) -> np.ndarray:
     """1 on about ``share`` of a rectangle, 0 behind a straight edge of any direction."""
     angle = rng.uniform(0, 2 * np.pi)
     rows, columns = np.indices((height, width), np.float32)
