@@ -61,7 +61,9 @@ class FrameEmbedding(nn.Module):
     """Tells every frame where in time it is, and what the prompt says about that moment.
 
     Attention with rotary positions knows distances in time but hardly the place: in pure noise all
-    frames are exchangeable. This embedding breaks the tie. It starts as a no-op.
+    frames are exchangeable. This embedding breaks the tie. What a prompt says about a moment is the
+    product of the two: "left" and "right" ask for opposite things at the same moment, and a product
+    can say so from the first step of training on. It starts as a no-op.
 
     Args:
         num_features: Width of the sinusoid of the frame index.
@@ -73,10 +75,12 @@ class FrameEmbedding(nn.Module):
         super().__init__()
         self.sinusoid = Timesteps(num_features, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.mlp = TimestepEmbedding(num_features, time_embed_dim)
-        self.text_norm = nn.LayerNorm(text_dim)
-        self.text_mlp = TimestepEmbedding(time_embed_dim + text_dim, time_embed_dim)
-        nn.init.zeros_(self.text_mlp.linear_2.weight)
-        nn.init.zeros_(self.text_mlp.linear_2.bias)
+        self.norm = nn.LayerNorm(time_embed_dim)
+        self.text_norm = nn.LayerNorm(2 * text_dim)
+        self.text_proj = nn.Linear(2 * text_dim, time_embed_dim)
+        self.moment_mlp = TimestepEmbedding(time_embed_dim, time_embed_dim)
+        nn.init.zeros_(self.moment_mlp.linear_2.weight)
+        nn.init.zeros_(self.moment_mlp.linear_2.bias)
 
     def forward(self, frame_index: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """Embed places in time, alone and together with the video's prompt.
@@ -91,7 +95,7 @@ class FrameEmbedding(nn.Module):
         """
         features = self.sinusoid(frame_index.flatten()).unflatten(0, frame_index.shape)
         frames = self.mlp(features.to(text.dtype))
-        shape = (len(text), frame_index.shape[1], -1)
-        pooled = self.text_norm(text.mean(dim=1))[:, None]
-        moment = torch.cat([frames.expand(shape), pooled.expand(shape)], dim=-1)
-        return frames, self.text_mlp(moment)
+        # The mean alone would thin one word out among all tokens; the maximum keeps it.
+        pooled = self.text_norm(torch.cat([text.mean(dim=1), text.amax(dim=1)], dim=-1))
+        moment = self.norm(frames) * (1 + self.text_proj(pooled)[:, None])
+        return frames, self.moment_mlp(moment)
