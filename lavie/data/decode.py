@@ -69,7 +69,7 @@ def decode_clip(
         rate = float(stream.average_rate or fps)
         timed = _timed_frames(container, stream, begin, rate)
         for frame in _frames_on_screen(timed, begin, num_frames, fps, rate):
-            yield _upright_rgb(frame)
+            yield _upright_rgb(frame, _pixel_aspect(stream))
 
 
 def read_picture(file: Path | BinaryIO) -> np.ndarray:
@@ -178,11 +178,18 @@ def _frames_on_screen(
         raise UnusableClip("too short", f"{end:.2f} of {needed:.2f} seconds")
 
 
-def _upright_rgb(frame: VideoFrame) -> np.ndarray:
-    """Square pixels, RGB, turned as the file's display matrix says."""
-    _check_size(frame.width, frame.height)
-    image = frame.to_ndarray(format="rgb24")
+def _upright_rgb(frame: VideoFrame, pixel_aspect: float) -> np.ndarray:
+    """RGB with square pixels, turned as the file's display matrix says."""
+    width = round(frame.width * pixel_aspect)
+    _check_size(width, frame.height)
+    image = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
     return np.rot90(image, round(frame.rotation / 90) % 4)
+
+
+def _pixel_aspect(stream: VideoStream) -> float:
+    """Width of a pixel over its height; 1 where it is unknown or absurd."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / 8 <= aspect <= 8 else 1.0
 
 
 def _check_size(width: int, height: int) -> None:

@@ -90,6 +90,15 @@ def test_rotation_is_applied_as_players_do(tmp_path, degrees):
     assert np.abs(result.astype(int) - expected).mean() < 3
 
 
+def test_pixels_that_are_not_square_are_stretched(tmp_path):
+    plain, wide = tmp_path / "plain.mp4", tmp_path / "wide.mp4"
+    write_clip(plain, grey_frames([100] * 4))
+    run_ffmpeg("-i", plain, "-vf", "setsar=3/2", wide)
+    frame = next(decode_clip(wide, 1, 8.0, 0.0))
+    assert frame.shape == (48, 96, 3)
+    assert levels_of([frame]) == [100]
+
+
 def test_sound_is_ignored(tmp_path):
     write_clip(tmp_path / "silent.mp4", grey_frames(TENS))
     file = tmp_path / "loud.mp4"
