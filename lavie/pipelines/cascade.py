@@ -131,7 +131,7 @@ class Cascade:
         )
         fps = limits.check_fps(self.base.config.default_fps if fps is None else fps)
         started = time.perf_counter()
-        output = self.base(
+        output: Any = self.base(
             prompt,
             negative_prompt=negative_prompt,
             generator=torch.Generator().manual_seed(seed),

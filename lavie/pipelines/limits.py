@@ -45,7 +45,7 @@ def check_whole_number(value: Any, field: str, low: int, high: int) -> int:  # n
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     try:
-        number = operator.index(value)
+        number = operator.index(value)  # pyright: ignore[reportArgumentType] - that is the test
     except TypeError:
         raise InputError(f"{name} {value} is not a whole number.", field) from None
     if isinstance(value, bool) or not low <= number <= high:

@@ -152,10 +152,12 @@ _PLACES: dict[str, tuple[tuple[Colour, Colour], tuple[Colour, Colour], _Details]
     "night": (
         ((12, 14, 45), (35, 35, 85)),
         ((25, 45, 50), (12, 22, 28)),
-        [("ellipse", (51, 3, 59, 11), (245, 240, 205))]
-        + [
-            ("ellipse", (x, y, x + 1.5, y + 1.5), _WHITE)
-            for x, y in ((6, 5), (18, 12), (30, 4), (42, 13))
+        [
+            ("ellipse", (51, 3, 59, 11), (245, 240, 205)),
+            *(
+                ("ellipse", (x, y, x + 1.5, y + 1.5), _WHITE)
+                for x, y in ((6, 5), (18, 12), (30, 4), (42, 13))
+            ),
         ],
     ),
 }

@@ -74,7 +74,8 @@ def split_of(subject: str, place: str, motion: str) -> Split:
     The answer depends on the words alone, so that no seed and no run can leak a held-out triple.
     """
     digest = hashlib.blake2s(f"{subject}|{place}|{motion}".encode(), digest_size=2).digest()
-    return {0: "validation", 1: "test"}.get(int.from_bytes(digest, "big") % 10, "train")
+    held_out: dict[int, Split] = {0: "validation", 1: "test"}
+    return held_out.get(int.from_bytes(digest, "big") % 10, "train")
 
 
 def triples(split: Split) -> list[tuple[str, str, str]]:
