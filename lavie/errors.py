@@ -29,6 +29,10 @@ class CheckpointError(LaVieError):
     """A checkpoint or model folder is missing, broken, unsafe, or for another network."""
 
 
+class TrainingError(LaVieError):
+    """A training run can't go on: its gradient is no longer a number."""
+
+
 class MemoryBudgetError(LaVieError):
     """The request does not fit the memory of the device."""
 

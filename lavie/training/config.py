@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
+from diffusers.optimization import get_scheduler
 from pydantic import Field
+from torch import nn
 
 from lavie.config import Config
 
@@ -23,6 +26,19 @@ class OptimizerConfig(Config):
     """What the learning rate does after the warm-up; the last two end at 0."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which the learning rate rises linearly from 0."""
+
+    def build(
+        self, parameters: list[nn.Parameter], num_steps: int
+    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+        """The optimizer and its schedule over the steps of a run."""
+        optimizer = torch.optim.AdamW(
+            parameters,
+            lr=self.learning_rate,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+        )
+        name = "constant_with_warmup" if self.schedule == "constant" else self.schedule
+        return optimizer, get_scheduler(name, optimizer, None, self.warmup_steps, num_steps)
 
 
 class RunConfig(Config):

@@ -1,60 +1,36 @@
 """The one training loop: every stage, every size, one process or many."""
 
-import json
 import logging
+import math
+import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
+from torch import nn
 
 from lavie.data.sources import derive_generator
-from lavie.errors import ConfigError
+from lavie.errors import Cancelled, ConfigError, TrainingError
 from lavie.training.checkpoint import (
     Progressed,
     list_checkpoints,
     load_checkpoint,
+    load_trainable_weights,
+    replace_folder,
     save_checkpoint,
+    trainable_weights,
 )
-from lavie.training.config import RunConfig
+from lavie.training.metrics import Metrics
+from lavie.training.processes import keep_layouts, mean_over_processes
+from lavie.training.record import check_progress, check_record, write_record
+from lavie.training.stage import Stage
 from lavie.types import CancelToken, OnEvent, Progress
 
 logger = logging.getLogger(__name__)
-
-_STATES = ["weights", "optimizer", "schedule", "ema"]
-
-
-class Stage(nn.Module):
-    """What a stage gives the loop. Subclasses hold their networks as submodules.
-
-    ``forward`` is the loss, so that wrapping the stage for several processes wraps what matters.
-    """
-
-    name: str
-
-    def __init__(self, config: RunConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def batches(self, start: int, rank: int, world_size: int) -> Iterator[Any]:
-        """Batches from number ``start`` on, always the same ones for the same arguments."""
-        raise NotImplementedError
-
-    def forward(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN401
-        """Losses by name; ``loss`` is the one to minimise."""
-        raise NotImplementedError
-
-    def preview(self, folder: Path, step: int) -> None:
-        """Write pictures or videos that show how far the networks are."""
-
-    def export(self, folder: Path) -> None:
-        """Write the trained networks as a model folder."""
-        raise NotImplementedError
 
 
 def train(
@@ -69,8 +45,9 @@ def train(
 
     Args:
         stage: What to train.
-        on_event: Told after every step.
-        cancel: Looked at once per step; a checkpoint is written before stopping.
+        on_event: Told after every step, in the main process.
+        cancel: Looked at once per step; a checkpoint is written before stopping. With several
+            processes one token is enough to stop all.
 
     Returns:
         The finished model folder.
@@ -78,69 +55,82 @@ def train(
     Raises:
         Cancelled: ``cancel`` was set.
         CheckpointError: The newest checkpoint is broken.
-        ConfigError: Nothing is left to train in this stage.
+        ConfigError: The settings don't fit the run's folder, the machine or the stage.
+        TrainingError: The gradient is not finite.
     """
     # Set up
     config = stage.config
+    check_record(stage.name, config)
+    parameters = [p for p in stage.parameters() if p.requires_grad]
+    if not parameters:
+        raise ConfigError(f"Stage '{stage.name}' has no trainable weights with these settings.")
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         gradient_accumulation_steps=config.gradient_accumulation_steps,
         step_scheduler_with_optimizer=False,
     )
-    parameters = [p for p in stage.parameters() if p.requires_grad]
-    if not parameters:
-        raise ConfigError(f"Stage '{stage.name}' has no trainable weights with these settings.")
-    optimizer = torch.optim.AdamW(
-        parameters,
-        lr=config.optimizer.learning_rate,
-        betas=config.optimizer.betas,
-        weight_decay=config.optimizer.weight_decay,
-    )
-    schedule = get_scheduler(
-        {"constant": "constant_with_warmup"}.get(
-            config.optimizer.schedule, config.optimizer.schedule
-        ),
-        optimizer,
-        num_warmup_steps=config.optimizer.warmup_steps,
-        num_training_steps=config.num_steps,
-    )
+    scaler, is_main = accelerator.scaler, accelerator.is_main_process
+    if config.mixed_precision == "fp16" and scaler is None:
+        raise ConfigError(f"mixed_precision fp16 needs a GPU, not {accelerator.device}. Use bf16.")
+    if config.gradient_checkpointing:
+        stage.save_memory()
+    if config.compile:
+        stage.compile_networks()
+    optimizer, schedule = config.optimizer.build(parameters, config.num_steps)
     wrapped, optimizer = accelerator.prepare(stage, optimizer)
+    if accelerator.num_processes > 1:
+        keep_layouts(parameters)
     ema = EMAModel(parameters, decay=config.ema_decay, foreach=True)
-    is_main = accelerator.is_main_process
-    samples_per_step = (
-        config.batch_size * config.gradient_accumulation_steps * accelerator.num_processes
-    )
 
     # Resume
     checkpoints = config.output / "checkpoints"
     done = Progressed(0, 0)
     if found := list_checkpoints(checkpoints):
-        done, states = load_checkpoint(found[-1], _STATES)
-        _load_trainable(stage, states["weights"])
+        names = ["weights", "optimizer", "schedule", "ema", *(["scaler"] if scaler else [])]
+        done, states = load_checkpoint(found[-1], names)
+        load_trainable_weights(stage, states["weights"])
         optimizer.load_state_dict(states["optimizer"])
         schedule.load_state_dict(states["schedule"])
         ema.load_state_dict(states["ema"])
-        logger.info("Resumed %s at step %d.", stage.name, done.step)
+        if scaler:
+            scaler.load_state_dict(states["scaler"])
+        check_progress(done, config, accelerator.num_processes)
+        logger.info("Resumed stage %s at step %d.", stage.name, done.step)
     ema.to(accelerator.device)
-    metrics = Metrics(config.output, done.step) if is_main else None
+    accelerator.wait_for_everyone()  # all have read the record and the checkpoint
+    if is_main:
+        write_record(stage.name, config)
+    metrics = Metrics(config.output, done) if is_main else None
     batches = stage.batches(
         done.step * config.gradient_accumulation_steps,
         accelerator.process_index,
         accelerator.num_processes,
     )
+    samples_per_step = (
+        config.batch_size * config.gradient_accumulation_steps * accelerator.num_processes
+    )
     started, step = time.monotonic(), done.step
 
+    def progress() -> Progressed:
+        return Progressed(
+            step=step,
+            samples=done.samples + (step - done.step) * samples_per_step,
+            seconds=round(done.seconds + time.monotonic() - started, 1),
+            num_processes=accelerator.num_processes,
+            rows=tuple(metrics.rows) if metrics is not None else (),
+        )
+
     def checkpoint() -> None:
-        accelerator.wait_for_everyone()
         if is_main:
             states = {
-                "weights": _trainable(stage),
+                "weights": trainable_weights(stage),
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
                 "ema": ema.state_dict(),
             }
-            now = Progressed(step, done.samples + (step - done.step) * samples_per_step)
-            save_checkpoint(checkpoints, now, states, config.keep_checkpoints)
+            if scaler:
+                states["scaler"] = scaler.state_dict()
+            save_checkpoint(checkpoints, progress(), states, config.keep_checkpoints)
 
     wrapped.train()
     while step < config.num_steps:
@@ -154,8 +144,14 @@ def train(
                     losses = wrapped(next(batches), generator)
                 accelerator.backward(losses["loss"])
                 if accelerator.sync_gradients:
-                    norm = accelerator.clip_grad_norm_(parameters, config.optimizer.max_grad_norm)
-                    totals["grad_norm"] = float(norm)
+                    max_norm = config.optimizer.max_grad_norm
+                    norm = float(accelerator.clip_grad_norm_(parameters, max_norm))
+                    totals["grad_norm"] = norm
+                    if scaler is None and not math.isfinite(norm):  # a scaler skips such steps
+                        raise TrainingError(
+                            f"The gradient is {norm} after {step} steps. Lower the learning rate "
+                            "or look at the data; the checkpoints are whole."
+                        )
                 # Step
                 optimizer.step()
                 optimizer.zero_grad()
@@ -163,38 +159,46 @@ def train(
                 share = float(value.detach()) / config.gradient_accumulation_steps
                 totals[name] = totals.get(name, 0.0) + share
         learning_rate = schedule.get_last_lr()[0]
-        schedule.step()
+        if not optimizer.step_was_skipped:
+            schedule.step()
         ema.step(parameters)
         step += 1
 
         # Report
-        seconds = time.monotonic() - started
+        totals["is_cancelled"] = float(cancel is not None and cancel.is_cancelled)
+        totals = mean_over_processes(totals, accelerator)
+        is_cancelled, is_last = totals.pop("is_cancelled") > 0, step == config.num_steps
         if metrics is not None:
             metrics.add(totals)
-            if step % config.log_every == 0 or step == config.num_steps:
-                samples = done.samples + (step - done.step) * samples_per_step
-                metrics.write(step, samples, learning_rate, seconds)
+            if step % config.log_every == 0 or is_last:
+                now = progress()
+                means = metrics.write(
+                    step, samples=now.samples, learning_rate=learning_rate, seconds=now.seconds
+                )
+                logger.info("Step %d of %d: loss %s.", step, config.num_steps, means["loss"])
         if on_event is not None and is_main:
-            left = seconds / (step - done.step) * (config.num_steps - step)
+            seconds_per_step = (time.monotonic() - started) / (step - done.step)
+            left = seconds_per_step * (config.num_steps - step)
             on_event(Progress(stage.name, step, config.num_steps, left))
 
         # Checkpoint, preview
-        is_last = step == config.num_steps
-        is_cancelled = cancel is not None and cancel.is_cancelled
         if step % config.checkpoint_every == 0 or is_last or is_cancelled:
             checkpoint()
-        if is_cancelled and cancel is not None:
-            cancel.raise_if_cancelled()
+        if is_cancelled:
+            break
         if is_main and config.preview_every and (step % config.preview_every == 0 or is_last):
-            with averaged_weights(ema, parameters, wrapped):
-                stage.preview(config.output / "previews", step)
+            with averaged_weights(ema, parameters, wrapped), accelerator.autocast():
+                _preview(stage, step)
 
-    # Export
+    # Finish
+    if metrics is not None:
+        metrics.close()
+    if step < config.num_steps:
+        raise Cancelled(f"Stopped at step {step} of {config.num_steps}; start again to resume.")
     folder = config.output / "model"
-    accelerator.wait_for_everyone()
     if is_main:
         with averaged_weights(ema, parameters, wrapped):
-            stage.export(folder)
+            _export(stage, folder)
     accelerator.wait_for_everyone()
     return folder
 
@@ -204,75 +208,31 @@ def step_generator(seed: int, step: int, micro: int, rank: int) -> torch.Generat
     return derive_generator(seed, "step", step, micro, rank)
 
 
-class averaged_weights:  # noqa: N801 - reads as a statement: with averaged_weights(...)
+@contextmanager
+def averaged_weights(
+    ema: EMAModel, parameters: list[nn.Parameter], module: nn.Module
+) -> Iterator[None]:
     """Inside the block the networks hold their averaged weights and are in eval mode."""
-
-    def __init__(self, ema: EMAModel, parameters: list[nn.Parameter], module: nn.Module) -> None:
-        self.ema, self.parameters, self.module = ema, parameters, module
-
-    def __enter__(self) -> None:
-        self.ema.store(self.parameters)
-        self.ema.copy_to(self.parameters)
-        self.module.eval()
-
-    def __exit__(self, *exception: object) -> None:
-        self.ema.restore(self.parameters)
-        self.module.train()
-
-
-class Metrics:
-    """Means over the steps since the last line, appended to ``metrics.jsonl`` and TensorBoard.
-
-    Args:
-        output: The run's folder.
-        step: The step the run resumes from; lines after it belong to lost steps and are dropped.
-    """
-
-    def __init__(self, output: Path, step: int) -> None:
-        self.path = output / "metrics.jsonl"
-        output.mkdir(parents=True, exist_ok=True)
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        self.path.write_text("".join(f"{line}\n" for line in kept))
-        self.rows: list[dict[str, float]] = []
-        self.writer = _tensorboard_writer(output)
-
-    def add(self, values: dict[str, float]) -> None:
-        """Remember the numbers of one step."""
-        self.rows.append(values)
-
-    def write(self, step: int, samples: int, learning_rate: float, seconds: float) -> None:
-        """Write the means of the remembered steps."""
-        means = {
-            name: sum(row[name] for row in self.rows) / len(self.rows) for name in self.rows[0]
-        }
-        self.rows = []
-        line = {"step": step, "samples": samples, **means, "learning_rate": learning_rate}
-        with self.path.open("a") as file:
-            file.write(json.dumps({**line, "seconds": round(seconds, 1)}) + "\n")
-        if self.writer is not None:
-            for name, value in means.items():
-                self.writer.add_scalar(name, value, step)
-
-
-def _tensorboard_writer(output: Path) -> Any | None:  # noqa: ANN401 - an optional package's class
+    ema.store(parameters)
+    ema.copy_to(parameters)
+    module.eval()
     try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        logger.info("TensorBoard is not installed: metrics go to metrics.jsonl only.")
-        return None
-    return SummaryWriter(str(output / "tensorboard"))
+        yield
+    finally:
+        ema.restore(parameters)
+        module.train()
 
 
-def _trainable(stage: Stage) -> dict[str, Tensor]:
-    return {n: p.detach() for n, p in stage.named_parameters() if p.requires_grad}
+def _preview(stage: Stage, step: int) -> None:
+    """A preview that can't be made is no reason to lose a run."""
+    try:
+        stage.preview(stage.config.output / "previews", step)
+    except (OSError, RuntimeError):
+        logger.exception("The preview of step %d failed; training goes on.", step)
 
 
-def _load_trainable(stage: Stage, weights: dict[str, Tensor]) -> None:
-    own = _trainable(stage)
-    if own.keys() != weights.keys():
-        raise ConfigError(
-            "The run's checkpoint trains other weights than these settings. Use another --output."
-        )
-    for name, parameter in own.items():
-        parameter.copy_(weights[name])
+def _export(stage: Stage, folder: Path) -> None:
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    stage.export(temporary)
+    replace_folder(temporary, folder)

@@ -15,9 +15,9 @@ from lavie.data.opening import open_mixture
 from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.config import RunConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.loop import Stage
 from lavie.training.model import TextToVideoModel, VideoConfig
 from lavie.training.preview import preview_sheet, take_captions
+from lavie.training.stage import Stage
 
 
 class BaseConfig(RunConfig):

@@ -19,8 +19,8 @@ from lavie.data.world import HEIGHT, WIDTH, contact_sheet
 from lavie.errors import ConfigError
 from lavie.media import pixels_to_frames
 from lavie.training.config import RunConfig
-from lavie.training.loop import Stage
 from lavie.training.model import check_size, load_part
+from lavie.training.stage import Stage
 from lavie.types import Frames
 
 _PREVIEW_IMAGES = 8

@@ -1,0 +1,65 @@
+"""What a training stage is, as the loop sees it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from lavie.training.config import RunConfig
+
+
+class Stage(nn.Module):
+    """What a stage gives the loop. Subclasses hold their networks as submodules.
+
+    ``forward`` is the loss, so that wrapping the stage for several processes wraps what matters.
+    """
+
+    name: str
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def batches(self, start: int, rank: int, world_size: int) -> Iterator[Any]:
+        """Batches from number ``start`` on, always the same ones for the same arguments."""
+        raise NotImplementedError
+
+    def forward(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN401
+        """Losses by name; ``loss`` is the one to minimise."""
+        raise NotImplementedError
+
+    def preview(self, folder: Path, step: int) -> None:
+        """Write pictures or videos that show how far the networks are."""
+
+    def export(self, folder: Path) -> None:
+        """Write the trained networks as a model folder."""
+        raise NotImplementedError
+
+    def save_memory(self) -> None:
+        """Let the networks that learn recompute their activations in the backward pass."""
+        for network in self._learning_networks():
+            if isinstance(network, ModelMixin):
+                network.enable_gradient_checkpointing()
+            else:
+                network.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def compile_networks(self) -> None:
+        """Compile the networks that learn: their repeated blocks if they name them, else whole."""
+        for network in self._learning_networks():
+            if getattr(network, "_repeated_blocks", None):
+                network.compile_repeated_blocks()
+            else:  # by its parts, since an auto-encoder is never called as one
+                for part in network.children():
+                    part.compile()
+
+    def _learning_networks(self) -> list[Any]:
+        return [
+            module
+            for module in self.modules()
+            if isinstance(module, ModelMixin | PreTrainedModel)
+            and any(parameter.requires_grad for parameter in module.parameters())
+        ]
