@@ -277,7 +277,6 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         settings = self.check_settings(
             height, width, num_frames, num_inference_steps, guidance_scale, scheduler
         )
-        guidance_scale = settings.guidance_scale
         shape = self._latent_shape(settings)
         _check_choice(output_type, ("frames", "pt", "latent"), "output_type")
         for name in callback_on_step_end_tensor_inputs:
@@ -293,51 +292,29 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         if cancel is not None:
             cancel.raise_if_cancelled()
 
-        # Text, [unconditional, conditional] as in the published code
-        device = self._execution_device
-        if prompt_embeds is None:
-            prompt_embeds = self.encode_prompt(prompts)
-        if guidance_scale > 1:
-            if negative_prompt_embeds is None:
-                negative_prompt_embeds = self.encode_prompt(negative_prompts)
-            prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
-        prompt_embeds = prompt_embeds.to(device, self.unet.dtype)
-
-        # Noise
-        sampler = self._make_sampler(settings)
+        # The work
+        prompt_embeds = self._embed(
+            prompts,
+            negative_prompts if settings.guidance_scale > 1 else [],
+            prompt_embeds,
+            negative_prompt_embeds,
+        )
         if latents is None:
-            latents = draw_noise(shape, generators, device)
-        latents = latents.to(device, torch.float32) * sampler.init_noise_sigma
-
-        # Denoising
-        with self.progress_bar(total=settings.num_inference_steps) as progress_bar:
-            for step, timestep in enumerate(sampler.timesteps):
-                if cancel is not None:
-                    cancel.raise_if_cancelled()
-                sample = sampler.scale_model_input(latents, timestep)
-                model_output = self._predict(sample, timestep, prompt_embeds, guidance_scale)
-                latents = sampler.step(
-                    model_output, timestep, latents, generator=generators
-                ).prev_sample
-                if callback_on_step_end is not None:
-                    tensors = {"latents": latents, "prompt_embeds": prompt_embeds}
-                    if "predicted_clean_latents" in callback_on_step_end_tensor_inputs:
-                        tensors["predicted_clean_latents"] = predict_clean_latents(
-                            sampler, model_output, step, sample
-                        )
-                    asked = {name: tensors[name] for name in callback_on_step_end_tensor_inputs}
-                    tensors |= callback_on_step_end(self, step, timestep, asked) or {}
-                    latents, prompt_embeds = tensors["latents"], tensors["prompt_embeds"]
-                progress_bar.update()
-
-        # Pictures
-        video = latents
+            latents = draw_noise(shape, generators, self._execution_device)
+        video: Tensor = self._denoise(
+            latents,
+            prompt_embeds,
+            settings,
+            generators,
+            callback_on_step_end,
+            callback_on_step_end_tensor_inputs,
+            cancel,
+        )
         if output_type != "latent":
-            video = decode_latents(self.vae, latents, decode_slice_size, cancel)
-        if output_type == "frames":
-            video = pixels_to_frames(video)
+            video = decode_latents(self.vae, video, decode_slice_size, cancel)
         self.maybe_free_model_hooks()
-        return TextToVideoOutput(frames=video) if return_dict else (video,)
+        result = pixels_to_frames(video) if output_type == "frames" else video
+        return TextToVideoOutput(frames=result) if return_dict else (result,)
 
     def check_settings(
         self,
@@ -363,16 +340,20 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         """
         own, factor = self.config, self.vae_scale_factor
         usual_size = (own.default_height, own.default_width, own.default_num_frames)
-        asked_size = (height, width, num_frames)
-        size = [_default(*pair) for pair in zip(asked_size, usual_size, strict=True)]
+        size = limits.check_size(
+            _default(height, own.default_height),
+            _default(width, own.default_width),
+            _default(num_frames, own.default_num_frames),
+            factor,
+            usual_size,
+        )
         steps = _default(num_inference_steps, own.default_num_inference_steps)
         guidance_scale = _default(guidance_scale, own.default_guidance_scale)
         scheduler = _default(scheduler, scheduler_name(self.scheduler))
-        height, width, num_frames = limits.check_size(*size, factor, usual_size)
         return TextToVideoSettings(
-            height=height,
-            width=width,
-            num_frames=num_frames,
+            height=size[0],
+            width=size[1],
+            num_frames=size[2],
             num_inference_steps=limits.check_steps(steps),
             guidance_scale=limits.check_guidance_scale(guidance_scale),
             scheduler=limits.check_scheduler(scheduler),
@@ -393,6 +374,53 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             sampler = make_scheduler(settings.scheduler, self.scheduler.config)
         sampler.set_timesteps(settings.num_inference_steps, device=self._execution_device)
         return sampler
+
+    def _embed(
+        self,
+        prompts: list[str],
+        negative_prompts: list[str],
+        prompt_embeds: Tensor | None,
+        negative_prompt_embeds: Tensor | None,
+    ) -> Tensor:
+        """What the network reads: [unconditional, conditional] under guidance, as published."""
+        if prompt_embeds is None:
+            prompt_embeds = self.encode_prompt(prompts)
+        if negative_prompts:
+            if negative_prompt_embeds is None:
+                negative_prompt_embeds = self.encode_prompt(negative_prompts)
+            prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
+        return prompt_embeds.to(self._execution_device, self.unet.dtype)
+
+    def _denoise(
+        self,
+        noise: Tensor,
+        prompt_embeds: Tensor,
+        settings: TextToVideoSettings,
+        generators: list[torch.Generator],
+        callback: StepCallback | None,
+        callback_tensors: Sequence[str],
+        cancel: CancelToken | None,
+    ) -> Tensor:
+        """Walk from noise to clean latents, in float32 around the network."""
+        sampler = self._make_sampler(settings)
+        latents = noise.to(self._execution_device, torch.float32) * sampler.init_noise_sigma
+        with self.progress_bar(total=settings.num_inference_steps) as progress_bar:
+            for step, timestep in enumerate(sampler.timesteps):
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+                sample = sampler.scale_model_input(latents, timestep)
+                output = self._predict(sample, timestep, prompt_embeds, settings.guidance_scale)
+                latents = sampler.step(output, timestep, latents, generator=generators).prev_sample
+                if callback is not None:
+                    tensors = {"latents": latents, "prompt_embeds": prompt_embeds}
+                    if "predicted_clean_latents" in callback_tensors:
+                        clean = predict_clean_latents(sampler, output, step, sample)
+                        tensors["predicted_clean_latents"] = clean
+                    asked = {name: tensors[name] for name in callback_tensors}
+                    tensors |= callback(self, step, timestep, asked) or {}
+                    latents, prompt_embeds = tensors["latents"], tensors["prompt_embeds"]
+                progress_bar.update()
+        return latents
 
     def _predict(
         self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guidance_scale: float
