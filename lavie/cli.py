@@ -7,20 +7,23 @@ heavy is imported inside the work, so ``--help`` and bad flags answer at once.
 import argparse
 import json
 import logging
+import os
 import secrets
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lavie.errors import LaVieError
+from lavie.errors import Cancelled, LaVieError
 
 if TYPE_CHECKING:
     from lavie.pipelines.cascade import Generation
-    from lavie.types import Event, OnEvent
+    from lavie.types import CancelToken, Event, OnEvent
 
 _OUTPUT_FOLDER = Path("outputs")
 
@@ -389,6 +392,9 @@ def _add_evaluate(commands: Any) -> None:  # noqa: ANN401
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
     parser.add_argument("--steps", type=int, help="batches; default: enough, about two minutes")
     parser.add_argument("--seed", type=int, default=0, help="default: 0, the bundled one's")
+    parser.add_argument(
+        "--num-clips", type=int, default=120, help="clips of each kind to examine it with"
+    )
 
 
 def _add_model_and_judge(parser: argparse.ArgumentParser) -> None:
@@ -416,6 +422,7 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
         for question in make_questions(name, arguments.num_clips, arguments.seed)
     ]
 
+    from lavie.evaluation.judge import JUDGE_FOLDER, read_accuracy
     from lavie.evaluation.prompt_accuracy import generate_and_judge
     from lavie.evaluation.report import settings_of, table, write_report
 
@@ -424,6 +431,7 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
     settings = settings_of(
         pipeline, arguments.model, arguments.steps, arguments.guidance_scale, arguments.seed
     )
+    settings["judge_accuracy"] = read_accuracy(arguments.judge or JUDGE_FOLDER)
     judged = generate_and_judge(
         pipeline,
         judge,
@@ -467,7 +475,7 @@ def _train_judge(arguments: argparse.Namespace) -> None:
     from lavie.evaluation.judge_training import NUM_STEPS, assess_judge, train_judge
 
     judge = train_judge(arguments.steps or NUM_STEPS, arguments.seed, on_event=_draw_bar())
-    accuracy = assess_judge(judge)
+    accuracy = assess_judge(judge, arguments.num_clips)
     judge.save_pretrained(arguments.output)
     text = json.dumps(accuracy, indent=1)
     (arguments.output / "accuracy.json").write_text(text + "\n", encoding="utf-8")
@@ -496,4 +504,92 @@ def _draw_world(arguments: argparse.Namespace) -> None:
     print(arguments.sheet)
 
 
-_COMMANDS = (_add_generate, _add_convert, _add_info, _add_evaluate, _add_world)
+# train
+
+
+def _add_train(commands: Any) -> None:  # noqa: ANN401
+    parser = add_command(commands, "train", _train, "Train a stage, or go on training it.")
+    parser.epilog = (
+        "The same command again resumes. Ctrl-C writes a checkpoint first. Several processes: "
+        "torchrun --nproc-per-node 2 -m lavie train ... (on two CPU cores, with OMP_NUM_THREADS=1 "
+        "ACCELERATE_USE_CPU=true, faster than one process with two threads)."
+    )
+    add = parser.add_argument
+    add("stage", choices=("vae", "image", "base"), help="what to train")
+    add(
+        "--preset",
+        help="settings in lavie/presets; default: train-STAGE-miniature, or none with --config",
+    )
+    add("--config", type=Path, help="YAML file whose settings win over the preset's")
+    add(
+        *("--set", "-s"),
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        help="one setting that wins over preset and file; may stand several times",
+    )
+    add("--output", type=Path, help="folder of the run; the same as --set output=FOLDER")
+    add("--dry-run", action="store_true", help="print the settings, check them, train nothing")
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from lavie.config import dump_config, load_config
+    from lavie.training.stages import load_stage
+
+    is_main = os.environ.get("RANK", "0") == "0"  # torchrun numbers its processes
+    logging.getLogger("lavie").setLevel(logging.INFO if is_main else logging.ERROR)
+    stage_class, schema = load_stage(arguments.stage)
+    preset = arguments.preset
+    if preset is None and arguments.config is None:
+        preset = f"train-{arguments.stage}-miniature"
+    overrides = list(arguments.set)
+    if arguments.output is not None:
+        overrides.append(f"output={json.dumps(str(arguments.output))}")
+    config = load_config(schema, preset, arguments.config, overrides)
+    if arguments.dry_run:
+        from lavie.training.plan import plan_run
+
+        plan = plan_run(arguments.stage, config)
+        if is_main:
+            lines = [*plan.facts, *(f"MISSING {line}" for line in plan.missing)]
+            print(dump_config(config), *(f"# {line}" for line in lines), sep="\n")
+        return 0
+
+    from lavie.training.loop import train
+
+    _silence_loading_bars()
+    stage = stage_class(config)
+    try:
+        with _cancel_on_signals() as cancel:
+            folder = train(stage, _draw_bar(), cancel)
+    except Cancelled as stop:
+        if is_main:
+            print(stop, file=sys.stderr)
+        return 130
+    if is_main:
+        print(folder)
+    return 0
+
+
+@contextmanager
+def _cancel_on_signals() -> Iterator["CancelToken"]:
+    """A token that Ctrl-C or a polite kill sets; the second one ends the process at once."""
+    from lavie.types import CancelToken
+
+    token = CancelToken()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def cancel(number: int, frame: object) -> None:
+        token.cancel()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, cancel)
+    try:
+        yield token
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_COMMANDS = (_add_generate, _add_convert, _add_info, _add_train, _add_evaluate, _add_world)

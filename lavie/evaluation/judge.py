@@ -1,5 +1,6 @@
 """The judge: a small network that says what a frame of the world shows, and whether it is whole."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -125,7 +126,9 @@ class Judge(ModelMixin, ConfigMixin):
         Raises:
             CheckpointError: It is missing, broken, or was trained on another world.
         """
-        way_out = "Make one with: python -m lavie evaluate train-judge"
+        way_out = "Make one with: python -m lavie evaluate train-judge --output FOLDER"
+        if not Path(folder).is_dir():
+            raise CheckpointError(f"There is no judge at '{folder}'. {way_out}")
         try:
             judge = cls.from_pretrained(folder, torch_dtype=torch.float32)
         except (OSError, ValueError, RuntimeError) as error:
@@ -179,6 +182,12 @@ def _judge_clip(judge: Judge, frames: Frames) -> Verdict:
         path=path,
         path_error=path_error,
     )
+
+
+def read_accuracy(folder: Path = JUDGE_FOLDER) -> dict[str, dict[str, float]] | None:
+    """How good a judge was when it was made; None if its folder does not say."""
+    path = folder / "accuracy.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def to_images(frames: Frames) -> Tensor:

@@ -72,8 +72,10 @@ def settings_of(
     Raises:
         InputError: A value breaks its rule.
     """
-    asked = {"num_inference_steps": num_inference_steps, "guidance_scale": guidance_scale}
-    return {"model": model, "seed": seed} | asdict(pipeline.check_settings(**asked))
+    settings = pipeline.check_settings(
+        num_inference_steps=num_inference_steps, guidance_scale=guidance_scale
+    )
+    return {"model": model, "seed": seed} | asdict(settings)
 
 
 def write_report(

@@ -246,7 +246,7 @@ def _blurred(image: np.ndarray, strength: float) -> np.ndarray:
     height, width = image.shape[0] + 2 * margin, image.shape[1] + 2 * margin
     padded = _center(image, height, width) * np.array([1, 1, 1, 255], np.float32)
     # Premultiplied while blurring, as in `sprite`
-    picture = Image.fromarray(padded.round().astype(np.uint8), "RGBA").convert("RGBa")
+    picture = Image.fromarray(padded.round().astype(np.uint8)).convert("RGBa")
     picture = picture.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
     array = np.asarray(picture, np.float32).copy()
     array[..., 3] /= 255
