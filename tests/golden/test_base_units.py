@@ -1,0 +1,141 @@
+"""The parts of the base network against the original code."""
+
+from typing import TypeVar
+
+import pytest
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from lavie.models import BaseUNet
+from lavie.models.attention import SpatioTemporalTransformer
+from lavie.models.blocks import Downsample, ResnetBlock, Upsample
+from lavie.models.condition import Condition
+from lavie.models.temporal_attention import (
+    RelativePositionBias,
+    RotaryEmbedding,
+    TemporalAttention,
+)
+from tests.golden.goldens import assert_equals_recording, read_golden, weights
+
+Part = TypeVar("Part", bound=nn.Module)
+BOTH = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+SCALES = pytest.mark.parametrize("scale", ["scale0.01", "scale0.001"])
+
+
+@pytest.fixture(scope="module")
+def units() -> dict[str, Tensor]:
+    return read_golden("base_units")[0]
+
+
+@pytest.fixture(scope="module")
+def tiny_inputs() -> dict[str, Tensor]:
+    return read_golden("eps_units")[0]
+
+
+def loaded(part: Part, tensors: dict[str, Tensor], name: str) -> Part:
+    part.load_state_dict(weights(tensors, f"w.{name}."), strict=True)
+    return part.requires_grad_(False)
+
+
+def fold(video: Tensor) -> Tensor:
+    return rearrange(video, "b c f h w -> (b f) c h w")
+
+
+def unfold(frames: Tensor, num_frames: int) -> Tensor:
+    return rearrange(frames, "(b f) c h w -> b c f h w", f=num_frames)
+
+
+def run_transformer(part: SpatioTemporalTransformer, video: Tensor, text: Tensor) -> Tensor:
+    num_frames = video.shape[2]
+    unused_time = video.new_zeros(len(video), 1, 1)
+    condition = Condition(unused_time, text[:, None], num_frames, 0, torch.arange(num_frames)[None])
+    return unfold(part(fold(video), condition), num_frames)
+
+
+def test_rotary_frequencies_and_rotation(units):
+    assert torch.equal(RotaryEmbedding().freqs, units["out.rope.freqs"])
+    query = units["in.rope.q"]
+    rotary = RotaryEmbedding()
+    rotated = rotary(query, *rotary.rotations(torch.arange(query.shape[-2]), query.dtype))
+    torch.testing.assert_close(rotated, units["out.rope.q"], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("num_frames", [5, 16, 61])
+def test_buckets_of_relative_positions(units, num_frames: int):
+    buckets = RelativePositionBias.buckets(torch.arange(num_frames))
+    assert torch.equal(buckets, units[f"out.rel_bucket_max32.f{num_frames}"])
+
+
+def test_buckets_of_far_positions(units):
+    relative = units["in.rel_positions"]  # key - query
+    buckets = torch.stack(
+        [RelativePositionBias.buckets(torch.tensor([0, key]))[0, 1] for key in relative.tolist()]
+    )
+    assert torch.equal(buckets, units["out.rel_bucket_1d_max32"])
+
+
+@BOTH
+@pytest.mark.parametrize("num_frames", [5, 16, 61])
+def test_temporal_attention(units, num_frames: int, dtype: torch.dtype):
+    part = loaded(TemporalAttention(96, heads=2), units, "temporal_attention").to(dtype)
+    tokens = units[f"in.temporal_attention.f{num_frames}"].to(dtype)
+    index = torch.arange(num_frames)
+    attended = part(tokens[:, :, None], index[None])[:, :, 0]
+    assert_equals_recording(attended, units, f"temporal_attention.f{num_frames}", dtype)
+    bias = part.time_rel_pos_bias(index).float()
+    assert torch.equal(bias, units[f"out.rel_bias.f{num_frames}"])
+
+
+@BOTH
+def test_residual_block(units, dtype: torch.dtype):
+    part = loaded(ResnetBlock(96, 96, 48, groups=16), units, "resnet_same").to(dtype)
+    video, time = units["in.resnet_same.x"].to(dtype), units["in.resnet_same.temb"].to(dtype)
+    result = unfold(part(fold(video), time[:, None], num_frames=5), 5)
+    assert_equals_recording(result, units, "resnet_same", dtype)
+
+
+@BOTH
+def test_transformer(units, dtype: torch.dtype):
+    part = SpatioTemporalTransformer(96, 2, cross_attention_dim=24, norm_num_groups=16)
+    part = loaded(part, units, "transformer").to(dtype)
+    text = units["in.transformer.encoder_hidden_states"].to(dtype)
+    result = run_transformer(part, units["in.transformer.x"].to(dtype), text)
+    assert_equals_recording(result, units, "transformer", dtype)
+
+
+def test_samplers(units):
+    down = loaded(Downsample(96), units, "downsample")
+    result = unfold(down(fold(units["in.downsample.x"])), 5)
+    assert_equals_recording(result, units, "downsample", torch.float32)
+    up = loaded(Upsample(96), units, "upsample")
+    height, width = units["in.upsample_forced.size"].tolist()[1:]
+    result = unfold(up(fold(units["in.upsample.x"]), (height, width)), 5)
+    assert_equals_recording(result, units, "upsample_forced", torch.float32)
+
+
+def test_time_embedding(units):
+    model = BaseUNet(block_out_channels=(64, 64, 64, 64), attention_head_dim=2)
+    part = loaded(model.time_embedding, units, "time_embedding")
+    sinusoid = model.time_proj(units["in.timesteps"])
+    assert_equals_recording(sinusoid, units, "timestep_sinusoid.64", torch.float32)
+    assert_equals_recording(part(sinusoid), units, "time_embedding", torch.float32)
+
+
+@BOTH
+@SCALES
+def test_epsilon_of_the_residual_block(tiny_inputs, scale: str, dtype: torch.dtype):
+    part = loaded(ResnetBlock(32, 32, 24, groups=8), tiny_inputs, "base_resnet").to(dtype)
+    video, time = tiny_inputs[f"in.x.{scale}"].to(dtype), tiny_inputs["in.temb"].to(dtype)
+    result = unfold(part(fold(video), time[:, None], num_frames=4), 4)
+    assert_equals_recording(result, tiny_inputs, f"base_resnet.{scale}", dtype)
+
+
+@BOTH
+@SCALES
+def test_epsilon_of_the_transformer(tiny_inputs, scale: str, dtype: torch.dtype):
+    part = SpatioTemporalTransformer(32, 1, cross_attention_dim=12, norm_num_groups=8)
+    part = loaded(part, tiny_inputs, "base_transformer").to(dtype)
+    text = tiny_inputs["in.encoder_hidden_states"].to(dtype)
+    result = run_transformer(part, tiny_inputs[f"in.x.{scale}"].to(dtype), text)
+    assert_equals_recording(result, tiny_inputs, f"base_transformer.{scale}", dtype)
