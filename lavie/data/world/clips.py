@@ -55,12 +55,14 @@ class Pose:
 
 
 # A motion maps time in [0, 1] and a fixed jitter in [-1, 1]^2 to a pose. Little is left to chance
-# on purpose: at this scale a network learns what it sees often.
+# on purpose: at this scale a network learns what it sees often. Opposite motions keep to lanes of
+# their own, as on a road: were they mirror images of each other, a network would first learn their
+# average and be stuck there, since nothing in it tells the two words apart.
 _MOTIONS: dict[str, Callable[[float, float, float], Pose]] = {
-    "left": lambda t, u, v: Pose(50 - 36 * t + u, 21 + 4 * v),
-    "right": lambda t, u, v: Pose(14 + 36 * t + u, 21 + 4 * v),
-    "up": lambda t, u, v: Pose(32 + 8 * u, 29 - 18 * t + v),
-    "down": lambda t, u, v: Pose(32 + 8 * u, 11 + 18 * t + v),
+    "left": lambda t, u, v: Pose(50 - 36 * t + u, 17 + 3 * v),
+    "right": lambda t, u, v: Pose(14 + 36 * t + u, 25 + 3 * v),
+    "up": lambda t, u, v: Pose(21 + 6 * u, 29 - 18 * t + v),
+    "down": lambda t, u, v: Pose(43 + 6 * u, 11 + 18 * t + v),
     "bounce": lambda t, u, v: Pose(32 + 8 * u, 29 - 17 * abs(np.sin(2 * np.pi * t)) + v),
     "grow": lambda t, u, v: Pose(32 + 6 * u, 20 + 2 * v, 9 + 21 * t),
 }
