@@ -1,6 +1,6 @@
 """Checks of an architecture's config: every key is known, every value can be built."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -55,46 +55,74 @@ def check_positive(**values: object) -> None:
             raise ConfigError(f"{name} {value!r} must be a whole number of at least 1.")
 
 
-def check_block_types(
-    name: str, types: Collection[str], allowed: Collection[str], count: int
-) -> None:
+def check_choice(value: object, choices: Sequence[str], name: str) -> None:
+    """Raise unless a value is one of the choices.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if value not in choices:
+        raise ConfigError(f"{name} {value!r} is unknown; choose {' or '.join(map(repr, choices))}.")
+
+
+def check_block_types(name: str, types: Sequence[str], way: str, levels: int) -> None:
     """Raise unless there is one known type per level.
+
+    Args:
+        name: Name of the option.
+        types: Its value.
+        way: "Down" or "Up".
+        levels: How many there must be.
 
     Raises:
         ConfigError: A type is unknown, or there are too few or too many.
     """
     for block_type in types:
-        if block_type not in allowed:
-            raise ConfigError(f"{name} has {block_type!r}; choose from {', '.join(allowed)}.")
-    if len(types) != count:
+        check_choice(block_type, (f"CrossAttn{way}Block3D", f"{way}Block3D"), name)
+    if len(types) != levels:
         raise ConfigError(
-            f"{name} names {len(types)} blocks, but block_out_channels has {count} levels; "
+            f"{name} names {len(types)} blocks, but block_out_channels has {levels} levels; "
             "give one of each per level."
         )
 
 
-def check_widths(
-    widths: Collection[int], heads: Collection[int], groups: int, min_head_width: int
-) -> None:
-    """Raise unless channels divide into groups, and into heads that are wide enough.
-
-    Args:
-        widths: Channels per level.
-        heads: Number of heads per level.
-        groups: ``norm_num_groups``.
-        min_head_width: Components of a head that rotary positions need.
+def check_groups(widths: Sequence[int], groups: int) -> None:
+    """Raise unless there are channels on every level that divide into groups.
 
     Raises:
-        ConfigError: They do not.
+        ConfigError: There are none, or they do not.
     """
-    for width, count in zip(widths, heads, strict=True):
+    if not widths:
+        raise ConfigError("block_out_channels is empty; give the channels of at least one level.")
+    for width in widths:
         if width % groups:
             raise ConfigError(
                 f"block_out_channels {width} is not a multiple of norm_num_groups {groups}."
             )
+
+
+def check_heads(
+    heads: int | Sequence[int], widths: Sequence[int], min_head_width: int
+) -> tuple[int, ...]:
+    """Return the number of heads per level, after checking that all are wide enough.
+
+    Args:
+        heads: ``attention_head_dim``: one number for all levels, or one per level.
+        widths: Channels per level.
+        min_head_width: Components of a head that rotary positions need.
+
+    Raises:
+        ConfigError: A head would be too narrow, or the numbers do not fit together.
+    """
+    heads = (heads,) * len(widths) if isinstance(heads, int) else tuple(heads)
+    if len(heads) != len(widths):
+        raise ConfigError(f"attention_head_dim has {len(heads)} values for {len(widths)} levels.")
+    for width, count in zip(widths, heads, strict=True):
+        check_positive(block_out_channels=width, attention_head_dim=count)
         if width % count or width // count < min_head_width:
             raise ConfigError(
                 f"attention_head_dim {count} (a number of heads) does not divide {width} channels "
                 f"into heads of at least {min_head_width}; use {max(1, width // min_head_width)} "
                 "or another divisor below it."
             )
+    return heads

@@ -1,7 +1,7 @@
 """The base text-to-video network: a latent U-Net that denoises all frames of a video together."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from diffusers.configuration_utils import register_to_config
@@ -11,11 +11,13 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lavie.errors import CheckpointError, ConfigError, InputError
+from lavie.errors import CheckpointError, InputError
 from lavie.models.architecture import (
     check_block_types,
+    check_choice,
+    check_groups,
+    check_heads,
     check_positive,
-    check_widths,
 )
 from lavie.models.attention import SpatioTemporalTransformer
 from lavie.models.blocks import (
@@ -110,9 +112,6 @@ class BaseUNet(VideoModel):
         use_frame_embedding: bool = False,
     ) -> None:
         super().__init__()
-        levels = len(block_out_channels)
-        heads = attention_head_dim
-        heads = (heads,) * levels if isinstance(heads, int) else tuple(heads)
         check_positive(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -120,22 +119,14 @@ class BaseUNet(VideoModel):
             norm_num_groups=norm_num_groups,
             cross_attention_dim=cross_attention_dim,
         )
-        for width, count in zip(block_out_channels, heads, strict=False):
-            check_positive(block_out_channels=width, attention_head_dim=count)
-        down_types, up_types = (
-            ("CrossAttnDownBlock3D", "DownBlock3D"),
-            ("CrossAttnUpBlock3D", "UpBlock3D"),
+        levels = len(block_out_channels)
+        heads = check_heads(attention_head_dim, block_out_channels, ROTARY_WIDTH)
+        check_groups(block_out_channels, norm_num_groups)
+        check_block_types("down_block_types", down_block_types, "Down", levels)
+        check_block_types("up_block_types", up_block_types, "Up", levels)
+        check_choice(
+            resnet_time_scale_shift, get_args(TimeScaleShift), name="resnet_time_scale_shift"
         )
-        check_block_types("down_block_types", down_block_types, down_types, levels)
-        check_block_types("up_block_types", up_block_types, up_types, levels)
-        if len(heads) != levels:
-            raise ConfigError(f"attention_head_dim has {len(heads)} values for {levels} levels.")
-        check_widths(block_out_channels, heads, norm_num_groups, ROTARY_WIDTH)
-        if resnet_time_scale_shift not in ("default", "scale_shift"):
-            raise ConfigError(
-                f"resnet_time_scale_shift {resnet_time_scale_shift!r} is unknown; "
-                "choose 'default' or 'scale_shift'."
-            )
 
         first, last = block_out_channels[0], block_out_channels[-1]
         time_embed_dim = 4 * first

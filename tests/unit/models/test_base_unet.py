@@ -59,7 +59,11 @@ def make_inputs(frames: int = 3) -> dict[str, Tensor | int]:
         ({"in_chanels": 4}, "no option in_chanels. Did you mean in_channels?"),
         ({"zebra": 4}, "no option zebra. Remove it."),
         ({"down_block_types": ["CrossAttnDownBlock3D"]}, "names 1 blocks"),
-        ({"down_block_types": ["CrossAttnDownBlock2D", "DownBlock3D"]}, "choose from"),
+        (
+            {"down_block_types": ["CrossAttnDownBlock2D", "DownBlock3D"]},
+            "choose 'CrossAttnDownBlock3D' or",
+        ),
+        ({"block_out_channels": []}, "block_out_channels is empty"),
         ({"attention_head_dim": [1]}, "attention_head_dim has 1 values for 2 levels"),
         ({"attention_head_dim": 2}, "heads of at least 32; use 1 or"),
         ({"norm_num_groups": 7}, "32 is not a multiple of norm_num_groups 7"),
