@@ -34,7 +34,7 @@ class Mixture(VideoSource):
         configs: Sequence[SourceConfig],
         samples_per_step: int,
     ) -> None:
-        _check_schedule(configs)
+        check_schedule(configs)
         self.sources = list(sources)
         self.configs = list(configs)
         self.samples_per_step = samples_per_step
@@ -79,8 +79,13 @@ class Mixture(VideoSource):
         return totals.tolist()
 
 
-def _check_schedule(configs: Sequence[SourceConfig]) -> None:
-    """Every step must have a source; it is enough to look where one begins or ends."""
+def check_schedule(configs: Sequence[SourceConfig]) -> None:
+    """Raise unless every step has a source.
+
+    Raises:
+        ConfigError: One has none.
+    """
+    # It is enough to look where a source ends.
     ends = {config.to_step for config in configs if config.to_step is not None}
     for step in sorted({0, *ends}):
         if not any(config.is_active(step) for config in configs):

@@ -14,7 +14,7 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from lavie.data.sources import derive_generator
-from lavie.errors import Cancelled, ConfigError, TrainingError
+from lavie.errors import Cancelled, ConfigError, LaVieError, TrainingError
 from lavie.training.checkpoint import (
     Progressed,
     list_checkpoints,
@@ -227,7 +227,7 @@ def _preview(stage: Stage, step: int) -> None:
     """A preview that can't be made is no reason to lose a run."""
     try:
         stage.preview(stage.config.output / "previews", step)
-    except (OSError, RuntimeError):
+    except (LaVieError, OSError, RuntimeError):
         logger.exception("The preview of step %d failed; training goes on.", step)
 
 

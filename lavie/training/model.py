@@ -61,6 +61,9 @@ class TextToVideoModel(nn.Module):
         text_encoder: CLIP.
         tokenizer: Its tokenizer.
         unet: The network.
+
+    Raises:
+        ConfigError: They don't fit together.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class TextToVideoModel(nn.Module):
         unet: BaseUNet,
     ) -> None:
         super().__init__()
+        check_parts(vae.config.latent_channels, text_encoder.config.hidden_size, unet)
         self.vae = vae.requires_grad_(False).eval()
         self.text_encoder = text_encoder
         self.tokenizer = tokenizer
@@ -210,6 +214,30 @@ def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
         if size % factor:
             way_out = f"Use {size - size % factor} or {size + factor - size % factor}."
             raise ConfigError(f"{name} {size} is not a multiple of the VAE's {factor}. {way_out}")
+
+
+def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) -> None:
+    """Raise unless a network takes the latents of a VAE and the words of a text encoder.
+
+    Args:
+        latent_channels: The VAE's.
+        text_width: Width of the text embedding; None if unknown.
+        unet: The network.
+
+    Raises:
+        ConfigError: It doesn't.
+    """
+    for name in ("in_channels", "out_channels"):
+        if unet.config[name] != latent_channels:
+            raise ConfigError(
+                f"The network's {name} {unet.config[name]} must be the VAE's "
+                f"{latent_channels} latent channels."
+            )
+    if text_width not in (None, unet.config.cross_attention_dim):
+        raise ConfigError(
+            f"The network's cross_attention_dim {unet.config.cross_attention_dim} must be the "
+            f"text encoder's width {text_width}."
+        )
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:

@@ -26,8 +26,12 @@ def preview_sheet(
         num_frames: Frames of each video; 1 for stills.
         path: The file to write.
     """
-    generators = [torch.Generator().manual_seed(seed) for seed in range(len(captions))]
-    videos = pipeline(captions, num_frames=num_frames, generator=generators).frames
+    videos = [  # one by one, for the memory of large models
+        pipeline(caption, num_frames=num_frames, generator=torch.Generator().manual_seed(i)).frames[
+            0
+        ]
+        for i, caption in enumerate(captions)
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = 2 if num_frames > 1 else 4
     contact_sheet(list(zip(captions, videos, strict=True)), 8, columns, zoom=2).save(path)

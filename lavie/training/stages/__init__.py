@@ -1,0 +1,27 @@
+"""The stages by name. Each is imported when it is asked for, as it brings its networks along."""
+
+from typing import Any
+
+STAGES = ("vae", "image", "base")
+
+
+def load_stage(name: str) -> tuple[Any, Any]:
+    """The stage of a name in `STAGES`.
+
+    Returns:
+        The class of the stage and that of its settings.
+    """
+    match name:
+        case "vae":
+            from lavie.training.stages.vae import VAEConfig, VAEStage
+
+            return VAEStage, VAEConfig
+        case "image":
+            from lavie.training.stages.image import ImageConfig, ImageStage
+
+            return ImageStage, ImageConfig
+        case "base":
+            from lavie.training.stages.base import BaseConfig, BaseStage
+
+            return BaseStage, BaseConfig
+    raise ValueError(f"There is no stage '{name}'; choose from {', '.join(STAGES)}.")

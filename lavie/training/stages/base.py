@@ -15,7 +15,7 @@ from lavie.data.opening import open_mixture
 from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.config import RunConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.model import TextToVideoModel, VideoConfig
+from lavie.training.model import TextToVideoModel, VideoConfig, check_size
 from lavie.training.preview import preview_sheet, take_captions
 from lavie.training.stage import Stage
 
@@ -29,8 +29,8 @@ class BaseConfig(RunConfig):
     """Architecture that takes over the image weights, its temporal layers fresh. Null goes on with
     the folder's own network."""
     scheme: Literal["joint", "video_only", "temporal_only"] = "joint"
-    """What is trained on what, as in the paper's Fig. 9: everything on videos and images;
-    everything on videos; the temporal layers alone on videos."""
+    """What is trained on what, as in the paper's Fig. 9: everything on videos and images, everything
+    on videos, or the temporal layers alone on videos."""
     train_text_encoder: bool = False
     """Whether the text encoder learns too."""
     videos: tuple[SourceConfig, ...]
@@ -53,9 +53,13 @@ class BaseConfig(RunConfig):
     """How much more the latent cells in focus count."""
 
     @model_validator(mode="after")
-    def _has_images(self) -> Self:
+    def _fits_scheme(self) -> Self:
         if self.scheme == "joint" and not self.images:
             raise ValueError("The joint scheme needs images; give some or choose video_only.")
+        if self.scheme == "temporal_only" and self.train_text_encoder:
+            raise ValueError(
+                "temporal_only trains nothing but temporal layers; set train_text_encoder to false."
+            )
         return self
 
 
@@ -73,6 +77,7 @@ class BaseStage(Stage):
         self.num_images = config.num_images if config.scheme == "joint" else 0
         torch.manual_seed(config.seed)
         self.model = TextToVideoModel.from_folder(config.init_from, config.unet)
+        check_size(self.model.vae, config.video.height, config.video.width)
         self.objective = DiffusionObjective(config.diffusion)
         self.model.text_encoder.requires_grad_(config.train_text_encoder)
         for name, parameter in self.model.unet.named_parameters():

@@ -14,7 +14,7 @@ from lavie.data.opening import open_mixture
 from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.config import RunConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.model import TextEncoderConfig, TextToVideoModel, VideoConfig
+from lavie.training.model import TextEncoderConfig, TextToVideoModel, VideoConfig, check_size
 from lavie.training.preview import preview_sheet, take_captions
 from lavie.training.stage import Stage
 
@@ -63,6 +63,7 @@ class ImageStage(Stage):
             self.model = TextToVideoModel.from_folder(config.init_from, config.unet)
         elif config.vae is not None and config.unet is not None:
             self.model = TextToVideoModel.from_scratch(config.vae, config.unet, config.text)
+        check_size(self.model.vae, config.video.height, config.video.width)
         self.objective = DiffusionObjective(config.diffusion)
         self.model.text_encoder.requires_grad_(config.train_text_encoder)
         for name, parameter in self.model.unet.named_parameters():

@@ -74,7 +74,7 @@ class VAEStage(Stage):
             self.vae = AutoencoderKL.from_config(config.vae)
         check_size(self.vae, config.height, config.width)
         if config.train_encoder:
-            _check_normalisable(self.vae)
+            check_normalisable(self.vae)
         else:
             self.vae.encoder.requires_grad_(False)
             if self.vae.quant_conv is not None:
@@ -164,8 +164,12 @@ def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
     up.weight.mul_(std[None, :, None, None])
 
 
-def _check_normalisable(vae: AutoencoderKL) -> None:
-    """Raise unless `normalise_latents` can do its work on this architecture."""
+def check_normalisable(vae: AutoencoderKL) -> None:
+    """Raise unless `normalise_latents` can do its work on this architecture.
+
+    Raises:
+        ConfigError: It can't.
+    """
     if vae.quant_conv is None or vae.post_quant_conv is None:
         raise ConfigError("use_quant_conv and use_post_quant_conv must be true to train a vae.")
     if vae.config.scaling_factor != 1:
