@@ -10,8 +10,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 from app.model_card import read_model_card
 from app.runner import CascadeRunner
 from app.service import Service
-from app.theme import studio_theme
-from app.ui import CSS_FILE, create_page
 from lavie.errors import LaVieError
 
 
@@ -43,10 +41,14 @@ def main() -> None:
         card = read_model_card(arguments.model)
     except LaVieError as error:
         parser.error(str(error))
+    from app.theme import studio_theme  # gradio takes seconds: flags are answered without it
+    from app.ui import CSS_FILE, create_page
+
     data = arguments.data.resolve()
     service = Service(card, CascadeRunner(arguments.model), data)
-    service.start()
-    create_page(service).launch(
+    page = create_page(service)
+    service.start()  # loads the model while the page is already served
+    page.launch(
         server_name=arguments.host,
         server_port=arguments.port,
         share=arguments.share,

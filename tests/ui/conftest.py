@@ -49,7 +49,7 @@ def model_folder(tmp_path_factory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(model_folder, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as probe:
@@ -84,7 +84,7 @@ def _wait_for(server: Server, process: subprocess.Popen) -> None:
     raise AssertionError(f"The server did not come up:\n{server.log}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -91,9 +91,9 @@ def test_the_same_seed_makes_the_same_video(page, tmp_path):
         expect(generate_button(page)).to_be_enabled()
         expect(used_seed(page)).to_have_value("7")
         (tmp_path / name).mkdir()
-        files.append(download(page, "MP4, true size", tmp_path / name))
+        files.append(download(page, "GIF", tmp_path / name))
     assert files[0].name != files[1].name
-    assert (read_video(files[0]).frames == read_video(files[1]).frames).all()
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_cancel_stops_soon_and_the_next_video_is_made(page):
@@ -149,7 +149,7 @@ def test_words_the_model_never_learned_are_said_kindly(page):
 
 def test_two_users_at_once_each_get_their_own_video(open_page):
     first, second = open_page(), open_page()
-    fill_in(first, PROMPT, steps=40, seed="11")
+    fill_in(first, PROMPT, steps=16, seed="11")
     fill_in(second, "a fox moving right in the snow", steps=2, seed="22")
     generate_button(first).click()
     expect(first.locator("#preview")).to_be_visible()
