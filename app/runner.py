@@ -18,7 +18,7 @@ class CascadeRunner:
     """Runs requests on a cascade, which it loads on first use.
 
     Args:
-        model: What `Cascade.from_pretrained` takes.
+        model: What `lavie.convert.resolve.load_cascade` takes.
     """
 
     def __init__(self, model: str) -> None:
@@ -28,9 +28,9 @@ class CascadeRunner:
     def prepare(self) -> None:
         """Load the model, once."""
         if self._cascade is None:
-            from lavie.pipelines.cascade import Cascade  # torch and diffusers take seconds
+            from lavie.convert.resolve import load_cascade  # torch and diffusers take seconds
 
-            self._cascade = Cascade.from_pretrained(self._model)
+            self._cascade = load_cascade(self._model)
 
     def run(
         self, request: TextToVideoRequest, folder: Path, on_event: OnEvent, cancel: CancelToken

@@ -243,4 +243,4 @@ class _Hub:
 
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:160].rstrip(".") if lines else type(error).__name__
+    return lines[0].split(". ")[0][:200].rstrip(".") if lines else type(error).__name__
