@@ -144,12 +144,15 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         Args:
             pretrained_model_name_or_path: A folder, ``"miniature"``, or a hub id, which is
                 downloaded on first use.
-            **kwargs: As in diffusers: ``dtype``, ``revision``, ``cache_dir``, components, ...
+            **kwargs: As in diffusers: ``dtype`` (float32 unless said, whatever the files hold),
+                ``revision``, ``cache_dir``, components, ...
 
         Raises:
             CheckpointError: The folder is missing, broken, or for another pipeline.
         """
         model = pretrained_model_name_or_path
+        if not {"dtype", "torch_dtype"} & kwargs.keys():
+            kwargs["dtype"] = torch.float32  # else the text encoder alone would follow the files
         folder = find_model_folder(model)
         try:
             if folder is None:

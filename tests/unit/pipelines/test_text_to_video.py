@@ -212,3 +212,14 @@ def test_offloading_hooks_change_nothing(small, generator):
     pipeline.enable_model_cpu_offload(device="cpu")  # the hooks, without an accelerator
     for _ in range(2):  # hooks are put on again after a call
         assert np.array_equal(pipeline("a fox", generator=generator(0), **small).frames, before)
+
+
+def test_a_half_precision_folder_loads_in_float32_unless_said_otherwise(tmp_path):
+    pipeline = make_tiny_pipeline()
+    for part in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
+        part.half()
+    pipeline.save_pretrained(tmp_path)
+    loaded = TextToVideoPipeline.from_pretrained(tmp_path)
+    assert {p.dtype for p in (loaded.vae, loaded.text_encoder, loaded.unet)} == {torch.float32}
+    half = TextToVideoPipeline.from_pretrained(tmp_path, dtype=torch.float16)
+    assert {p.dtype for p in (half.vae, half.text_encoder, half.unet)} == {torch.float16}
