@@ -1,0 +1,33 @@
+"""Draw curves.png from the logs beside it: ``python assets/miniature/make_curves.py``.
+
+Needs matplotlib, which the project itself does not: ``pip install matplotlib``.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of its backend
+
+FOLDER = Path(__file__).parent
+STAGES = {"vae": "psnr", "image": "loss", "motion": "loss", "base": "video_loss"}
+
+
+def main() -> None:
+    """One panel a stage, each line of its log a faint dot, their running mean a line."""
+    _, panels = plt.subplots(1, len(STAGES), figsize=(16, 3.5), tight_layout=True)
+    for panel, (stage, metric) in zip(panels, STAGES.items(), strict=True):
+        lines = (FOLDER / "logs" / f"{stage}.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        samples, values = [row["samples"] for row in rows], [row[metric] for row in rows]
+        smooth = [sum(values[max(0, i - 4) : i + 1]) / min(i + 1, 5) for i in range(len(values))]
+        panel.plot(samples, values, ".", alpha=0.3)
+        panel.plot(samples, smooth)
+        panel.set(title=f"stage {stage}: {metric}", xlabel="samples seen")
+    plt.savefig(FOLDER / "curves.png", dpi=80)
+
+
+if __name__ == "__main__":
+    main()

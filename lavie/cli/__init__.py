@@ -1,0 +1,70 @@
+"""The command line: parse, call, report.
+
+A command is two short functions: one that adds its flags and one that does the work. Everything
+heavy is imported inside the work, so ``--help`` and bad flags answer at once.
+"""
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lavie.cli.evaluate import add_evaluate, add_world
+from lavie.cli.generate import add_generate
+from lavie.cli.published import add_convert, add_info
+from lavie.cli.train import add_train
+from lavie.errors import LaVieError
+
+_COMMANDS = (add_generate, add_convert, add_info, add_train, add_evaluate, add_world)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name; None: those of the process.
+
+    Returns:
+        0 done, 2 the user's input (one line on stderr), 1 a fault of ours.
+    """
+    try:
+        arguments = create_parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    logging.basicConfig(
+        level=logging.INFO if arguments.debug else logging.WARNING, format="%(message)s"
+    )
+    try:
+        return arguments.run(arguments) or 0
+    except LaVieError as error:
+        return _report(error, str(error), 2, arguments.debug)
+    except KeyboardInterrupt as error:
+        return _report(error, "Stopped.", 130, arguments.debug)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}. This is a fault of ours; --debug shows where."
+        return _report(error, message, 1, arguments.debug)
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    parser = _Parser(prog="lavie", description="LaVie: from a sentence to a video.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add_to in _COMMANDS:
+        add_to(commands)
+    return parser
+
+
+def _report(error: BaseException, message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    print(" ".join(message.split()), file=sys.stderr)
+    return code

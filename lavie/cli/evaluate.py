@@ -1,0 +1,163 @@
+"""The commands around the procedural world: ``evaluate`` and ``world``."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar, silence_loading_bars
+
+
+def add_evaluate(commands: Any) -> None:  # noqa: ANN401
+    """The command ``evaluate`` and its flags."""
+    about = "Measure a model of the procedural world."
+    kinds = commands.add_parser("evaluate", help=about, description=about).add_subparsers(
+        title="what", required=True, metavar="WHAT"
+    )
+    parser = add_command(
+        kinds, "prompt-accuracy", _evaluate_prompts, "Do clips show what was asked for?"
+    )
+    add = parser.add_argument
+    _add_model_and_judge(parser)
+    add("--num-clips", type=int, default=200, help="clips of each caption set; default: 200")
+    add(
+        "--sets",
+        default="seen,held_out,still_only",
+        help="comma-separated, from seen,held_out,still_only,stills; default: all but stills",
+    )
+    add(
+        "--stills",
+        action="store_const",
+        const="stills",
+        dest="sets",
+        help="one-frame pictures instead of clips, for the image stage; as --sets stills",
+    )
+    add("--steps", type=int, help="1 to 1000; default: the model's own")
+    add("--guidance-scale", type=float, help="0 to 50; default: the model's own")
+    add("--batch-size", type=int, default=4, help="clips made together; changes none of them")
+    add("--output", type=Path, default=OUTPUT_FOLDER / "prompt-accuracy", help="folder to fill")
+    add("--json", action="store_true", help="end with one line of JSON")
+
+    parser = add_command(
+        kinds,
+        "motion-instrument",
+        _evaluate_motion,
+        "Has the network learned motion? One call on pure noise for every motion word.",
+    )
+    _add_model_and_judge(parser)
+    parser.add_argument("--subject", default="panda", help="a word of the world")
+    parser.add_argument("--place", default="snow", help="a word of the world")
+    parser.add_argument("--sheet", type=Path, help="draw what is foreseen into this .png file")
+
+    parser = add_command(kinds, "train-judge", _train_judge, "Make the judge from nothing.")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--steps", type=int, help="batches; default: enough, about two minutes")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0, the bundled one's")
+    parser.add_argument(
+        "--num-clips", type=int, default=120, help="clips of each kind to examine it with"
+    )
+
+
+def _add_model_and_judge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="miniature", help="model folder; default: miniature")
+    parser.add_argument("--judge", type=Path, help="folder of train-judge; default: bundled")
+    parser.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: GPU if any")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise; default: 0")
+
+
+def _evaluate_prompts(arguments: argparse.Namespace) -> None:
+    from lavie.evaluation.questions import make_questions
+    from lavie.pipelines import limits
+
+    # The door, before anything is loaded
+    names = arguments.sets.split(",")
+    limits.check_seed(arguments.seed)
+    limits.check_whole_number(arguments.batch_size, "batch_size", 1, 1024)
+    if arguments.steps is not None:
+        limits.check_steps(arguments.steps)
+    if arguments.guidance_scale is not None:
+        limits.check_guidance_scale(arguments.guidance_scale)
+    questions = [
+        question
+        for name in names
+        for question in make_questions(name, arguments.num_clips, arguments.seed)
+    ]
+
+    from lavie.evaluation.judge import JUDGE_FOLDER, read_accuracy
+    from lavie.evaluation.prompt_accuracy import generate_and_judge
+    from lavie.evaluation.report import settings_of, table, write_report
+
+    # The work
+    pipeline, judge = _load_model_and_judge(arguments)
+    settings = settings_of(
+        pipeline, arguments.model, arguments.steps, arguments.guidance_scale, arguments.seed
+    )
+    settings["judge_accuracy"] = read_accuracy(arguments.judge or JUDGE_FOLDER)
+    judged = generate_and_judge(
+        pipeline,
+        judge,
+        questions,
+        arguments.steps,
+        arguments.guidance_scale,
+        arguments.batch_size,
+        on_event=draw_bar("clip"),
+    )
+    summary = write_report(arguments.output, judged, settings)
+    print(*table(summary), sep="\n")
+    print(f"{arguments.output}: report.json, sheet.png")
+    if arguments.json:
+        print(json.dumps({key: summary[key] for key in summary if key != "clips"}))
+
+
+def _evaluate_motion(arguments: argparse.Namespace) -> None:
+    from lavie.evaluation.motion_instrument import motion_table, read_motions
+
+    pipeline, judge = _load_model_and_judge(arguments)
+    reading = read_motions(pipeline, judge, arguments.subject, arguments.place, arguments.seed)
+    print(*motion_table(reading), sep="\n")
+    if arguments.sheet is not None:
+        from lavie.data.world import contact_sheet
+
+        rows = list(zip(reading.motions, reading.frames, strict=True))
+        contact_sheet(rows, 8, 1, zoom=2).save(arguments.sheet)
+
+
+def _load_model_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
+    """The pipeline and the judge that the flags name."""
+    silence_loading_bars()
+    from lavie.convert.resolve import load_cascade
+    from lavie.evaluation.judge import JUDGE_FOLDER, Judge
+
+    judge = Judge.from_folder(arguments.judge or JUDGE_FOLDER)
+    return load_cascade(arguments.model, arguments.device).base, judge
+
+
+def _train_judge(arguments: argparse.Namespace) -> None:
+    from lavie.evaluation.judge_training import NUM_STEPS, assess_judge, train_judge
+
+    judge = train_judge(arguments.steps or NUM_STEPS, arguments.seed, on_event=draw_bar())
+    accuracy = assess_judge(judge, arguments.num_clips)
+    judge.save_pretrained(arguments.output)
+    text = json.dumps(accuracy, indent=1)
+    (arguments.output / "accuracy.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def add_world(commands: Any) -> None:  # noqa: ANN401
+    """The command ``world`` and its flags."""
+    parser = add_command(
+        commands, "world", _draw_world, "Draw clips of the world the miniature is trained on."
+    )
+    add = parser.add_argument
+    add("--sheet", type=Path, required=True, help="the .png file to write")
+    add("--split", choices=("train", "validation", "test"), default="train", help="which clips")
+    add("--seed", type=int, default=0, help="of the first clip")
+
+
+def _draw_world(arguments: argparse.Namespace) -> None:
+    from lavie.data.world import world_sheet
+    from lavie.media import check_output
+
+    check_output(arguments.sheet, ".png")
+    world_sheet(arguments.sheet, arguments.split, seed=arguments.seed)
+    print(arguments.sheet)
