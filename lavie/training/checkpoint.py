@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import re
 import shutil
 from collections.abc import Iterable
@@ -100,7 +99,7 @@ def load_checkpoint(path: Path, names: Iterable[str]) -> tuple[Progressed, dict[
             name: torch.load(path / f"{name}.pt", weights_only=True, map_location="cpu")
             for name in names
         }
-    except (OSError, EOFError, ValueError, TypeError, RuntimeError, pickle.PickleError) as error:
+    except Exception as error:  # damaged bytes make an unpickler fail in any way
         raise CheckpointError(
             f"Checkpoint {path} cannot be read ({error}). Delete it to resume from the one before."
         ) from error

@@ -29,8 +29,8 @@ class BaseConfig(RunConfig):
     """Architecture that takes over the image weights, its temporal layers fresh. Null goes on with
     the folder's own network."""
     scheme: Literal["joint", "video_only", "temporal_only"] = "joint"
-    """What is trained on what, as in the paper's Fig. 9: everything on videos and images, everything
-    on videos, or the temporal layers alone on videos."""
+    """What is trained on what, as in the paper's Fig. 9: everything on videos and images,
+    everything on videos, or the temporal layers alone on videos."""
     train_text_encoder: bool = False
     """Whether the text encoder learns too."""
     videos: tuple[SourceConfig, ...]

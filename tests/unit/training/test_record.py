@@ -1,0 +1,65 @@
+import pytest
+
+from lavie.config import load_config
+from lavie.errors import ConfigError
+from lavie.training.checkpoint import Progressed
+from lavie.training.config import OptimizerConfig, RunConfig
+from lavie.training.record import check_progress, check_record, write_record
+
+
+@pytest.fixture
+def config(tmp_path):
+    return RunConfig(output=tmp_path / "run", num_steps=5)
+
+
+def test_the_record_is_a_file_that_makes_the_same_settings(config):
+    write_record("vae", config)
+    path = config.output / "run.yaml"
+    assert load_config(RunConfig, file=path) == config
+    assert path.read_text().startswith("# stage: vae\n# lavie: ")
+
+
+def test_the_same_settings_may_go_on_and_do_more_steps(config):
+    check_record("vae", config)
+    write_record("vae", config)
+    check_record("vae", config)
+    check_record("vae", config.model_copy(update={"num_steps": 9, "log_every": 1}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": 1}, "its seed is 0, not 1"),
+        ({"optimizer": OptimizerConfig(learning_rate=0.5)}, "its optimizer is"),
+    ],
+)
+def test_other_settings_are_refused_by_name(config, change, words):
+    write_record("vae", config)
+    with pytest.raises(ConfigError, match=words):
+        check_record("vae", config.model_copy(update=change))
+
+
+def test_another_stage_is_refused(config):
+    write_record("vae", config)
+    with pytest.raises(ConfigError, match="of stage 'vae'. Use another output"):
+        check_record("image", config)
+
+
+def test_a_damaged_record_is_refused(config):
+    write_record("vae", config)
+    (config.output / "run.yaml").write_text("# stage: vae\nseed: [")
+    with pytest.raises(ConfigError, match="another run"):
+        check_record("vae", config)
+
+
+def test_steps_already_done_cannot_be_undone(config):
+    check_progress(Progressed(5, 10), config, 1)
+    with pytest.raises(ConfigError, match="num_steps 5 is less than the 6"):
+        check_progress(Progressed(6, 12), config, 1)
+
+
+def test_another_number_of_processes_is_warned_of(config, caplog):
+    check_progress(Progressed(3, 6, num_processes=2), config, 2)
+    assert not caplog.records
+    check_progress(Progressed(3, 6, num_processes=2), config, 1)
+    assert "2 processes before, 1 now" in caplog.text

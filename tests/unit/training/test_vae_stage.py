@@ -1,0 +1,82 @@
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from lavie.errors import ConfigError
+from lavie.training.stages.vae import VAEConfig, VAEStage, normalise_latents
+from tests.training_runs import VAE, vae_config, write_pictures
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return write_pictures(tmp_path / "pictures")
+
+
+def test_normalising_changes_the_latents_and_not_the_pictures():
+    torch.manual_seed(0)
+    vae = AutoencoderKL.from_config(VAE).double()
+    images = torch.rand(6, 3, 16, 24, dtype=torch.float64) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(images).latent_dist
+        shown = vae.decode(before.mean).sample
+        normalise_latents(vae, before.mean.mean((0, 2, 3)), before.mean.std((0, 2, 3)))
+        after = vae.encode(images).latent_dist
+        torch.testing.assert_close(vae.decode(after.mean).sample, shown, rtol=0, atol=1e-12)
+    channels = VAE["latent_channels"]
+    zeros, ones = torch.zeros(channels).double(), torch.ones(channels).double()
+    torch.testing.assert_close(after.mean.mean((0, 2, 3)), zeros, rtol=0, atol=1e-12)
+    torch.testing.assert_close(after.mean.std((0, 2, 3)), ones, rtol=0, atol=1e-12)
+    ratio = before.std / before.mean.std((0, 2, 3))[:, None, None]
+    torch.testing.assert_close(after.std, ratio, rtol=1e-9, atol=0)
+
+
+def test_exported_latents_are_normalised(tmp_path, pictures):
+    stage = VAEStage(vae_config(tmp_path / "run", pictures)).eval()
+    stage.export(tmp_path / "model")
+    vae = AutoencoderKL.from_pretrained(tmp_path / "model" / "vae")
+    images = stage._images(next(stage.batches(0, 0, 1)))
+    again = vae.encode(images).latent_dist.mean
+    torch.testing.assert_close(again, stage.vae.encode(images).latent_dist.mean)
+    assert vae.config.scaling_factor == 1
+
+
+def test_a_decoder_alone_learns_without_moving_the_latents(tmp_path, pictures):
+    VAEStage(vae_config(tmp_path / "run", pictures)).export(tmp_path / "model")
+    config = vae_config(
+        tmp_path / "sharp", pictures, init_from=tmp_path / "model", vae=None, train_encoder=False
+    )
+    stage = VAEStage(config)
+    learning = {name for name, weight in stage.vae.named_parameters() if weight.requires_grad}
+    assert {name.partition(".")[0] for name in learning} == {"decoder", "post_quant_conv"}
+    before = copy.deepcopy(stage.vae.state_dict())
+    stage(next(stage.batches(0, 0, 1)), torch.Generator())["loss"].backward()
+    assert all(weight.grad is None for weight in stage.vae.encoder.parameters())
+    stage.export(tmp_path / "sharp" / "model")  # and does not normalise again
+    after = AutoencoderKL.from_pretrained(tmp_path / "sharp" / "model" / "vae").state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
+def test_focus_counts_more(tmp_path, pictures):
+    stage = VAEStage(vae_config(tmp_path, pictures, focus_weight=9.0, kl_weight=0.0))
+    batch = next(stage.batches(0, 0, 1))
+    left = torch.zeros(2, 1, 16, 24)
+    left[..., :12] = 1
+
+    def loss(focus):
+        with torch.no_grad():
+            return stage(replace(batch, focus=focus), torch.Generator().manual_seed(0))["loss"]
+
+    torch.testing.assert_close(loss(torch.ones_like(left)), loss(None))
+    assert loss(left) != loss(None)
+
+
+def test_what_cannot_be_trained_is_said(tmp_path, pictures):
+    with pytest.raises(ConfigError, match="scaling_factor 0.5 must be 1.0"):
+        VAEStage(vae_config(tmp_path, pictures, vae={**VAE, "scaling_factor": 0.5}))
+    with pytest.raises(ConfigError, match="height 18 is not a multiple of the VAE's 4. Use 16 or"):
+        VAEStage(vae_config(tmp_path, pictures, height=18))
+    with pytest.raises(ValueError, match="decoder alone needs a trained encoder"):
+        VAEConfig(output=tmp_path, num_steps=1, vae=VAE, train_encoder=False)
