@@ -23,7 +23,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--autoplay-policy=no-user-gesture-required",
 ]
-PATIENCE = 90_000  # milliseconds; the machine may be busy
+PATIENCE = 180_000  # milliseconds; the machine may be busy
 
 expect.set_options(timeout=PATIENCE)
 

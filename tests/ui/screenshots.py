@@ -17,7 +17,6 @@ def make_video(page: Page) -> None:
     """Take the first example, let it become a video, and wait until it plays."""
     page.locator("#examples button").first.click()
     page.get_by_role("button", name="Make the video").click()
-    page.locator("#preview").wait_for()
     page.wait_for_function(
         "() => { const video = document.querySelector('#video video');"
         " return video && video.currentTime > 1; }"
