@@ -51,7 +51,7 @@ def add_evaluate(commands: Any) -> None:  # noqa: ANN401
 
     parser = add_command(kinds, "train-judge", _train_judge, "Make the judge from nothing.")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    parser.add_argument("--steps", type=int, help="batches; default: enough, about two minutes")
+    parser.add_argument("--steps", type=int, help="batches; default: enough, about five minutes")
     parser.add_argument("--seed", type=int, default=0, help="default: 0, the bundled one's")
     parser.add_argument(
         "--num-clips", type=int, default=120, help="clips of each kind to examine it with"

@@ -23,7 +23,7 @@ from lavie.evaluation.spoiling import (
 )
 from lavie.types import CancelToken, OnEvent, Progress
 
-NUM_STEPS = 400
+NUM_STEPS = 1100
 BATCH_SIZE = 96
 _SPOILED_SHARE = 0.55
 _ANYTHING = -100  # the label that no answer is wrong for
@@ -39,7 +39,7 @@ def train_judge(
     """Teach a judge from nothing.
 
     Args:
-        num_steps: Batches, at least 1; the default takes about two minutes on one core.
+        num_steps: Batches, at least 1; the default takes about five minutes on one core.
         seed: Decides weights and scenes.
         on_event: Told after every step.
         cancel: Looked at once per step.
