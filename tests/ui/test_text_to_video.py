@@ -149,7 +149,7 @@ def test_words_the_model_never_learned_are_said_kindly(page):
 
 def test_two_users_at_once_each_get_their_own_video(open_page):
     first, second = open_page(), open_page()
-    fill_in(first, PROMPT, steps=30, seed="11")
+    fill_in(first, PROMPT, steps=20, seed="11")
     fill_in(second, "a fox moving right in the snow", steps=2, seed="22")
     generate_button(first).click()
     expect(first.locator("#preview")).to_be_visible()
