@@ -185,7 +185,7 @@ class TextToVideoModel(nn.Module):
 
 
 def load_part(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from_pretrained
-    """A component of a model folder.
+    """A component of a model folder, in float32 whatever the files hold.
 
     Args:
         part: Its class.
@@ -194,10 +194,13 @@ def load_part(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with 
     Raises:
         CheckpointError: It is missing or broken.
     """
+    options = {"dtype": torch.float32} if issubclass(part, nn.Module) else {}
     try:
-        return part.from_pretrained(folder)
+        if not folder.is_dir():  # else its name could be taken for one on the hub
+            raise FileNotFoundError("there is no such folder")
+        return part.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise CheckpointError(
             f"{folder} holds no {part.__name__} ({reason}). Name a finished stage's model folder."
         ) from error

@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from lavie.errors import ConfigError
+from lavie.errors import CheckpointError, ConfigError
 from lavie.models.base_unet import TEMPORAL_NAMES
+from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
 from lavie.training.stages.image import ImageStage
 from tests.tiny import write_tiny_model
-from tests.training_runs import VIDEO, base_config, image_config, write_clips
+from tests.training_runs import UNET, VIDEO, base_config, image_config, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,16 @@ def test_memory_and_compile_options_reach_the_network(model, clips, tmp_path):
     compiled = [m for m in stage.modules() if m._compiled_call_impl is not None]
     assert {type(module).__name__ for module in compiled} == {"SpatioTemporalBlock"}
     assert [name for name, _ in stage.named_parameters()] == names
+
+
+@pytest.mark.parametrize("unet", [None, UNET])
+def test_a_half_precision_model_is_trained_in_full(unet, model, clips, tmp_path):
+    half = TextToVideoPipeline.from_pretrained(model, dtype=torch.float16)
+    half.save_pretrained(tmp_path / "half")
+    stage = BaseStage(base_config(tmp_path / "run", tmp_path / "half", clips, unet=unet))
+    assert {weight.dtype for weight in stage.parameters()} == {torch.float32}
+
+
+def test_a_missing_folder_is_not_looked_up_on_the_hub(clips, tmp_path):
+    with pytest.raises(CheckpointError, match="there is no such folder"):
+        BaseStage(base_config(tmp_path, "owner/name", clips))
