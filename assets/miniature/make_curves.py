@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of its backend
+from matplotlib import pyplot as plt
 
 FOLDER = Path(__file__).parent
 STAGES = {"vae": "psnr", "image": "loss", "motion": "loss", "base": "video_loss"}

@@ -1,4 +1,4 @@
-"""Make the README's animated picture: ``python assets/pictures/make.py``, from the project's root."""
+"""Make the animated picture of the README: ``python assets/pictures/make.py``."""
 
 import sys
 from pathlib import Path
