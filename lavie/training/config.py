@@ -10,13 +10,15 @@ from torch import nn
 
 from lavie.config import Config
 
+_Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class OptimizerConfig(Config):
     """AdamW and its learning-rate schedule."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
     """Peak learning rate."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[_Decay, _Decay] = (0.9, 0.999)
     """Decay of AdamW's running mean and variance."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Decoupled weight decay."""

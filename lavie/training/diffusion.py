@@ -1,14 +1,16 @@
 """What a denoising network is trained towards, and how much each noise level counts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
 from diffusers import DDPMScheduler
 from diffusers.training_utils import compute_snr
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from lavie.config import Config
+
+_NUM_TIMESTEPS = 1000
 
 
 class DiffusionConfig(Config):
@@ -16,9 +18,12 @@ class DiffusionConfig(Config):
 
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
     """What the network says: the noise, or the velocity."""
-    beta_start: Annotated[float, Field(gt=0)] = 1e-4
+    beta_start: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    """Variance of the noise added by the first step."""
     beta_end: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Variance of the noise added by the last step, at least the first's."""
     beta_schedule: Literal["linear", "scaled_linear"] = "linear"
+    """How it grows in between; scaled_linear, in its square root, is Stable Diffusion's."""
     timesteps: tuple[int, int] = (0, 1000)
     """Noise levels that are trained, from the first to before the second."""
     high_noise_share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -28,10 +33,24 @@ class DiffusionConfig(Config):
     min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
     """Min-SNR loss weighting (arXiv:2303.09556); off when null."""
 
+    @model_validator(mode="after")
+    def _has_levels(self) -> Self:
+        for name in ("timesteps", "high_noise"):
+            start, end = getattr(self, name)
+            if not 0 <= start < end <= _NUM_TIMESTEPS:
+                raise ValueError(
+                    f"{name} [{start}, {end}] must rise within 0 and {_NUM_TIMESTEPS}."
+                )
+        if self.beta_start > self.beta_end:
+            raise ValueError(
+                f"beta_start {self.beta_start} must not be above beta_end {self.beta_end}."
+            )
+        return self
+
     def build_scheduler(self) -> DDPMScheduler:
         """The scheduler that adds this noise, saved beside the model it trained."""
         return DDPMScheduler(
-            num_train_timesteps=1000,
+            num_train_timesteps=_NUM_TIMESTEPS,
             beta_start=self.beta_start,
             beta_end=self.beta_end,
             beta_schedule=self.beta_schedule,

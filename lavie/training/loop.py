@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from diffusers.training_utils import EMAModel
 from torch import nn
 
@@ -64,6 +65,7 @@ def train(
     parameters = [p for p in stage.parameters() if p.requires_grad]
     if not parameters:
         raise ConfigError(f"Stage '{stage.name}' has no trainable weights with these settings.")
+    AcceleratorState._reset_state()  # else a process can train in one precision only
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         gradient_accumulation_steps=config.gradient_accumulation_steps,

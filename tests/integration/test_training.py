@@ -167,7 +167,7 @@ def test_stopped_then_killed_then_resumed_equals_never_stopped(tmp_path, picture
     stopped = launch(endless, "vae", output)
     wait_for_step(stopped, output, 2)
     stopped.send_signal(signal.SIGINT)
-    _, errors = stopped.communicate(timeout=120)
+    _, errors = stopped.communicate(timeout=600)
     stop = int(list_checkpoints(output / "checkpoints")[-1].name.removeprefix("step-"))
     assert stopped.returncode == 130
     assert f"Stopped at step {stop} of 100000; start again to resume." in errors
