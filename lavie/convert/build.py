@@ -17,6 +17,7 @@ from lavie.convert.published import (
     SAMPLE_SIZE,
     SCHEDULER_CONFIG,
     UNET_CONFIG,
+    PublishedNetwork,
 )
 from lavie.convert.reading import check_archive, read_weights
 from lavie.convert.report import KeyReport, MismatchError, compare_keys
@@ -51,13 +52,22 @@ def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextTo
     Raises:
         CheckpointError: A file does not fit, or the network is not the base network.
     """
-    if source.network.name != "base":
-        raise CheckpointError(
-            f"{source.checkpoint.name} is the {source.network.name} network, which makes no video "
-            f"from text alone. Use {NETWORKS['base'].file}."
-        )
+    check_loadable(source.network)
     components, _ = load_components(source, dtype)
     return TextToVideoPipeline(**components, **pipeline_defaults(source))
+
+
+def check_loadable(network: PublishedNetwork) -> None:
+    """Raise unless a published network makes videos from text alone.
+
+    Raises:
+        CheckpointError: It doesn't.
+    """
+    if network.name != "base":
+        raise CheckpointError(
+            f"{network.file} is the {network.name} network, which makes no video "
+            f"from text alone. Use {NETWORKS['base'].file}."
+        )
 
 
 def pipeline_defaults(source: Source) -> dict[str, Any]:

@@ -1,22 +1,29 @@
 """From whatever a user calls a model to a model that runs."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from lavie.convert.build import load_published
+from lavie.convert.build import check_loadable, load_published
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
+    Source,
     choose_source,
+    download_notice,
     find_source,
+    is_cached,
     is_original_folder,
     is_published_repository,
+    network_of,
 )
 from lavie.pipelines.cascade import Cascade, choose_device, choose_dtype
 from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+
+logger = logging.getLogger(__name__)
 
 FoundKind = Literal["bundled", "model folder", "published files"]
 
@@ -71,7 +78,7 @@ def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> Text
     if is_original_folder(path):
         return load_published(find_source(path, NETWORKS["base"]), dtype)
     if is_published_repository(str(model)) and not path.exists():
-        return load_published(choose_source(str(model)), dtype)
+        return load_published(_download(str(model)), dtype)
     return TextToVideoPipeline.from_pretrained(model, dtype=dtype)
 
 
@@ -91,6 +98,16 @@ def find_models(*places: Path) -> list[FoundModel]:
             elif _is_ours(folder):
                 found.append(FoundModel(str(folder), "model folder", _size(folder)))
     return found + _cached_models()
+
+
+def _download(repository: str) -> Source:
+    """A published checkpoint from the hub, after telling what comes."""
+    network = network_of(repository)
+    check_loadable(network)
+    if not is_cached(network, repository):
+        for line in download_notice(network):
+            logger.warning("Downloading %s", line)
+    return choose_source(repository)
 
 
 def _cached_models() -> list[FoundModel]:

@@ -130,6 +130,13 @@ def is_hub_id(name: str) -> bool:
     return bool(owner and rest) and "/" not in rest and owner[0] not in ".~" and not is_file
 
 
+def is_cached(network: PublishedNetwork, repository: str) -> bool:
+    """Whether a hub repository's checkpoint has been downloaded before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(repository, network.file), str)
+
+
 def download_notice(network: PublishedNetwork) -> list[str]:
     """What a person should know before the download: what, how large, under which licence."""
     return [
