@@ -23,6 +23,8 @@ from lavie.errors import CheckpointError
 LARGEST_PICKLE = 64 * 2**20
 """Bytes. The pickle of a published checkpoint has about 0.2 MB; tensors are stored outside it."""
 
+_ENCRYPTED = 1  # bit of a zip record's flags
+
 _HARMLESS_GLOBALS = re.compile(
     r"collections (OrderedDict|defaultdict)|argparse Namespace|torch (Size|device|dtype)"
     r"|torch(\.cuda|\.storage)? \w+Storage|torch\._utils _rebuild_(tensor_v2|parameter\w*)"
@@ -93,6 +95,8 @@ def check_archive(path: Path) -> None:
                     f"{path.name} has compressed records, which PyTorch never writes; "
                     "it is refused because it could unpack to any size."
                 )
+            if any(r.flag_bits & _ENCRYPTED for r in records):
+                raise CheckpointError(f"{path.name} is encrypted, which PyTorch never writes.")
             if pickles[0].file_size > LARGEST_PICKLE:
                 raise CheckpointError(
                     f"{path.name} has {pickles[0].file_size} bytes of object description, a "

@@ -157,6 +157,18 @@ def test_compressed_records_are_refused_before_unpacking(tmp_path):
         read_weights(tmp_path / "bomb.pt")
 
 
+def test_encrypted_records_are_refused(tmp_path):
+    path = tmp_path / "locked.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("locked/data.pkl", b"\x80\x02}.")
+    content = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # zipfile can't encrypt
+        content[content.index(header) + flags] |= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="is encrypted"):
+        read_weights(path)
+
+
 def test_huge_object_description_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w") as archive:
         archive.writestr("bomb/data.pkl", b"\x00" * (LARGEST_PICKLE + 1))
