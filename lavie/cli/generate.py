@@ -141,13 +141,18 @@ def _print_result(
     print(f"{output}: {num_frames} frames, {width}x{height}, seed {generation.seed} ({spent})")
 
 
-def peak_memory() -> int:
-    """Bytes: the most this process has held, on the GPU if it used one, else in memory."""
-    import resource
+def peak_memory() -> int | None:
+    """Bytes: the most this process has held, on the GPU if it used one, else in memory.
 
+    None where the system does not count it, as Windows.
+    """
     import torch
 
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated()
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
