@@ -1,6 +1,7 @@
 """A model hub on the loopback address that speaks as much of the protocol as a download needs."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,25 @@ class FakeHub:
         file = folder.joinpath(*parts[4:]) if folder and parts[2:3] == ["resolve"] else None
         return file if file and file.is_file() else None
 
+    def listing(self, path: str) -> bytes | None:
+        """The answer to ``/api/models/<owner>/<name>/<revision or tree>/<revision>``."""
+        parts = path.split("?")[0].strip("/").split("/")
+        name = "/".join(parts[2:4])
+        if parts[:2] != ["api", "models"] or name not in self.folders:
+            return None
+        folder = self.folders[name]
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        names = [str(file.relative_to(folder)) for file in files]
+        if parts[4:5] == ["tree"]:
+            sizes = [file.stat().st_size for file in files]
+            entries = [
+                {"type": "file", "path": name, "size": size, "oid": COMMIT}
+                for name, size in zip(names, sizes, strict=True)
+            ]
+            return json.dumps(entries).encode()
+        siblings = [{"rfilename": name} for name in names]
+        return json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode()
+
     def knows(self, path: str) -> bool:
         """Whether the path's repository exists."""
         return "/".join(path.strip("/").split("/")[:2]) in self.folders
@@ -41,6 +61,12 @@ def serve_hub(folders: dict[str, Path]) -> Iterator[FakeHub]:
             self._answer()
 
         def do_GET(self) -> None:
+            if listing := hub.listing(self.path):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(listing)))
+                self.end_headers()
+                self.wfile.write(listing)
+                return
             file = self._answer()
             if file:
                 hub.fetched.append(file.name)

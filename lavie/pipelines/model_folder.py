@@ -40,6 +40,41 @@ def find_model_folder(model: str | Path) -> Path | None:
     )
 
 
+def download_model_folder(
+    model: str,
+    revision: str | None = None,
+    cache_dir: str | Path | None = None,
+    token: bool | str | None = None,
+    local_files_only: bool = False,
+    endpoint: str | None = None,
+) -> Path:
+    """Get a model folder from the hub, or from its cache on this machine; no code and no pickles.
+
+    diffusers' own download refuses every library it does not know, ours too.
+
+    Args:
+        model: Hub id ``owner/name``.
+        revision: Branch, tag or commit; default: the newest.
+        cache_dir: The hub's cache; default: its usual place.
+        token: For private models; default: the one logged in with.
+        local_files_only: Whether to look into the cache alone.
+        endpoint: Address of the hub; default: ``HF_ENDPOINT``, else the public one.
+    """
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            model,
+            revision=revision,
+            cache_dir=cache_dir,
+            token=token,
+            local_files_only=local_files_only,
+            endpoint=endpoint,
+            allow_patterns=["*.json", "*.safetensors", "*.txt"],
+        )
+    )
+
+
 def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -> dict[str, Any]:
     """Read ``model_index.json`` and check that it is for ``pipeline``, complete and harmless.
 

@@ -23,6 +23,7 @@ from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
 from lavie.pipelines.model_folder import (
     check_weights,
+    download_model_folder,
     find_model_folder,
     loading_error,
     read_model_index,
@@ -39,6 +40,8 @@ from lavie.types import CancelToken, SchedulerName
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_DOWNLOAD_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")
+
 OutputType = Literal["frames", "pt", "latent"]
 StepCallback = Callable[["TextToVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
@@ -156,7 +159,8 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         folder = find_model_folder(model)
         try:
             if folder is None:
-                folder = Path(cls.download(str(model), use_safetensors=True, **kwargs))
+                options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
+                folder = download_model_folder(str(model), **options)
             read_model_index(folder, cls.__name__, passed=kwargs)
             pipeline = super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
         except CheckpointError:

@@ -7,8 +7,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError
-from lavie.pipelines.model_folder import MINIATURE_FOLDER, find_model_folder
+from lavie.pipelines.model_folder import (
+    MINIATURE_FOLDER,
+    download_model_folder,
+    find_model_folder,
+)
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from tests.fake_hub import serve_hub
 
 
 @pytest.fixture
@@ -57,6 +62,18 @@ def test_a_component_can_be_passed(model_folder, pipeline):
 def test_miniature_is_the_bundled_folder():
     assert find_model_folder("miniature") == MINIATURE_FOLDER
     assert MINIATURE_FOLDER.parts[-2:] == ("assets", "miniature")
+
+
+def test_a_model_on_the_hub_is_downloaded_once_and_without_code(model_folder, tmp_path):
+    remote = shutil.copytree(model_folder, tmp_path / "remote")
+    (remote / "pipeline.py").write_text("raise SystemExit")
+    with serve_hub({"owner/name": remote}) as hub:
+        download_model_folder("owner/name", cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+    assert "model_index.json" in hub.fetched
+    assert "pipeline.py" not in hub.fetched
+    cached = {"cache_dir": tmp_path / "cache", "local_files_only": True}
+    loaded = TextToVideoPipeline.from_pretrained("owner/name", **cached)
+    assert loaded.config.default_height == 40
 
 
 def test_owner_and_name_may_be_on_the_hub():
