@@ -85,6 +85,7 @@ class JobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._cancel_tokens: dict[str, CancelToken] = {}
         self._changed = threading.Condition()
 
     def add(self, request: TextToVideoRequest) -> Job:
@@ -93,6 +94,7 @@ class JobStore:
         job = Job(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(6)}", request, now)
         with self._changed:
             self._jobs[job.id] = job
+            self._cancel_tokens[job.id] = CancelToken()
             self._changed.notify_all()
         return job
 
@@ -129,11 +131,17 @@ class JobStore:
             return self.update(queued[0].id, state="running") if queued else None
 
     def cancel(self, job_id: str) -> Job:
-        """Drop a queued job, or ask the worker to stop a running one at its next step."""
+        """Drop a queued job, or ask the worker to stop a running one as soon as it can."""
         with self._changed:
             if self.get(job_id).state == "queued":
                 return self.update(job_id, state="cancelled", is_cancel_requested=True)
+            self._cancel_tokens[job_id].cancel()
             return self.update(job_id, is_cancel_requested=True)
+
+    def cancel_token(self, job_id: str) -> CancelToken:
+        """The token that `cancel` sets; whoever does the job looks at it."""
+        with self._changed:
+            return self._cancel_tokens[job_id]
 
     def num_ahead(self, job_id: str) -> int:
         """How many jobs come before a queued one, the running ones included."""
@@ -185,16 +193,14 @@ class Worker(threading.Thread):
                 self._do(job)
 
     def _do(self, job: Job) -> None:
-        cancel = CancelToken()
-
         def on_event(event: Event) -> None:
             change = {"preview" if isinstance(event, Preview) else "progress": event}
-            if self._store.update(job.id, **change).is_cancel_requested:
-                cancel.cancel()
+            self._store.update(job.id, **change)
 
         logger.info("Job %s starts: seed %d", job.id, job.request.seed)
         try:
             folder = self._data / f"{job.created:%Y-%m-%d}" / job.id
+            cancel = self._store.cancel_token(job.id)
             result = self._runner.run(job.request, folder, on_event, cancel)
             self._store.update(job.id, state="done", result=result, preview=None)
             logger.info("Job %s is done", job.id)

@@ -1,5 +1,6 @@
 """Owns the model: turns one request into the files of one video."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,12 +43,18 @@ class CascadeRunner:
             LaVieError: The model cannot be loaded or refuses the request.
         """
         self.prepare()
+        cancel.raise_if_cancelled()
         assert self._cascade is not None  # noqa: S101 - for the type checker
         generation = self._cascade.generate(**asdict(request), on_event=on_event, cancel=cancel)
+        cancel.raise_if_cancelled()
         unfinished = folder.with_name(f"{folder.name}.part")
         unfinished.mkdir(parents=True)
-        files = _write_files(generation, unfinished, name=f"lavie-{folder.name}")
-        unfinished.rename(folder)
+        try:
+            files = _write_files(generation, unfinished, name=f"lavie-{folder.name}")
+            cancel.raise_if_cancelled()
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)  # what was not finished is not kept
         video, view, gif, recipe = (folder / file.name for file in files)
         return Result(video, view, gif, recipe, generation.metadata, generation.seed)
 

@@ -60,6 +60,7 @@ class StepRunner:
             on_event(Progress("base", step, self.num_steps, seconds_left=1.0))
             on_event(Preview("base", step, np.zeros((2, 4, 4, 3), np.uint8)))
             assert self.may_go_on.wait(10)
+        cancel.raise_if_cancelled()
         folder.mkdir(parents=True)
         files = [folder / f"video.{suffix}" for suffix in ("mp4", "mp4", "gif", "json")]
         return Result(*files, metadata={"prompt": request.prompt}, seed=request.seed)

@@ -35,3 +35,29 @@ def test_a_cancelled_run_leaves_nothing(runner, tmp_path):
     with pytest.raises(Cancelled):
         runner.run(REQUEST, tmp_path / "day" / "job", lambda _: cancel.cancel(), cancel)
     assert not list(tmp_path.iterdir())
+
+
+class CancelOnceFilesAreWritten(CancelToken):
+    def __init__(self, folder):
+        super().__init__()
+        self._folder = folder
+
+    @property
+    def is_cancelled(self) -> bool:
+        return any(self._folder.rglob("*.gif"))
+
+
+def test_a_run_cancelled_while_its_files_are_written_leaves_none(runner, tmp_path):
+    with pytest.raises(Cancelled):
+        runner.run(
+            REQUEST, tmp_path / "day" / "job", lambda _: None, CancelOnceFilesAreWritten(tmp_path)
+        )
+    assert not list((tmp_path / "day").iterdir())
+
+
+def test_a_run_cancelled_while_the_model_loads_takes_no_step(runner, tmp_path):
+    cancel, events = CancelToken(), []
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        runner.run(REQUEST, tmp_path / "day" / "job", events.append, cancel)
+    assert events == []

@@ -54,6 +54,16 @@ def test_cancel_stops_a_running_job_within_a_step(service, runner, values, wait_
     assert len(runner.steps) <= steps_at_cancel + 2
 
 
+def test_cancel_is_heard_after_the_last_step(service, runner, values, wait_until):
+    runner.num_steps = 1
+    runner.may_go_on.clear()
+    job_id = service.submit(values).id
+    wait_until(lambda: service.get(job_id).preview is not None)
+    assert service.cancel(job_id).is_cancel_requested
+    runner.may_go_on.set()
+    assert service.wait(job_id, timeout=10).state == "cancelled"
+
+
 def test_cancelled_jobs_leave_no_preview_and_no_files(service, runner, values, tmp_path):
     runner.may_go_on.clear()
     job_id = service.submit(values).id
