@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -147,8 +148,8 @@ def train(
                 accelerator.backward(losses["loss"])
                 if accelerator.sync_gradients:
                     max_norm = config.optimizer.max_grad_norm
-                    norm = float(accelerator.clip_grad_norm_(parameters, max_norm))
-                    totals["grad_norm"] = norm
+                    total: Any = accelerator.clip_grad_norm_(parameters, max_norm)
+                    totals["grad_norm"] = norm = float(total)
                     if scaler is None and not math.isfinite(norm):  # a scaler skips such steps
                         raise TrainingError(
                             f"The gradient is {norm} after {step} steps. Lower the learning rate "
@@ -160,7 +161,7 @@ def train(
             for name, value in losses.items():
                 share = float(value.detach()) / config.gradient_accumulation_steps
                 totals[name] = totals.get(name, 0.0) + share
-        learning_rate = schedule.get_last_lr()[0]
+        learning_rate = float(schedule.get_last_lr()[0])
         if not optimizer.step_was_skipped:
             schedule.step()
         ema.step(parameters)

@@ -194,7 +194,7 @@ def load_part(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with 
     Raises:
         CheckpointError: It is missing or broken.
     """
-    options = {"dtype": torch.float32} if issubclass(part, nn.Module) else {}
+    options = {} if part is CLIPTokenizer else {"dtype": torch.float32}
     try:
         if not folder.is_dir():  # else its name could be taken for one on the hub
             raise FileNotFoundError("there is no such folder")
@@ -236,9 +236,10 @@ def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) ->
                 f"The network's {name} {unet.config[name]} must be the VAE's "
                 f"{latent_channels} latent channels."
             )
-    if text_width not in (None, unet.config.cross_attention_dim):
+    own_width = unet.config["cross_attention_dim"]
+    if text_width not in (None, own_width):
         raise ConfigError(
-            f"The network's cross_attention_dim {unet.config.cross_attention_dim} must be the "
+            f"The network's cross_attention_dim {own_width} must be the "
             f"text encoder's width {text_width}."
         )
 

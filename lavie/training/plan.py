@@ -134,11 +134,12 @@ def _row(config: Any) -> tuple[int, int]:  # noqa: ANN401 - settings of stage im
 
 def _plan_data(config: Any) -> Plan:  # noqa: ANN401 - settings of any stage
     facts, missing = [], []
-    video = config if isinstance(config, VAEConfig) else config.video
-    size = (video.height, video.width, 1 if isinstance(config, VAEConfig) else video.fps)
+    is_vae = isinstance(config, VAEConfig)
+    video: Any = config if is_vae else config.video
+    size = (video.height, video.width, 1 if is_vae else video.fps)
     for name, sources in _data_of(config):
         check_schedule(sources)
-        num_frames = config.video.num_frames if name == "videos" else 1
+        num_frames = video.num_frames if name == "videos" else 1
         for source in sources:
             if absent := _absent_files(source):
                 missing.append(f"{name}: {absent} does not exist yet")
