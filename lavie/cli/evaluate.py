@@ -110,6 +110,11 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate_motion(arguments: argparse.Namespace) -> None:
+    from lavie.media import check_output
+
+    if arguments.sheet is not None:
+        check_output(arguments.sheet, ".png")
+
     from lavie.evaluation.motion_instrument import motion_table, read_motions
 
     pipeline, judge = _load_model_and_judge(arguments)
@@ -133,6 +138,13 @@ def _load_model_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
 
 
 def _train_judge(arguments: argparse.Namespace) -> None:
+    from lavie.pipelines import limits
+
+    limits.check_seed(arguments.seed)
+    limits.check_whole_number(arguments.num_clips, "num_clips", 1, 10_000)
+    if arguments.steps is not None:
+        limits.check_whole_number(arguments.steps, "steps", 1, 1_000_000)
+
     from lavie.evaluation.judge_training import NUM_STEPS, assess_judge, train_judge
 
     judge = train_judge(arguments.steps or NUM_STEPS, arguments.seed, on_event=draw_bar())

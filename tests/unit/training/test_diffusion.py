@@ -2,6 +2,9 @@ import pytest
 import torch
 from diffusers.training_utils import compute_snr
 
+from lavie.config import load_config
+from lavie.errors import ConfigError
+from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
 
 LATENTS = torch.randn(4, 2, 3, 5, 6, generator=torch.Generator().manual_seed(0))
@@ -67,3 +70,22 @@ def test_min_snr_is_the_clean_latents_error_with_a_clamped_weight(prediction_typ
     expected = (clean - LATENTS).square().mean((1, 3, 4)) * snr.clamp(max=5.0)[:, None]
     loss = objective.loss(prediction, target, timesteps)
     torch.testing.assert_close(loss, expected, rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("timesteps=[5, 5]", r"timesteps \[5, 5\] must rise within 0 and 1000"),
+        ("high_noise=[-1, 10]", "high_noise"),
+        ("high_noise=[900, 1001]", "high_noise"),
+        ("beta_start=0.5", "beta_start 0.5 must not be above beta_end 0.02"),
+    ],
+)
+def test_a_noise_process_that_makes_no_sense_is_refused(override, words):
+    with pytest.raises(ConfigError, match=words):
+        load_config(DiffusionConfig, overrides=[override])
+
+
+def test_adamw_never_forgets_nothing():
+    with pytest.raises(ConfigError, match="should be less than 1"):
+        load_config(OptimizerConfig, overrides=["betas=[0.9, 1.0]"])
