@@ -114,7 +114,8 @@ class Judge(ModelMixin, ConfigMixin):
         pooled = [(flat * attention[:, None]).sum(-1), flat.mean(-1), flat.amax(-1)]
         hidden = self.hidden(torch.cat(pooled, dim=-1))
         pose = HEIGHT * self.pose(hidden) + functional.pad(center, (0, 1))
-        return Readings(*(answer(hidden) for answer in self.answers), pose)
+        subject, place, style, state = (answer(hidden) for answer in self.answers)
+        return Readings(subject, place, style, state, pose)
 
     @classmethod
     def from_folder(cls, folder: str | Path = JUDGE_FOLDER) -> Self:

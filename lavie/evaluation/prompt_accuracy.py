@@ -3,14 +3,16 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+import numpy as np
 import torch
 
 from lavie.data.world import HEIGHT, WIDTH
 from lavie.errors import InputError
 from lavie.evaluation.judge import Judge, Verdict, judge_clips
 from lavie.evaluation.questions import Question
-from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.text_to_video import TextToVideoOutput, TextToVideoPipeline
 from lavie.types import CancelToken, Frames, OnEvent, Progress
 
 
@@ -76,14 +78,15 @@ def generate_and_judge(
     started = time.perf_counter()
     for batch in _batches(questions, batch_size):
         generators = [torch.Generator().manual_seed(question.seed) for question in batch]
-        videos = pipeline(
+        output = pipeline(
             [question.caption for question in batch],
             num_frames=None if "motion" in batch[0].attributes else 1,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             generator=generators,
             cancel=cancel,
-        ).frames
+        )
+        videos = np.asarray(cast(TextToVideoOutput, output).frames)
         verdicts = judge_clips(judge, videos)
         judged += map(JudgedClip, batch, videos, verdicts)
         if on_event is not None:
