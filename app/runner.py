@@ -61,7 +61,7 @@ class CascadeRunner:
 
 def _write_files(generation: "Generation", folder: Path, name: str) -> tuple[Path, ...]:
     """Write a video as MP4, as enlarged MP4 if it is small, as GIF, and its recipe."""
-    from lavie.media import enlarge_frames, write_gif, write_recipe, write_video
+    from lavie.media import MAX_GIF_FPS, enlarge_frames, write_gif, write_recipe, write_video
 
     fps, metadata = generation.fps, generation.metadata
     video = view = folder / f"{name}.mp4"
@@ -71,5 +71,6 @@ def _write_files(generation: "Generation", folder: Path, name: str) -> tuple[Pat
         view = folder / f"{name}-large.mp4"
         write_video(view, enlarge_frames(generation.frames, scale), fps, metadata)
     gif = folder / f"{name}.gif"
-    write_gif(gif, enlarge_frames(generation.frames, max(scale // 2, 1)), fps)  # GIFs are slow
+    frames = enlarge_frames(generation.frames, max(scale // 2, 1))  # GIFs are slow
+    write_gif(gif, frames, min(fps, MAX_GIF_FPS))
     return video, view, gif, write_recipe(video, metadata)

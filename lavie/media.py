@@ -17,6 +17,13 @@ from torch import Tensor
 from lavie.errors import InputError
 from lavie.types import Frames
 
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,flv,asf,ogg"
+CONTAINER_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+"""What `av.open` reads: no formats that can name other files or addresses, as playlists do."""
+
+MAX_GIF_FPS = 50
+"""Players slow down a GIF that is faster."""
+
 _BT709 = 1  # the number that H.264, FFmpeg and PyAV share for this matrix, transfer and primaries
 _CONSTANT_RATE_FACTOR = 16  # 0 lossless ... 51 worst; 16 is hard to tell from the original
 
@@ -151,7 +158,7 @@ def read_video(path: Path) -> Video:
     """Read all frames of a video file.
 
     Args:
-        path: Any file that FFmpeg can decode.
+        path: Any usual video file; never one that leads to other files or addresses.
 
     Raises:
         InputError: The file is missing or holds no readable video.
@@ -159,7 +166,7 @@ def read_video(path: Path) -> Video:
     import av
 
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(Path(path).absolute()), options=CONTAINER_OPTIONS) as file:
             if not file.streams.video:
                 raise InputError(f"{Path(path).name} has no video in it.", "file")
             stream = file.streams.video[0]
@@ -190,7 +197,7 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
     import av
 
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(Path(path).absolute()), options=CONTAINER_OPTIONS) as file:
             return _parse_metadata(file.metadata)
     except (av.FFmpegError, OSError) as error:
         raise InputError(
@@ -207,7 +214,7 @@ def write_gif(path: Path, frames: Iterable[Frames], fps: float) -> None:
     Args:
         path: Ends in ``.gif``; the folder must exist.
         frames: uint8 ``(H, W, 3)`` pictures of one size, at least one.
-        fps: Frames per second, above 0 and at most 50.
+        fps: Frames per second, above 0 and at most `MAX_GIF_FPS`.
 
     Raises:
         InputError: The name, the folder or fps is not as above, or there are no frames.
@@ -216,6 +223,8 @@ def write_gif(path: Path, frames: Iterable[Frames], fps: float) -> None:
 
     check_output(path, ".gif")
     _check_fps(fps)
+    if fps > MAX_GIF_FPS:
+        raise InputError(f"{fps} frames per second is above {MAX_GIF_FPS}, GIF's most.", "fps")
     _, frames = _first_frame(frames)
     images = [Image.fromarray(frame) for frame in frames]
     ends = np.floor(np.arange(len(images) + 1) * 100 / fps + 0.5).astype(int)

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from lavie.data.report import UnusableClip
+from lavie.media import CONTAINER_OPTIONS
 
 # fmt: off
 CLIP_SUFFIXES = frozenset((
@@ -29,9 +30,6 @@ CLIP_SUFFIXES = frozenset((
 PICTURE_SUFFIXES = frozenset(("jpg", "jpeg", "png", "webp", "bmp"))
 MAX_PIXELS = 36_000_000  # 8K video has 33 million
 MAX_DECODED_FRAMES = 10_000
-
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,flv,asf,ogg"
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 TimedFrame = tuple[float, VideoFrame]
 
@@ -96,7 +94,9 @@ def read_picture(file: Path | BinaryIO) -> np.ndarray:
 def _open_video(file: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         source = str(file.absolute()) if isinstance(file, Path) else file
-        with av.open(source, "r", options=_OPTIONS, metadata_errors="replace") as container:
+        with av.open(
+            source, "r", options=CONTAINER_OPTIONS, metadata_errors="replace"
+        ) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream) or stream.codec_context is None:
                 raise UnusableClip("unreadable", "it holds no video of a known codec")

@@ -162,6 +162,12 @@ def test_speed_must_be_above_0(tmp_path, frames, fps):
             write(tmp_path / name, frames, fps)
 
 
+def test_a_gif_has_at_most_50_frames_per_second(tmp_path, frames):
+    write_gif(tmp_path / "a.gif", frames, fps=50)
+    with pytest.raises(InputError, match="60 frames per second is above 50"):
+        write_gif(tmp_path / "b.gif", frames, fps=60)
+
+
 def test_no_frames_are_refused(tmp_path):
     with pytest.raises(InputError, match="at least one frame"):
         write_video(tmp_path / "a.mp4", [], fps=8)
@@ -173,6 +179,15 @@ def test_files_that_are_no_video_are_refused(tmp_path):
         for read in (read_video, read_metadata):
             with pytest.raises(InputError, match=f"{name} cannot be read as a video"):
                 read(tmp_path / name)
+
+
+def test_a_playlist_leads_to_no_other_file(tmp_path, frames):
+    write_video(tmp_path / "secret.mp4", frames, fps=8)
+    playlist = tmp_path / "harmless.mp4"
+    playlist.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    for read in (read_video, read_metadata):
+        with pytest.raises(InputError, match="cannot be read as a video"):
+            read(playlist)
 
 
 def test_a_comment_of_somebody_else_is_no_recipe(tmp_path, frames):
