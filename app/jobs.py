@@ -21,6 +21,9 @@ from lavie.types import CancelToken, Event, OnEvent, Preview, Progress
 
 logger = logging.getLogger(__name__)
 
+MAX_QUEUED = 20
+MAX_FINISHED = 200
+
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
@@ -81,7 +84,10 @@ class Runner(Protocol):
 
 
 class JobStore:
-    """All jobs of this server, in memory, safe to use from any thread."""
+    """The jobs of this server, in memory, safe to use from any thread.
+
+    Of those that are over, the latest `MAX_FINISHED` are remembered; their files stay on disk.
+    """
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -89,10 +95,17 @@ class JobStore:
         self._changed = threading.Condition()
 
     def add(self, request: TextToVideoRequest) -> Job:
-        """Queue a request. Its id sorts by time and cannot be guessed."""
+        """Queue a request. Its id sorts by time and cannot be guessed.
+
+        Raises:
+            InputError: `MAX_QUEUED` jobs are waiting already.
+        """
         now = datetime.now(UTC)
         job = Job(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(6)}", request, now)
         with self._changed:
+            if len(self._queued()) >= MAX_QUEUED:
+                raise InputError(texts.queue_is_full(MAX_QUEUED))
+            self._forget_old()
             self._jobs[job.id] = job
             self._cancel_tokens[job.id] = CancelToken()
             self._changed.notify_all()
@@ -155,6 +168,11 @@ class JobStore:
             self._changed.wait_for(lambda: is_met(self.get(job_id)), timeout)
             return self.get(job_id)
 
+    def _forget_old(self) -> None:
+        over = [job.id for job in self._jobs.values() if job.is_over]
+        for job_id in over[:-MAX_FINISHED]:
+            del self._jobs[job_id], self._cancel_tokens[job_id]
+
     def _queued(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state == "queued"]
 
@@ -208,10 +226,10 @@ class Worker(threading.Thread):
             self._store.update(job.id, state="cancelled", preview=None)
             logger.info("Job %s was cancelled", job.id)
         except LaVieError as error:
-            self._store.update(job.id, state="failed", error=str(error), preview=None)
             logger.warning("Job %s was refused: %s", job.id, error)
+            self._store.update(job.id, state="failed", error=str(error), preview=None)
         except Exception:
+            logger.exception("Job %s failed", job.id)
             self._store.update(
                 job.id, state="failed", error=texts.unexpected_failure(job.id), preview=None
             )
-            logger.exception("Job %s failed", job.id)

@@ -84,7 +84,7 @@ def _wait_for(server: Server, process: subprocess.Popen) -> None:
     raise AssertionError(f"The server did not come up:\n{server.log}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
