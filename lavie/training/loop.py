@@ -103,6 +103,7 @@ def train(
     accelerator.wait_for_everyone()  # all have read the record and the checkpoint
     if is_main:
         write_record(stage.name, config)
+        stage.take_examples()
     metrics = Metrics(config.output, done) if is_main else None
     batches = stage.batches(
         done.step * config.gradient_accumulation_steps,

@@ -32,6 +32,9 @@ class Stage(nn.Module):
         """Losses by name; ``loss`` is the one to minimise."""
         raise NotImplementedError
 
+    def take_examples(self) -> object:
+        """Keep of the data what previews and the export need: it may be gone when they are due."""
+
     def preview(self, folder: Path, step: int) -> None:
         """Write pictures or videos that show how far the networks are."""
 

@@ -13,14 +13,11 @@ from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch, load_batches
 from lavie.data.opening import open_mixture
 from lavie.models.base_unet import TEMPORAL_NAMES
-from lavie.training.config import RunConfig
-from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.model import TextToVideoModel, VideoConfig, check_size
-from lavie.training.preview import preview_sheet, take_captions
-from lavie.training.stage import Stage
+from lavie.training.model import TextToVideoModel
+from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
 
-class BaseConfig(RunConfig):
+class BaseConfig(DenoisingConfig):
     """Settings of stage ``base``."""
 
     init_from: Path
@@ -31,26 +28,16 @@ class BaseConfig(RunConfig):
     scheme: Literal["joint", "video_only", "temporal_only"] = "joint"
     """What is trained on what, as in the paper's Fig. 9: everything on videos and images,
     everything on videos, or the temporal layers alone on videos."""
-    train_text_encoder: bool = False
-    """Whether the text encoder learns too."""
     videos: tuple[SourceConfig, ...]
     """Clips to learn from; from_step and to_step make the curriculum."""
     images: tuple[SourceConfig, ...] = ()
     """Stills to learn from, for the joint scheme."""
-    video: VideoConfig = VideoConfig()
-    """Shape of the clips, and defaults of the exported model."""
     num_images: Annotated[int, Field(ge=1)] = 4
     """M, stills behind each clip in the joint scheme."""
     image_loss_weight: Annotated[float, Field(ge=0)] = 1.0
     """alpha, weight of the images' loss beside the video's 1."""
     frames_per_clip: Annotated[int, Field(ge=2)] | None = None
     """Random frames kept of each clip, which saves time where motion is simple; null keeps all."""
-    diffusion: DiffusionConfig = DiffusionConfig()
-    """The noise process."""
-    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of captions replaced by the empty text, for guidance."""
-    focus_weight: Annotated[float, Field(ge=0)] = 0.0
-    """How much more the latent cells in focus count."""
 
     @model_validator(mode="after")
     def _fits_scheme(self) -> Self:
@@ -63,23 +50,20 @@ class BaseConfig(RunConfig):
         return self
 
 
-class BaseStage(Stage):
+class BaseStage(DenoisingStage):
     """Denoise clips with independent stills behind them on the frame axis.
 
     Source: LaVie (arXiv:2309.15103), section 3.2 and Eq. 3.
     """
 
     name = "base"
+    num_preview_captions = 8
 
     def __init__(self, config: BaseConfig) -> None:
-        super().__init__(config)
+        torch.manual_seed(config.seed)
+        super().__init__(config, TextToVideoModel.from_folder(config.init_from, config.unet))
         self.config: BaseConfig = config
         self.num_images = config.num_images if config.scheme == "joint" else 0
-        torch.manual_seed(config.seed)
-        self.model = TextToVideoModel.from_folder(config.init_from, config.unet)
-        check_size(self.model.vae, config.video.height, config.video.width)
-        self.objective = DiffusionObjective(config.diffusion)
-        self.model.text_encoder.requires_grad_(config.train_text_encoder)
         for name, parameter in self.model.unet.named_parameters():
             is_temporal = any(part in name for part in TEMPORAL_NAMES)
             parameter.requires_grad_(is_temporal or config.scheme != "temporal_only")
@@ -147,17 +131,3 @@ class BaseStage(Stage):
             ),
             kept.to(self.model.unet.device),
         )
-
-    def preview(self, folder: Path, step: int) -> None:
-        """Videos from fixed captions and fixed noise."""
-        batch = next(self.batches(0, 0, 1))
-        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
-        num_frames = self.config.video.num_frames
-        captions = take_captions(batch, 8)
-        preview_sheet(pipeline, captions, num_frames, folder / f"step-{step:08d}.png")
-
-    def export(self, folder: Path) -> None:
-        """Write a model folder."""
-        batch = next(self.batches(0, 0, 1))
-        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
-        pipeline.save_pretrained(folder)

@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self, cast
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor
 
 from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch, load_batches
 from lavie.data.opening import open_mixture
 from lavie.models.base_unet import TEMPORAL_NAMES
-from lavie.training.config import RunConfig
-from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.model import TextEncoderConfig, TextToVideoModel, VideoConfig, check_size
-from lavie.training.preview import preview_sheet, take_captions
-from lavie.training.stage import Stage
+from lavie.training.model import TextEncoderConfig, TextToVideoModel
+from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
 
-class ImageConfig(RunConfig):
+class ImageConfig(DenoisingConfig):
     """Settings of stage ``image``."""
 
     init_from: Path | None = None
@@ -30,18 +27,8 @@ class ImageConfig(RunConfig):
     """Architecture of the network, when starting from nothing."""
     text: TextEncoderConfig = TextEncoderConfig()
     """The text encoder, when starting from nothing."""
-    train_text_encoder: bool = False
-    """Whether the text encoder learns too."""
     images: tuple[SourceConfig, ...]
     """Stills to learn from."""
-    video: VideoConfig = VideoConfig()
-    """Size of the stills; the rest is for the exported model."""
-    diffusion: DiffusionConfig = DiffusionConfig()
-    """The noise process."""
-    caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of captions replaced by the empty text, for guidance."""
-    focus_weight: Annotated[float, Field(ge=0)] = 0.0
-    """How much more the latent cells in focus count."""
 
     @model_validator(mode="after")
     def _starts_somewhere(self) -> Self:
@@ -50,22 +37,17 @@ class ImageConfig(RunConfig):
         return self
 
 
-class ImageStage(Stage):
+class ImageStage(DenoisingStage):
     """Denoise stills, each a row of its own; nothing temporal takes part."""
 
     name = "image"
+    num_preview_captions = 12
+    num_preview_frames = 1
 
     def __init__(self, config: ImageConfig) -> None:
-        super().__init__(config)
-        self.config: ImageConfig = config
         torch.manual_seed(config.seed)
-        if config.init_from is not None:
-            self.model = TextToVideoModel.from_folder(config.init_from, config.unet)
-        elif config.vae is not None and config.unet is not None:
-            self.model = TextToVideoModel.from_scratch(config.vae, config.unet, config.text)
-        check_size(self.model.vae, config.video.height, config.video.width)
-        self.objective = DiffusionObjective(config.diffusion)
-        self.model.text_encoder.requires_grad_(config.train_text_encoder)
+        super().__init__(config, _start(config))
+        self.config: ImageConfig = config
         for name, parameter in self.model.unet.named_parameters():
             parameter.requires_grad_(not any(part in name for part in TEMPORAL_NAMES))
 
@@ -94,14 +76,9 @@ class ImageStage(Stage):
         prediction = self.model.unet(noisy, timesteps, text, num_images=1).sample
         return {"loss": self.objective.loss(prediction, target, timesteps, weight).mean()}
 
-    def preview(self, folder: Path, step: int) -> None:
-        """Stills from fixed captions and fixed noise."""
-        batch = next(self.batches(0, 0, 1))
-        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
-        preview_sheet(pipeline, take_captions(batch, 12), 1, folder / f"step-{step:08d}.png")
 
-    def export(self, folder: Path) -> None:
-        """Write a model folder."""
-        batch = next(self.batches(0, 0, 1))
-        pipeline = self.model.pipeline(self.objective, self.config.video, batch.pixels)
-        pipeline.save_pretrained(folder)
+def _start(config: ImageConfig) -> TextToVideoModel:
+    if config.init_from is not None:
+        return TextToVideoModel.from_folder(config.init_from, config.unet)
+    vae, unet = cast(Path, config.vae), cast(dict[str, Any], config.unet)  # the settings say so
+    return TextToVideoModel.from_scratch(vae, unet, config.text)

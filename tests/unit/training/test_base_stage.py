@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -153,3 +155,13 @@ def test_a_half_precision_model_is_trained_in_full(unet, model, clips, tmp_path)
 def test_a_missing_folder_is_not_looked_up_on_the_hub(clips, tmp_path):
     with pytest.raises(CheckpointError, match="there is no such folder"):
         BaseStage(base_config(tmp_path, "owner/name", clips))
+
+
+@pytest.mark.parametrize("kind", ["image", "base"])
+def test_a_run_ends_well_though_its_data_is_gone(kind, model, tmp_path):
+    clips = write_clips(tmp_path / "clips")
+    make, config = {"image": (ImageStage, image_config), "base": (BaseStage, base_config)}[kind]
+    run = config(tmp_path / "run", model, clips, num_steps=1, preview_every=1)
+    folder = train(make(run), on_event=lambda event: shutil.rmtree(clips))
+    assert (folder / "model_index.json").is_file()
+    assert list((tmp_path / "run" / "previews").iterdir())
