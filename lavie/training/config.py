@@ -61,7 +61,7 @@ class RunConfig(Config):
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     compile: bool = False
-    """Compile the networks' repeated blocks with torch.compile."""
+    """Compile the network's repeated blocks with torch.compile; not for stage vae."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
     """Decay of the running average of the weights, which is what is exported."""
     optimizer: OptimizerConfig = OptimizerConfig()

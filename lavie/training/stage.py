@@ -9,6 +9,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lavie.errors import ConfigError
 from lavie.training.config import RunConfig
 
 
@@ -51,13 +52,19 @@ class Stage(nn.Module):
                 network.gradient_checkpointing_enable({"use_reentrant": False})
 
     def compile_networks(self) -> None:
-        """Compile the networks that learn: their repeated blocks if they name them, else whole."""
-        for network in self._learning_networks():
-            if getattr(network, "_repeated_blocks", None):
-                network.compile_repeated_blocks()
-            else:  # by its parts, since an auto-encoder is never called as one
-                for part in network.children():
-                    part.compile()
+        """Compile the repeated blocks of the networks that learn.
+
+        Nothing else: the compiler gives an auto-encoder's decoder, whole, wrong gradients on CPUs
+        (torch 2.13).
+
+        Raises:
+            ConfigError: No network names repeated blocks.
+        """
+        networks = [n for n in self._learning_networks() if getattr(n, "_repeated_blocks", None)]
+        if not networks:
+            raise ConfigError(f"Stage '{self.name}' has nothing to compile; set compile to false.")
+        for network in networks:
+            network.compile_repeated_blocks()
 
     def _learning_networks(self) -> list[Any]:
         return [

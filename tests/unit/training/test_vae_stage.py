@@ -78,5 +78,7 @@ def test_what_cannot_be_trained_is_said(tmp_path, pictures):
         VAEStage(vae_config(tmp_path, pictures, vae={**VAE, "scaling_factor": 0.5}))
     with pytest.raises(ConfigError, match="height 18 is not a multiple of the VAE's 4. Use 16 or"):
         VAEStage(vae_config(tmp_path, pictures, height=18))
+    with pytest.raises(ConfigError, match="'vae' has nothing to compile"):
+        VAEStage(vae_config(tmp_path, pictures)).compile_networks()
     with pytest.raises(ValueError, match="decoder alone needs a trained encoder"):
         VAEConfig(output=tmp_path, num_steps=1, vae=VAE, train_encoder=False)
