@@ -31,14 +31,17 @@ class TextToVideoHandlers:
         self._tab = tab
         self._words = words
 
-    def check(self, *values: object) -> list[dict[str, Any]]:
+    def check(self, job_id: str, *values: object) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._service.check(dict(zip(FIELDS, values, strict=True)))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
-        return [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
+        fields = [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
+        return [gr.validate(True, ""), *fields]  # job_id is no field
 
-    def submit(self, *values: object) -> Updates:
-        """Queue a job and make the page watch it."""
+    def submit(self, job_id: str, *values: object) -> Updates:
+        """Queue a job and make the page watch it, unless it watches one that is not over."""
+        if self._service.is_busy_with(job_id):
+            raise gr.Error(texts.STILL_BUSY)
         try:
             job = self._service.submit(dict(zip(FIELDS, values, strict=True)))
         except InputError as error:
@@ -47,12 +50,16 @@ class TextToVideoHandlers:
 
     async def follow(self, job_id: str) -> AsyncIterator[Updates]:
         """Show a job until it is over."""
-        async for status in self._service.follow(job_id):
-            yield self._show(status)
+        try:
+            async for status in self._service.follow(job_id):
+                yield self._show(status)
+        except InputError:
+            display = screen.message(texts.LOST_JOB, is_alert=True)
+            yield {self._tab.job_id: "", **self._idle(display)}
 
     async def resume(self, job_id: str) -> AsyncIterator[Updates]:
         """Show the job that this browser watched before the page was loaded again, if any."""
-        if self._service.knows(job_id):
+        if job_id:
             async for updates in self.follow(job_id):
                 yield updates
         else:
@@ -60,7 +67,10 @@ class TextToVideoHandlers:
 
     def cancel(self, job_id: str) -> Updates:
         """Ask the job to stop."""
-        job = self._service.cancel(job_id)
+        try:
+            job = self._service.cancel(job_id)
+        except InputError as error:
+            raise gr.Error(texts.LOST_JOB) from error
         return (
             {}
             if job.is_over

@@ -63,7 +63,7 @@ class Service:
         """Queue a video.
 
         Raises:
-            InputError: The first thing that is wrong with the values.
+            InputError: The first thing that is wrong with the values, or the queue is full.
         """
         request = self.check(values)
         if isinstance(request, list):
@@ -82,8 +82,16 @@ class Service:
         """Whether there is such a job."""
         return job_id in self._store
 
+    def is_busy_with(self, job_id: str) -> bool:
+        """Whether there is such a job and it is not over."""
+        return self.knows(job_id) and not self.get(job_id).is_over
+
     def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop: at once if it is queued, at its next step if it is running."""
+        """Ask a job to stop: at once if it is queued, as soon as it can if it is running.
+
+        Raises:
+            InputError: There is no such job.
+        """
         return self._store.cancel(job_id)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:

@@ -51,7 +51,6 @@ HEIGHT_LABEL = "Height"
 FRAMES_LABEL = "Frames"
 FRAMES_INFO = "How many pictures the video has."
 
-RESULT_HEADING = "Your video"
 VIDEO_LABEL = "Video"
 EMPTY_SCREEN = "Your video will appear here."
 DOWNLOADS = {
@@ -68,6 +67,7 @@ RECIPE_NOTE = "The same recipe is inside the MP4 file."
 
 PREVIEW_ALT = "Preview of the video being made"
 MODEL_IS_LOADING = "Getting the model ready…"
+STILL_BUSY = "Your last video is still being made. Wait for it, or cancel it first."
 CANCELLING = "Stopping…"
 CANCELLED = "Cancelled. Nothing was kept."
 LOST_JOB = "The studio was restarted and no longer knows that job. Please make the video again."
@@ -98,6 +98,11 @@ def unknown_words(words: Sequence[str]) -> str:
     verb = "is" if len(words) == 1 else "are"
     listed = ", ".join(f"“{word}”" for word in words[:6]) + (" …" if len(words) > 6 else "")
     return f"{listed} {verb} new to this small model and will not show. {FULL_MODEL}"
+
+
+def queue_is_full(num_queued: int) -> str:
+    """Ask to come back later."""
+    return f"{num_queued} videos are waiting already. Please try again in a few minutes."
 
 
 def queued(num_ahead: int) -> str:

@@ -46,7 +46,7 @@ def _bind_text_to_video(
     gr.on(
         [tab.generate.click, tab.form.prompt.submit],
         handlers.submit,
-        tab.form.controls(),
+        [tab.job_id, *tab.form.controls()],
         validator=handlers.check,
         preprocess=False,  # our own rules check the values, so that the sentences are ours
         **watch(),

@@ -12,6 +12,10 @@ from app.model_card import ModelCard
 from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
 from app.words import Words
 
+_STORAGE_SECRET = "lavie-studio"
+"""Scrambles what a browser keeps. It is sent to every page, so it protects nothing; being the same
+after a restart, it lets a page read which job it watched."""
+
 
 class Composer(NamedTuple):
     """The words that can be clicked together."""
@@ -106,7 +110,7 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
             )
         with gr.Column(elem_id="area-settings"):
             form = _create_form(prompt, card.ranges)
-    job_id = gr.BrowserState("", storage_key="lavie-job")
+    job_id = gr.BrowserState("", storage_key="lavie-job", secret=_STORAGE_SECRET)
     return TextToVideoTab(form, composer, note, generate, cancel, display, result, job_id)
 
 

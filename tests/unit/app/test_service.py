@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from app import texts
-from app.jobs import JobStore
+from app.jobs import MAX_FINISHED, MAX_QUEUED, JobStore
 from app.request import TextToVideoRequest
 from app.service import Service
 from lavie.errors import InputError
@@ -147,3 +147,27 @@ def test_job_ids_sort_by_time_and_cannot_be_guessed(card, values):
     assert len(set(ids)) == 3
     assert ids[0][:15] <= ids[1][:15] <= ids[2][:15]
     assert all(len(job_id.split("-")[2]) == 12 for job_id in ids)
+
+
+def test_a_full_queue_asks_to_come_back_later(service, runner, values, wait_until):
+    runner.may_go_on.clear()
+    running = service.submit(values)
+    wait_until(lambda: runner.steps)
+    waiting = [service.submit(values) for _ in range(MAX_QUEUED)]
+    with pytest.raises(InputError, match="20 videos are waiting already"):
+        service.submit(values)
+    for job in [*waiting, running]:
+        service.cancel(job.id)
+    assert service.submit(values).state == "queued"
+
+
+def test_old_jobs_are_forgotten_once_they_are_over(card, values):
+    store = JobStore()
+    request = Service(card, None, None).check(values)
+    waiting = store.add(request).id
+    over = [store.cancel(store.add(request).id).id for _ in range(MAX_FINISHED + 5)]
+    latest = store.add(request).id
+    assert waiting in store
+    assert latest in store
+    assert over[-1] in store
+    assert sum(job_id in store for job_id in over) == MAX_FINISHED
