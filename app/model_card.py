@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.request import MAX_SEED, Range
+from lavie.convert.published import NETWORKS
+from lavie.convert.sources import find_source, is_original_folder
 from lavie.errors import CheckpointError
 from lavie.pipelines.model_folder import find_model_folder, read_model_index
 
@@ -49,10 +51,13 @@ def read_model_card(model: str) -> ModelCard:
             published layout says nothing before it is loaded; there the published sizes hold.
 
     Raises:
-        CheckpointError: There is no such folder, or a file in it is broken.
+        CheckpointError: There is no such folder, it is no model, or a file in it is broken.
     """
     folder = find_model_folder(model)
-    if folder is None or (folder.is_dir() and not (folder / "model_index.json").exists()):
+    if folder is None:
+        return ModelCard(model, _ranges({}, _PUBLISHED_FACTOR))
+    if is_original_folder(folder):
+        find_source(folder, NETWORKS["base"])  # says so now if a file is missing
         return ModelCard(model, _ranges({}, _PUBLISHED_FACTOR))
     index = read_model_index(folder, "TextToVideoPipeline")
     return ModelCard(

@@ -1,8 +1,19 @@
+from pathlib import Path
+
 import pytest
 
 from app.model_card import read_model_card
 from app.words import compose, words_of
+from lavie.convert.sources import REQUIRED_PARTS
 from lavie.errors import CheckpointError
+
+
+def write_original_files(folder: Path) -> None:
+    """The names of the published files, without what is in them."""
+    parts = (folder / "stable-diffusion-v1-4" / part for part in REQUIRED_PARTS)
+    for file in [folder / "lavie_base.pt", *parts]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
 
 
 def test_defaults_and_limits_come_from_the_model_folder(card):
@@ -69,3 +80,21 @@ def test_a_broken_file_is_named(model_folder):
     (model_folder / "vae" / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):
         read_model_card(str(model_folder))
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="is not a model folder"):
+        read_model_card(str(tmp_path))
+
+
+def test_a_folder_of_published_files_opens_with_the_published_sizes(tmp_path):
+    write_original_files(tmp_path)
+    card = read_model_card(str(tmp_path))
+    assert (card.ranges["height"].default, card.ranges["width"].default) == (320, 512)
+
+
+def test_published_files_without_the_other_parts_are_refused_by_name(tmp_path):
+    write_original_files(tmp_path)
+    (tmp_path / "stable-diffusion-v1-4" / "vae" / "config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"vae/config\.json does not exist"):
+        read_model_card(str(tmp_path))
