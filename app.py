@@ -28,7 +28,12 @@ def create_parser() -> argparse.ArgumentParser:
     )
     add("--port", type=int, help="port (default 7860)")
     add("--share", action="store_true", help="also make a public link through gradio.live")
-    add("--data", type=Path, default=Path("outputs"), help="folder for results (default outputs)")
+    add(
+        "--data",
+        type=Path,
+        default=Path("outputs/studio"),  # its own: visitors may fetch what is in there by name
+        help="folder for the page's results (default outputs/studio)",
+    )
     return parser
 
 

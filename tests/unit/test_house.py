@@ -1,6 +1,7 @@
 """The house itself: what the README, the Space and the import layers promise."""
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -96,6 +97,15 @@ def test_help_of_the_page_explains_its_flags():
     result = run(sys.executable, "app.py", "--help")
     assert result.returncode == 0
     assert "--share" in result.stdout
+
+
+def test_the_page_serves_a_folder_of_its_own_and_not_the_command_lines():
+    from lavie.cli.shared import OUTPUT_FOLDER
+
+    parser = runpy.run_path(str(ROOT / "app.py"))["create_parser"]()
+    data = parser.parse_args([]).data
+    assert data.resolve().is_relative_to(OUTPUT_FOLDER.resolve())
+    assert data != OUTPUT_FOLDER
 
 
 def test_constraints_pin_everything_that_is_required_exactly():
