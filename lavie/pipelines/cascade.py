@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -11,9 +12,13 @@ import torch
 from torch import Tensor
 
 from lavie import __version__
-from lavie.errors import InputError
+from lavie.errors import InputError, MemoryBudgetError
 from lavie.pipelines import limits
-from lavie.pipelines.text_to_video import StepCallback, TextToVideoPipeline
+from lavie.pipelines.text_to_video import (
+    StepCallback,
+    TextToVideoPipeline,
+    TextToVideoSettings,
+)
 from lavie.types import (
     CancelToken,
     Frames,
@@ -122,6 +127,7 @@ class Cascade:
 
         Raises:
             InputError: An argument breaks its rule.
+            MemoryBudgetError: The video does not fit the device's memory.
             Cancelled: ``cancel`` was set.
         """
         stages = self._check_stages(stages)
@@ -131,15 +137,17 @@ class Cascade:
         )
         fps = limits.check_fps(self.base.config.default_fps if fps is None else fps)
         started = time.perf_counter()
-        output: Any = self.base(
-            prompt,
-            negative_prompt=negative_prompt,
-            generator=torch.Generator().manual_seed(seed),
-            callback_on_step_end=on_event and _report_steps(on_event, settings.num_inference_steps),
-            callback_on_step_end_tensor_inputs=("predicted_clean_latents",),
-            cancel=cancel,
-            **asdict(settings),
-        )
+        with _memory_errors(settings, self.base.device):
+            output: Any = self.base(
+                prompt,
+                negative_prompt=negative_prompt,
+                generator=torch.Generator().manual_seed(seed),
+                callback_on_step_end=on_event
+                and _report_steps(on_event, settings.num_inference_steps),
+                callback_on_step_end_tensor_inputs=("predicted_clean_latents",),
+                cancel=cancel,
+                **asdict(settings),
+            )
         recipe = {
             "version": __version__,
             "model": self.model,
@@ -197,6 +205,18 @@ def choose_device(asked: torch.device | str | None = None) -> torch.device:
 def choose_dtype(device: torch.device) -> torch.dtype:
     """float16 on a GPU, as the published code; float32 elsewhere."""
     return torch.float16 if device.type == "cuda" else torch.float32
+
+
+@contextmanager
+def _memory_errors(settings: TextToVideoSettings, device: torch.device) -> Iterator[None]:
+    """Say what does not fit the device's memory, and the way out."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryBudgetError(
+            f"{settings.num_frames} frames of {settings.width}x{settings.height} do not fit the "
+            f"memory of {device.type}. Ask for a smaller size or fewer frames."
+        ) from error
 
 
 def _report_steps(on_event: OnEvent, total: int) -> StepCallback:

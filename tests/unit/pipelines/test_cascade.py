@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lavie import Cascade, __version__
-from lavie.errors import Cancelled, InputError
+from lavie.errors import Cancelled, InputError, MemoryBudgetError
 from lavie.pipelines.cascade import choose_device, choose_dtype
 from lavie.types import CancelToken, Preview, Progress
 
@@ -110,3 +110,16 @@ def test_an_absent_device_is_refused():
     assert choose_device("cpu").type == "cpu"
     with pytest.raises(InputError, match="Device 'xpu' is not on this machine"):
         choose_device("xpu")
+
+
+def test_a_full_memory_is_a_sentence_with_a_way_out(cascade, small):
+    def fill_memory(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    hook = cascade.base.unet.register_forward_pre_hook(fill_memory)
+    try:
+        with pytest.raises(MemoryBudgetError, match="2 frames of 32x16 do not fit .* smaller size"):
+            cascade.generate("a fox", **small)
+    finally:
+        hook.remove()
+    assert cascade.generate("a fox", **small).frames.shape == (2, 16, 32, 3)
