@@ -7,7 +7,7 @@ python tests/ui/screenshots.py http://127.0.0.1:7860 assets/pictures
 import argparse
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 PATIENCE = 300_000
@@ -16,6 +16,7 @@ PATIENCE = 300_000
 def make_video(page: Page) -> None:
     """Take the first example, let it become a video, and wait until it plays."""
     page.locator("#examples button").first.click()
+    expect(page.get_by_label("What should happen?")).not_to_have_value("")
     page.get_by_role("button", name="Make the video").click()
     page.wait_for_function(
         "() => { const video = document.querySelector('#video video');"
