@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lavie import __version__
 from lavie.errors import InputError, MemoryBudgetError
+from lavie.models.fingerprint import hash_weights
 from lavie.pipelines import limits
 from lavie.pipelines.text_to_video import (
     StepCallback,
@@ -62,6 +63,7 @@ class Cascade:
     def __init__(self, base: TextToVideoPipeline, model: str) -> None:
         self.base = base
         self.model = model
+        self.model_hash = hash_weights(base.unet, base.vae, base.text_encoder)
         self.base.set_progress_bar_config(disable=True)  # progress goes to on_event
 
     @classmethod
@@ -151,6 +153,7 @@ class Cascade:
         recipe = {
             "version": __version__,
             "model": self.model,
+            "model_hash": self.model_hash,
             "stages": list(stages),
             "prompt": prompt,
             "negative_prompt": negative_prompt,

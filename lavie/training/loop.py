@@ -17,6 +17,7 @@ from torch import nn
 
 from lavie.data.sources import derive_generator
 from lavie.errors import Cancelled, ConfigError, LaVieError, TrainingError
+from lavie.models.fingerprint import hash_weights
 from lavie.training.checkpoint import (
     Progressed,
     list_checkpoints,
@@ -61,7 +62,7 @@ def train(
         TrainingError: The gradient is not finite.
     """
     # Set up
-    config = stage.config
+    config, weights_at_start = stage.config, hash_weights(stage)
     check_record(stage.name, config)
     parameters = [p for p in stage.parameters() if p.requires_grad]
     if not parameters:
@@ -102,7 +103,7 @@ def train(
     ema.to(accelerator.device)
     accelerator.wait_for_everyone()  # all have read the record and the checkpoint
     if is_main:
-        write_record(stage.name, config)
+        write_record(stage.name, config, weights_at_start)
         stage.take_examples()
     metrics = Metrics(config.output, done) if is_main else None
     batches = stage.batches(

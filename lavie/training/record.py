@@ -71,11 +71,17 @@ def check_progress(done: Progressed, config: RunConfig, num_processes: int) -> N
         )
 
 
-def write_record(stage: str, config: RunConfig) -> None:
-    """Write the resolved settings into the run's folder, as a file that ``--config`` takes."""
+def write_record(stage: str, config: RunConfig, weights: str) -> None:
+    """Write the resolved settings into the run's folder, as a file that ``--config`` takes.
+
+    Args:
+        stage: Name of the stage.
+        config: What is about to run.
+        weights: Hash of the weights that the run starts from.
+    """
     config.output.mkdir(parents=True, exist_ok=True)
     path = config.output / RECORD
-    title = f"# stage: {stage}\n# lavie: {__version__}\n"
+    title = f"# stage: {stage}\n# lavie: {__version__}\n# weights at the start: {weights}\n"
     command = f"# python -m lavie train {stage} --config {path}\n"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(title + command + dump_config(config))

@@ -1,0 +1,36 @@
+"""Names of weights."""
+
+import torch
+from torch import nn
+
+from lavie.models.fingerprint import hash_weights
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, 40, 3), nn.BatchNorm2d(40), nn.Linear(2, 4))
+
+
+def test_the_same_weights_have_one_name_in_any_precision():
+    name = hash_weights(network())
+    assert hash_weights(network()) == name
+    assert hash_weights(network().half()) == name
+    assert hash_weights(network().half().float()) == name
+    assert len(name) == 16
+
+
+def test_other_weights_shapes_or_orders_have_other_names():
+    first, second = network(0), network(1)
+    changed = network()
+    with torch.no_grad():
+        changed[2].bias.add_(0.1)
+    names = [
+        hash_weights(first),
+        hash_weights(second),
+        hash_weights(changed),
+        hash_weights(first, second),
+        hash_weights(second, first),
+        hash_weights(nn.Linear(4, 2)),
+        hash_weights(),
+    ]
+    assert len(set(names)) == len(names)
