@@ -102,8 +102,8 @@ class Upsample(nn.Module):
         return self.conv(hidden_states)
 
 
-class Stage(nn.Module):
-    """Residual blocks, each followed by a transformer where the stage has attention."""
+class Level(nn.Module):
+    """Residual blocks, each followed by a transformer where the level has attention."""
 
     _gradient_checkpointing_func: Callable[..., Tensor]
 
@@ -129,8 +129,8 @@ class Stage(nn.Module):
         return hidden_states
 
 
-class DownBlock(Stage):
-    """A stage on the way down: its layers, then a downsampler unless it is the last."""
+class DownBlock(Level):
+    """A level on the way down: its layers, then a downsampler unless it is the last."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class DownBlock(Stage):
         self.downsamplers = nn.ModuleList([downsample]) if downsample else None
 
     def forward(self, hidden_states: Tensor, condition: Condition) -> tuple[Tensor, list[Tensor]]:
-        """The hidden states for the next stage, and one skip per layer and downsampler."""
+        """The hidden states for the next level, and one skip per layer and downsampler."""
         skips = []
         for index in range(len(self.resnets)):
             hidden_states = self.layer(index, hidden_states, condition)
@@ -153,7 +153,7 @@ class DownBlock(Stage):
         return hidden_states, skips
 
 
-class MidBlock(Stage):
+class MidBlock(Level):
     """The bottom of the U: a residual block, a transformer, a residual block."""
 
     def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
@@ -162,8 +162,8 @@ class MidBlock(Stage):
         return self.resnets[1](hidden_states, condition.time_embed, condition.num_frames)
 
 
-class UpBlock(Stage):
-    """A stage on the way up: layers that take up the skips, then an upsampler unless the last."""
+class UpBlock(Level):
+    """A level on the way up: layers that take up the skips, then an upsampler unless the last."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class UpBlock(Stage):
         condition: Condition,
         upsample_to_skip: bool = False,
     ) -> Tensor:
-        """Frames for the next stage.
+        """Frames for the next level.
 
         Args:
             hidden_states: Frames ``(B*F, C, h, w)``.
