@@ -43,3 +43,13 @@ class MissingDependencyError(LaVieError):
 
 class Cancelled(LaVieError):  # noqa: N818 - an outcome that was asked for, not a fault
     """The work stopped because its `CancelToken` was set."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says of its failure, to stand in one of our sentences.
+
+    Returns:
+        The first line that is not empty, at most 200 characters; the error's name if there is none.
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line[:200] for line in lines if line), type(error).__name__)

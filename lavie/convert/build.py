@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.convert.published import (
@@ -24,12 +24,13 @@ from lavie.convert.report import KeyReport, MismatchError, compare_keys
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet
+from lavie.pipelines.model_folder import load_component
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 
 logger = logging.getLogger(__name__)
 
-Module = TypeVar("Module", bound=nn.Module)
+Part = TypeVar("Part")
 
 _ROTARY_FREQUENCIES = "rotary_emb.freqs"
 _SIZES = (
@@ -92,11 +93,11 @@ def load_components(source: Source, dtype: torch.dtype) -> tuple[dict[str, Any],
     """
     folder = source.stable_diffusion
     unet, report = load_unet(source, dtype)
-    vae = _load_module(AutoencoderKL, folder / "vae", dtype)
-    text_encoder = _load_module(CLIPTextModel, folder / "text_encoder", dtype)
+    vae = _load_part(AutoencoderKL, folder / "vae", dtype)
+    text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", dtype)
     _check_size("VAE", vae.config["latent_channels"], unet.config["out_channels"])
     _check_size("text encoder", text_encoder.config.hidden_size, unet.config["cross_attention_dim"])
-    tokenizer = _load_tokenizer(folder / "tokenizer")
+    tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
     _check_size("tokenizer", len(tokenizer), text_encoder.config.vocab_size)
     return {
         "vae": vae,
@@ -202,36 +203,12 @@ def _guess(state_dict: Mapping[str, Tensor], expected_channels: int) -> str:
     return f" It looks like {named[channels]}."
 
 
-def _load_module(module_class: type[Module], folder: Path, dtype: torch.dtype) -> Module:
-    """Load a diffusers or transformers module, every tensor of it, without running code."""
-    is_safe = any(folder.glob("*.safetensors"))
-    if not is_safe:
+def _load_part(part: type[Part], folder: Path, dtype: torch.dtype) -> Part:
+    """Load a network; without safetensors from its pickle, once that has been looked through."""
+    if not any(folder.glob("*.safetensors")):
         for path in folder.glob("*.bin"):
             check_archive(path)
-    loading: Any = module_class  # both libraries have it, but no common type says so
-    try:
-        module, info = loading.from_pretrained(
-            str(folder),
-            dtype=dtype,
-            use_safetensors=is_safe,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # each library has its own exceptions for a bad file
-        raise CheckpointError(f"{folder} cannot be loaded: {_first_line(error)}") from error
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise CheckpointError(
-            f"{folder} lacks {len(missing)} of its tensors, first {missing[0]}. Download it again."
-        )
-    return module.eval()
-
-
-def _load_tokenizer(folder: Path) -> CLIPTokenizer:
-    try:
-        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # as above
-        raise CheckpointError(f"{folder} cannot be loaded: {_first_line(error)}") from error
+    return load_component(part, folder, dtype)
 
 
 def _check_size(part: str, size: int, expected: int) -> None:
@@ -240,8 +217,3 @@ def _check_size(part: str, size: int, expected: int) -> None:
             f"The {part} beside the checkpoint has size {size}, but {expected} is needed. "
             "Use the one of Stable Diffusion 1.4."
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__

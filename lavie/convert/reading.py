@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lavie.errors import CheckpointError
+from lavie.errors import CheckpointError, first_line
 
 LARGEST_PICKLE = 64 * 2**20
 """Bytes. The pickle of a published checkpoint has about 0.2 MB; tensors are stored outside it."""
@@ -68,10 +68,9 @@ def _read_archive(path: Path) -> Any:  # noqa: ANN401 - a pickle's top level can
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # a hostile pickle can make the reader raise anything at all
-        reason = str(error).strip().splitlines()
         raise CheckpointError(
-            f"{path.name} cannot be read as a PyTorch checkpoint "
-            f"({reason[0][:120] if reason else type(error).__name__}). Download it again."
+            f"{path.name} cannot be read as a PyTorch checkpoint ({first_line(error)}). "
+            "Download it again."
         ) from error
 
 

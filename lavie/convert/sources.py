@@ -19,7 +19,8 @@ from lavie.convert.published import (
     STABLE_DIFFUSION_LICENCE,
     PublishedNetwork,
 )
-from lavie.errors import CheckpointError, InputError
+from lavie.errors import CheckpointError, InputError, first_line
+from lavie.pipelines.model_folder import is_hub_id
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
@@ -121,13 +122,6 @@ def choose_source(
     if where and path and (path.exists() or not is_hub_id(where)):
         return find_source(path, chosen, stable_diffusion)
     return download_source(chosen, repository=where, stable_diffusion=stable_diffusion)
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name has the form ``owner/name`` and is no file name."""
-    owner, _, rest = name.partition("/")
-    is_file = Path(name).suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
-    return bool(owner and rest) and "/" not in rest and owner[0] not in ".~" and not is_file
 
 
 def is_cached(network: PublishedNetwork, repository: str) -> bool:
@@ -249,5 +243,4 @@ class _Hub:
 
 
 def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].split(". ")[0][:200].rstrip(".") if lines else type(error).__name__
+    return first_line(error).split(". ")[0].rstrip(".")

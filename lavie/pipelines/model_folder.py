@@ -1,17 +1,19 @@
 """Model folders: where a name leads, and whether what is there can be loaded."""
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from lavie.errors import CheckpointError
+from lavie.errors import CheckpointError, first_line
 
 if TYPE_CHECKING:
-    from torch import nn  # names lead to folders, and say so, before torch has to be imported
+    import torch  # names lead to folders, and say so, before it has to be imported
 
 MINIATURE = "miniature"
 MINIATURE_FOLDER = Path(__file__).parents[2] / "assets" / "miniature"
+
+Component = TypeVar("Component")
 
 _LIBRARIES = ("diffusers", "transformers", "lavie")
 _OLD_VAE_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -31,13 +33,20 @@ def find_model_folder(model: str | Path) -> Path | None:
     folder = Path(model)
     if folder.is_dir():
         return folder
-    owner, _, name = str(model).partition("/")
-    if isinstance(model, str) and owner and name and "/" not in name and owner[0] not in ".~":
+    if isinstance(model, str) and is_hub_id(model):
         return None
     raise CheckpointError(
         f"Model '{model}' is not a folder. Give a model folder, a hub id like owner/name, "
         f"or '{MINIATURE}'."
     )
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form ``owner/name`` and does not begin with a folder that is here."""
+    owner, _, rest = name.partition("/")
+    is_file = Path(name).suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+    is_pair = bool(owner and rest) and "/" not in rest and owner[0] not in ".~"
+    return is_pair and not is_file and not Path(owner).is_dir()
 
 
 def download_model_folder(
@@ -95,7 +104,7 @@ def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -
             f"'{folder}' is not a model folder: it has no model_index.json."
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} cannot be read: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} cannot be read: {first_line(error)}") from error
     if class_name != pipeline:
         raise CheckpointError(f"Model folder '{folder}' is for {class_name}, expected {pipeline}.")
     for name, value in index.items():
@@ -112,7 +121,45 @@ def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -
     return index
 
 
-def check_weights(folder: Path, name: str, module: "nn.Module") -> None:
+def load_component(
+    kind: type[Component], folder: Path, dtype: "torch.dtype | None" = None
+) -> Component:
+    """Load one part of a model from its own folder, every tensor of it; no code and no network.
+
+    Args:
+        kind: Its class: a network or a tokenizer, of diffusers, transformers or ours.
+        folder: What its ``save_pretrained`` wrote.
+        dtype: Of a network's weights, whatever the files hold; a tokenizer has none.
+
+    Raises:
+        CheckpointError: It is missing, broken, or lacks tensors.
+    """
+    from torch import nn
+
+    loading: Any = kind  # both libraries have it, but no common type says so
+    try:
+        if not folder.is_dir():  # else its name could be taken for one on the hub
+            raise FileNotFoundError("there is no such folder")
+        if not issubclass(kind, nn.Module):
+            return loading.from_pretrained(str(folder), local_files_only=True)
+        component, info = loading.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            use_safetensors=any(folder.glob("*.safetensors")),
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:  # each library has its own exceptions for a bad file
+        raise CheckpointError(f"{folder} cannot be loaded: {first_line(error)}") from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise CheckpointError(
+            f"{folder} lacks {len(missing)} of its tensors, first {missing[0]}. Get it again."
+        )
+    return component
+
+
+def check_weights(folder: Path, name: str, module: "torch.nn.Module") -> None:
     """Check that a component's safetensors hold every tensor the module has.
 
     diffusers and transformers only warn about an absent tensor and leave it random, which would
@@ -143,12 +190,7 @@ def check_weights(folder: Path, name: str, module: "nn.Module") -> None:
 
 def loading_error(model: str | Path, error: Exception) -> CheckpointError:
     """Put a library's loading failure into one sentence."""
-    return CheckpointError(f"Model '{model}' cannot be loaded: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), type(error).__name__)
+    return CheckpointError(f"Model '{model}' cannot be loaded: {first_line(error)}")
 
 
 def _current_name(key: str) -> str:

@@ -10,7 +10,6 @@ from lavie.convert.sources import (
     download_notice,
     download_source,
     find_source,
-    is_hub_id,
     is_original_folder,
     network_of,
     published_network,
@@ -168,11 +167,6 @@ def test_network_follows_from_where_it_comes(where, name):
 def test_network_follows_from_what_a_folder_holds(original):
     (original / "lavie_base.pt").rename(original / "seine.pt")
     assert choose_source(str(original)).network.name == "long_video"
-
-
-@pytest.mark.parametrize("name", ["a/b/c", "/a/b", "./a", "~/a", "a", "a/b.pt"])
-def test_paths_are_not_taken_for_hub_ids(name):
-    assert not is_hub_id(name)
 
 
 def test_notice_names_sizes_and_licences():

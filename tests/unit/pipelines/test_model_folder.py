@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel
 
 from lavie.errors import CheckpointError
+from lavie.models import BaseUNet
 from lavie.pipelines.model_folder import (
     MINIATURE_FOLDER,
     download_model_folder,
     find_model_folder,
+    is_hub_id,
+    load_component,
 )
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.fake_hub import serve_hub
@@ -24,6 +28,13 @@ def broken(model_folder, tmp_path):
 def change_index(folder, **values):
     path = folder / "model_index.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def lose_a_tensor(folder):
+    path = next(folder.glob("*.safetensors"))
+    tensors = load_file(path)
+    del tensors[sorted(tensors)[3]]
+    save_file(tensors, path, metadata={"format": "pt"})
 
 
 def test_saving_and_loading_is_identity(pipeline, model_folder, small, generator):
@@ -80,6 +91,19 @@ def test_owner_and_name_may_be_on_the_hub():
     assert find_model_folder("owner/name") is None
 
 
+@pytest.mark.parametrize("name", ["a/b/c", "/a/b", "./a", "~/a", "a", "a/b.pt"])
+def test_paths_are_not_taken_for_hub_ids(name):
+    assert not is_hub_id(name)
+
+
+def test_a_folder_that_is_not_there_yet_is_not_asked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_hub_id("models/mine")
+    (tmp_path / "models").mkdir()
+    with pytest.raises(CheckpointError, match="'models/mine' is not a folder"):
+        find_model_folder("models/mine")
+
+
 @pytest.mark.parametrize("model", ["nothing", "a/b/c", "./a", "../a", "/a"])
 def test_a_name_that_leads_nowhere_is_refused_without_asking_the_network(model):
     with pytest.raises(CheckpointError, match="is not a folder"):
@@ -105,13 +129,21 @@ def test_a_folder_that_wants_foreign_code_is_refused(broken):
 
 @pytest.mark.parametrize("name", ["unet", "vae", "text_encoder"])
 def test_a_missing_tensor_is_not_replaced_by_noise(broken, name):
-    path = next((broken / name).glob("*.safetensors"))
-    tensors = load_file(path)
-    lost = sorted(tensors)[3]
-    del tensors[lost]
-    save_file(tensors, path, metadata={"format": "pt"})
+    lose_a_tensor(broken / name)
     with pytest.raises(CheckpointError, match=f"lacks 1 of the tensors of '{name}'"):
         TextToVideoPipeline.from_pretrained(broken)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("unet", BaseUNet), ("text_encoder", CLIPTextModel)])
+def test_a_component_is_loaded_whole_or_not_at_all(broken, pipeline, name, kind):
+    loaded = load_component(kind, broken / name, torch.float16)
+    assert loaded.dtype == torch.float16
+    assert loaded.state_dict().keys() == getattr(pipeline, name).state_dict().keys()
+    lose_a_tensor(broken / name)
+    with pytest.raises(CheckpointError, match=f"{name} lacks 1 of its tensors"):
+        load_component(kind, broken / name)
+    with pytest.raises(CheckpointError, match="there is no such folder"):
+        load_component(kind, broken / "no")
 
 
 def damage_weights(folder):
