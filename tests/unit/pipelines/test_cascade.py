@@ -37,6 +37,7 @@ def test_recipe_says_what_the_model_filled_in(cascade):
     assert generation.metadata == {
         "version": __version__,
         "model": cascade.model,
+        "model_hash": cascade.model_hash,
         "stages": ["base"],
         "prompt": "a fox",
         "negative_prompt": "",

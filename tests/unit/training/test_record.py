@@ -6,6 +6,8 @@ from lavie.training.checkpoint import Progressed
 from lavie.training.config import OptimizerConfig, RunConfig
 from lavie.training.record import check_progress, check_record, write_record
 
+HASH = "0123456789abcdef"
+
 
 @pytest.fixture
 def config(tmp_path):
@@ -13,15 +15,16 @@ def config(tmp_path):
 
 
 def test_the_record_is_a_file_that_makes_the_same_settings(config):
-    write_record("vae", config, "0123456789abcdef")
+    write_record("vae", config, HASH)
     path = config.output / "run.yaml"
     assert load_config(RunConfig, file=path) == config
     assert path.read_text().startswith("# stage: vae\n# lavie: ")
+    assert f"\n# weights at the start: {HASH}\n" in path.read_text()
 
 
 def test_the_same_settings_may_go_on_and_do_more_steps(config):
     check_record("vae", config)
-    write_record("vae", config, "0123456789abcdef")
+    write_record("vae", config, HASH)
     check_record("vae", config)
     check_record("vae", config.model_copy(update={"num_steps": 9, "log_every": 1}))
 
@@ -34,19 +37,19 @@ def test_the_same_settings_may_go_on_and_do_more_steps(config):
     ],
 )
 def test_other_settings_are_refused_by_name(config, change, words):
-    write_record("vae", config, "0123456789abcdef")
+    write_record("vae", config, HASH)
     with pytest.raises(ConfigError, match=words):
         check_record("vae", config.model_copy(update=change))
 
 
 def test_another_stage_is_refused(config):
-    write_record("vae", config, "0123456789abcdef")
+    write_record("vae", config, HASH)
     with pytest.raises(ConfigError, match="of stage 'vae'. Use another output"):
         check_record("image", config)
 
 
 def test_a_damaged_record_is_refused(config):
-    write_record("vae", config, "0123456789abcdef")
+    write_record("vae", config, HASH)
     (config.output / "run.yaml").write_text("# stage: vae\nseed: [")
     with pytest.raises(ConfigError, match="another run"):
         check_record("vae", config)
