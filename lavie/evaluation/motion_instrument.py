@@ -65,14 +65,7 @@ def read_motions(
     embeds = pipeline.encode_prompt(captions)
     sampler = copy.deepcopy(pipeline.scheduler)
     sampler.set_timesteps(1)
-    factor = pipeline.vae_scale_factor
-    own = pipeline.config
-    shape = (
-        pipeline.unet.config["in_channels"],
-        own.default_num_frames,
-        own.default_height // factor,
-        own.default_width // factor,
-    )
+    shape = pipeline.latent_shape(pipeline.check_settings())
     generators = [torch.Generator().manual_seed(seed) for _ in captions]
     noise = draw_noise(shape, generators, pipeline.device) * sampler.init_noise_sigma
     noise = sampler.scale_model_input(noise, sampler.timesteps[0])

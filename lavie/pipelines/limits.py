@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from lavie.errors import InputError
@@ -23,7 +23,7 @@ def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a
     Raises:
         InputError: The prompt breaks the rule.
     """
-    name = field.replace("_", " ").capitalize()
+    name = _name(field)
     if not isinstance(prompt, str):
         raise InputError(f"{name} must be text, not {type(prompt).__name__}.", field)
     if field == "prompt" and not prompt.strip():
@@ -41,7 +41,7 @@ def check_whole_number(value: Any, field: str, low: int, high: int) -> int:  # n
     Raises:
         InputError: It is not.
     """
-    name = field.replace("_", " ").removeprefix("num ").capitalize()
+    name = _name(field)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     try:
@@ -77,10 +77,18 @@ def check_scheduler(name: Any) -> SchedulerName:  # noqa: ANN401
     Raises:
         InputError: It is not.
     """
-    names = get_args(SchedulerName)
-    if name not in names:
-        raise InputError(f"Scheduler '{name}' is not one of {', '.join(names)}.", "scheduler")
+    check_choice(name, get_args(SchedulerName), "scheduler")
     return name
+
+
+def check_choice(value: Any, choices: Sequence[str], field: str) -> None:  # noqa: ANN401
+    """Raise unless ``value`` is one of the choices.
+
+    Raises:
+        InputError: It is not.
+    """
+    if value not in choices:
+        raise InputError(f"{_name(field)} '{value}' is not one of {', '.join(choices)}.", field)
 
 
 def check_steps(value: Any) -> int:  # noqa: ANN401
@@ -168,3 +176,8 @@ def check_size(
             "width",
         )
     return sides[0], sides[1], frames
+
+
+def _name(field: str) -> str:
+    """A field as it begins a sentence."""
+    return field.removeprefix("num_").replace("_", " ").capitalize()

@@ -4,30 +4,23 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
+from diffusers import AutoencoderKL
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from diffusers.utils import BaseOutput
 from einops import rearrange
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from lavie.errors import CheckpointError, InputError
+from lavie.errors import InputError
 from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
-from lavie.pipelines.model_folder import (
-    check_weights,
-    download_model_folder,
-    find_model_folder,
-    loading_error,
-    read_model_index,
-)
+from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.schedulers import (
     Scheduler,
     draw_noise,
@@ -35,12 +28,12 @@ from lavie.pipelines.schedulers import (
     predict_clean_latents,
     scheduler_name,
 )
+from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.types import CancelToken, SchedulerName
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_DOWNLOAD_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")
 
 OutputType = Literal["frames", "pt", "latent"]
 StepCallback = Callable[["TextToVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
@@ -70,7 +63,7 @@ class TextToVideoSettings:
     scheduler: SchedulerName
 
 
-class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
+class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
     """LaVie's base text-to-video model.
 
     Args:
@@ -133,50 +126,6 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             latent_rgb_factors=latent_rgb_factors,
             latent_rgb_bias=latent_rgb_bias,
         )
-
-    def register_modules(self, **kwargs) -> None:
-        """Register components; our network under its public module, so that files may move."""
-        super().register_modules(**kwargs)
-        if "unet" in kwargs:
-            self.register_to_config(unet=("lavie.models", BaseUNet.__name__))
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> Self:
-        """Load a model folder.
-
-        Args:
-            pretrained_model_name_or_path: A folder, ``"miniature"``, or a hub id, which is
-                downloaded on first use.
-            **kwargs: As in diffusers: ``dtype`` (float32 unless said, whatever the files hold),
-                ``revision``, ``cache_dir``, components, ...
-
-        Raises:
-            CheckpointError: The folder is missing, broken, or for another pipeline.
-        """
-        model = pretrained_model_name_or_path
-        if not {"dtype", "torch_dtype"} & kwargs.keys():
-            kwargs["dtype"] = torch.float32  # else the text encoder alone would follow the files
-        folder = find_model_folder(model)
-        try:
-            if folder is None:
-                options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
-                folder = download_model_folder(str(model), **options)
-            read_model_index(folder, cls.__name__, passed=kwargs)
-            pipeline = super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
-        except CheckpointError:
-            raise
-        except Exception as error:  # every library below has its own exceptions for a bad file
-            raise loading_error(model, error) from error
-        if "quantization_config" not in kwargs:  # a quantised module has other tensors
-            for name, module in pipeline.components.items():
-                if isinstance(module, nn.Module) and name not in kwargs:
-                    check_weights(folder, name, module)
-        return pipeline
-
-    @property
-    def vae_scale_factor(self) -> int:
-        """How many pixels one latent cell is wide."""
-        return 2 ** (len(self.vae.config["block_out_channels"]) - 1)
 
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
         """Encode texts, each different one once.
@@ -284,14 +233,16 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
         settings = self.check_settings(
             height, width, num_frames, num_inference_steps, guidance_scale, scheduler
         )
-        shape = self._latent_shape(settings)
-        _check_choice(output_type, ("frames", "pt", "latent"), "output_type")
+        shape = self.latent_shape(settings)
+        limits.check_choice(output_type, get_args(OutputType), "output_type")
         for name in callback_on_step_end_tensor_inputs:
-            _check_choice(name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs")
-        prompts = _check_prompts(prompt, "prompt") if prompt_embeds is None else []
+            limits.check_choice(
+                name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs"
+            )
+        prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
-        negative_prompts = _check_prompts(negative_prompt, "negative_prompt", batch_size)
-        generators = _check_generators(generator, batch_size)
+        negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", batch_size)
+        generators = one_generator_each(generator, batch_size)
         if latents is not None and latents.shape != (batch_size, *shape):
             raise InputError(
                 f"Latents {tuple(latents.shape)} should be {(batch_size, *shape)}.", "latents"
@@ -366,7 +317,7 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
             scheduler=limits.check_scheduler(scheduler),
         )
 
-    def _latent_shape(self, settings: TextToVideoSettings) -> tuple[int, int, int, int]:
+    def latent_shape(self, settings: TextToVideoSettings) -> tuple[int, int, int, int]:
         """Shape of one sample's latents, ``(C, F, h, w)``."""
         height, width = (
             side // self.vae_scale_factor for side in (settings.height, settings.width)
@@ -444,40 +395,3 @@ class TextToVideoPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
 
 def _default(value: T | None, default: T) -> T:
     return default if value is None else value
-
-
-def _check_choice(value: str, choices: Sequence[str], field: str) -> None:
-    if value not in choices:
-        raise InputError(f"{field} '{value}' is not one of {', '.join(choices)}.", field)
-
-
-def _check_prompts(
-    prompt: str | Sequence[str] | None, field: str, batch_size: int | None = None
-) -> list[str]:
-    """One checked text per sample; a single text is for all."""
-    texts = [prompt] if isinstance(prompt, str) or prompt is None else prompt
-    prompts = [limits.check_prompt(text, field) for text in texts]
-    if batch_size is not None and len(prompts) == 1:
-        prompts *= batch_size
-    if not prompts or len(prompts) != (batch_size or len(prompts)):
-        raise InputError(f"{len(prompts)} values of {field} for {batch_size or 1} videos.", field)
-    return prompts
-
-
-def _check_generators(
-    generator: torch.Generator | Sequence[torch.Generator] | None, batch_size: int
-) -> list[torch.Generator]:
-    """One generator per sample."""
-    if generator is None:
-        generators = [torch.Generator() for _ in range(batch_size)]
-        for fresh in generators:
-            fresh.seed()
-        return generators
-    generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
-    if len(generators) != batch_size:
-        raise InputError(
-            f"{len(generators)} generators for {batch_size} videos. Pass one for each, so that a "
-            "video does not depend on its neighbours.",
-            "generator",
-        )
-    return generators
