@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from einops import rearrange
 
 from lavie.data import world
 from lavie.data.report import SkipReport
 from lavie.data.sources import Draw, Sample, VideoSource, derive_seed
-from lavie.data.transforms import to_pixels
 from lavie.errors import InputError
+from lavie.media import frames_to_pixels
 
 
 class WorldSource(VideoSource):
@@ -63,5 +62,5 @@ class WorldSource(VideoSource):
         else:
             clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
         self.reports[0].add_sample()
-        frames = rearrange(torch.from_numpy(clip.frames), "F H W C -> C F H W")
-        return Sample(to_pixels(frames), clip.caption, torch.from_numpy(clip.focus))
+        pixels = frames_to_pixels(clip.frames[None])[0]
+        return Sample(pixels, clip.caption, torch.from_numpy(clip.focus))

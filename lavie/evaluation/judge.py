@@ -17,10 +17,19 @@ from lavie.data.world import HEIGHT, PLACES, STYLES, SUBJECTS, WIDTH
 from lavie.errors import CheckpointError, InputError
 from lavie.evaluation.motion import read_motion
 from lavie.evaluation.spoiling import STATES, UNCLEAR
+from lavie.media import frames_to_pixels
+from lavie.pipelines.model_folder import MINIATURE_FOLDER
 from lavie.types import Frames
 
-JUDGE_FOLDER = Path(__file__).parents[2] / "assets" / "miniature" / "judge"
-_SUBJECT_ANSWERS = (*SUBJECTS, UNCLEAR)
+JUDGE_FOLDER = MINIATURE_FOLDER / "judge"
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "subjects": (*SUBJECTS, UNCLEAR),
+    "places": tuple(PLACES),
+    "styles": tuple(STYLES),
+    "states": STATES,
+}
+"""What it can say to each question, in the order of its outputs."""
+
 _WHOLE_SHARE = 15 / 16
 
 
@@ -82,10 +91,10 @@ class Judge(ModelMixin, ConfigMixin):
     def __init__(
         self,
         width: int = 32,
-        subjects: tuple[str, ...] = _SUBJECT_ANSWERS,
-        places: tuple[str, ...] = tuple(PLACES),
-        styles: tuple[str, ...] = tuple(STYLES),
-        states: tuple[str, ...] = STATES,
+        subjects: tuple[str, ...] = ANSWERS["subjects"],
+        places: tuple[str, ...] = ANSWERS["places"],
+        styles: tuple[str, ...] = ANSWERS["styles"],
+        states: tuple[str, ...] = ANSWERS["states"],
     ) -> None:
         super().__init__()
         deep = 2 * width
@@ -134,9 +143,7 @@ class Judge(ModelMixin, ConfigMixin):
             judge = cls.from_pretrained(folder, torch_dtype=torch.float32)
         except (OSError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"'{folder}' holds no judge that fits. {way_out}") from error
-        known = [_SUBJECT_ANSWERS, tuple(PLACES), tuple(STYLES), STATES]
-        names = ("subjects", "places", "styles", "states")
-        if [tuple(judge.config[name]) for name in names] != known:
+        if {name: tuple(judge.config[name]) for name in ANSWERS} != ANSWERS:
             raise CheckpointError(f"The judge '{folder}' knows another world. {way_out}")
         return judge.eval()
 
@@ -172,11 +179,11 @@ def _judge_clip(judge: Judge, frames: Frames) -> Verdict:
     whole = [state == "whole" and same for state, same in zip(states, is_same, strict=True)]
     path = readings.pose.cpu().numpy()
     motion, path_error = read_motion(path) if len(frames) > 1 else (None, None)
-    name = _SUBJECT_ANSWERS[subject]
+    name = ANSWERS["subjects"][subject]
     return Verdict(
         subject=None if name == UNCLEAR else name,
-        place=list(PLACES)[place],
-        style=list(STYLES)[style],
+        place=ANSWERS["places"][place],
+        style=ANSWERS["styles"][style],
         motion=motion,
         states=states,
         is_one_whole=name != UNCLEAR and sum(whole) >= _WHOLE_SHARE * len(frames),
@@ -193,7 +200,7 @@ def read_accuracy(folder: Path = JUDGE_FOLDER) -> dict[str, dict[str, float]] | 
 
 def to_images(frames: Frames) -> Tensor:
     """Frames uint8 ``(N, H, W, 3)`` as the judge reads them, ``(N, 3, H, W)`` in [-1, 1]."""
-    return rearrange(torch.from_numpy(frames), "N H W C -> N C H W").float() / 127.5 - 1
+    return rearrange(frames_to_pixels(frames[None]), "1 C N H W -> N C H W")
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lavie.data.world import HEIGHT, MOTIONS, PLACES, STYLES, SUBJECTS, render_clip
-from lavie.evaluation.judge import Judge, judge_clips, to_images
+from lavie.data.world import HEIGHT, MOTIONS, PLACES, SUBJECTS, render_clip
+from lavie.evaluation.judge import ANSWERS, Judge, judge_clips, to_images
 from lavie.evaluation.rates import Rate
 from lavie.evaluation.spoiling import (
     SPOILINGS,
-    STATES,
-    UNCLEAR,
     Scene,
     draw_scene,
+    pick_word,
     random_scene,
     spoil_path,
 )
@@ -101,7 +100,13 @@ def _assess_spoiled(judge: Judge, num_clips: int, seed: int) -> dict[str, float]
     rejected = {}
     for spoiling in SPOILINGS:
         clips = [
-            spoil_path(_pick(rng, SUBJECTS), _pick(rng, PLACES), _pick(rng, MOTIONS), spoiling, rng)
+            spoil_path(
+                pick_word(rng, SUBJECTS),
+                pick_word(rng, PLACES),
+                pick_word(rng, MOTIONS),
+                spoiling,
+                rng,
+            )
             for _ in range(num_clips)
         ]
         rejected[spoiling] = _share(not v.is_one_whole for v in judge_clips(judge, clips))
@@ -113,7 +118,7 @@ def _draw_batch(rng: np.random.Generator) -> tuple[np.ndarray, Tensor, Tensor]:
     frames, labels, poses = [], [], []
     for _ in range(BATCH_SIZE):
         is_spoiled = rng.random() < _SPOILED_SHARE
-        scene = random_scene(rng, _pick(rng, SPOILINGS) if is_spoiled else None)
+        scene = random_scene(rng, pick_word(rng, SPOILINGS) if is_spoiled else None)
         frames.append(draw_scene(scene, int(rng.integers(-1, 2)), rng.uniform(-8, 8)))
         labels.append(_labels(scene))
         pose = scene.pose
@@ -122,13 +127,9 @@ def _draw_batch(rng: np.random.Generator) -> tuple[np.ndarray, Tensor, Tensor]:
 
 
 def _labels(scene: Scene) -> list[int]:
-    answers = (
-        ((*SUBJECTS, UNCLEAR), scene.subject),
-        (tuple(PLACES), scene.place),
-        (tuple(STYLES), scene.style),
-        (STATES, scene.state),
-    )
-    return [_ANYTHING if word is None else words.index(word) for words, word in answers]
+    right = (scene.subject, scene.place, scene.style, scene.state)
+    pairs = zip(ANSWERS.values(), right, strict=True)
+    return [_ANYTHING if word is None else words.index(word) for words, word in pairs]
 
 
 def _weather(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -161,7 +162,3 @@ def _loss(judge: nn.Module, images: Tensor, labels: Tensor, poses: Tensor) -> Te
 
 def _share(outcomes: Iterable[bool]) -> float:
     return Rate.of(outcomes).share
-
-
-def _pick(rng: np.random.Generator, words: dict) -> str:
-    return list(words)[rng.integers(len(words))]

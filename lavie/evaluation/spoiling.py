@@ -3,7 +3,7 @@
 The judge is taught with both: a network that never saw a smudge calls it a panda.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,8 +82,8 @@ def random_scene(rng: np.random.Generator, spoiling: str | None = None) -> Scene
         rng: Decides everything.
         spoiling: What is wrong with it, a key of `SPOILINGS`; None: nothing.
     """
-    subject, place = _pick(rng, SUBJECTS), _pick(rng, PLACES)
-    style = _pick(rng, STYLES) if rng.random() < 0.3 else next(iter(STYLES))
+    subject, place = pick_word(rng, SUBJECTS), pick_word(rng, PLACES)
+    style = pick_word(rng, STYLES) if rng.random() < 0.3 else next(iter(STYLES))
     scene = whole_scene(subject, place, style, random_pose(rng))
     return scene if spoiling is None else SPOILINGS[spoiling](scene, rng)
 
@@ -99,7 +99,7 @@ def whole_scene(subject: str, place: str, style: str, pose: Pose) -> Scene:
 def random_pose(rng: np.random.Generator) -> Pose:
     """Half of them on the path of a motion, half anywhere and of any size."""
     if rng.random() < 0.5:
-        path = motion_path(_pick(rng, MOTIONS), NUM_FRAMES, rng)
+        path = motion_path(pick_word(rng, MOTIONS), NUM_FRAMES, rng)
         return path[rng.integers(len(path))]
     height = rng.uniform(17, 23) if rng.random() < 0.5 else rng.uniform(8, 32)
     return Pose(rng.uniform(6, WIDTH - 6), rng.uniform(6, HEIGHT - 6), height)
@@ -131,6 +131,12 @@ def spoil_path(
             scene = SPOILINGS[spoiling](scene, rng)
         frames.append(draw_scene(scene, shift))
     return np.stack(frames)
+
+
+def pick_word(rng: np.random.Generator, words: Iterable[str], but: str | None = None) -> str:
+    """One of ``words`` other than ``but``, by chance."""
+    choices = [word for word in words if word != but]
+    return choices[rng.integers(len(choices))]
 
 
 def _remove(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -167,7 +173,7 @@ def _bend(scene: Scene, rng: np.random.Generator) -> Scene:
 def _mix(scene: Scene, rng: np.random.Generator) -> Scene:
     """Half one subject, half another: in two parts, or one through the other."""
     own = scene.layers[0].image
-    other = sprite(_pick(rng, SUBJECTS, but=scene.subject), round(scene.layers[0].pose.height))
+    other = sprite(pick_word(rng, SUBJECTS, but=scene.subject), round(scene.layers[0].pose.height))
     size = [max(pair) for pair in zip(own.shape, other.shape, strict=True)]
     own, other = (_center(image, size[0], size[1]) for image in (own, other))
     weight = np.full(size[:2], rng.uniform(0.35, 0.65), np.float32)
@@ -185,7 +191,7 @@ def _multiply(scene: Scene, rng: np.random.Generator) -> Scene:
     first = scene.layers[0]
     layers, subject = [first], scene.subject
     for _ in range(1 + int(rng.random() < 0.25)):
-        kind = scene.subject if rng.random() < 0.75 else _pick(rng, SUBJECTS)
+        kind = scene.subject if rng.random() < 0.75 else pick_word(rng, SUBJECTS)
         subject = subject if kind == scene.subject else None
         height = first.pose.height * rng.uniform(0.6, 1.15)
         image = sprite(str(kind), round(height))
@@ -293,8 +299,3 @@ def _visible_share(layer: Layer) -> float:
     opacity = layer.image[..., 3:]
     paste(canvas, np.concatenate([np.ones_like(opacity), opacity], axis=-1), *_corner(layer))
     return float(canvas.sum() / opacity.sum())
-
-
-def _pick(rng: np.random.Generator, words: dict, but: str | None = None) -> str:
-    choices = [word for word in words if word != but]
-    return choices[rng.integers(len(choices))]
