@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.jobs import Result
 from app.request import TextToVideoRequest
+from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.types import CancelToken, OnEvent
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ class CascadeRunner:
     def prepare(self) -> None:
         """Load the model, once."""
         if self._cascade is None:
-            from lavie.convert.resolve import load_cascade  # torch and diffusers take seconds
+            with pause_garbage_collection():
+                silence_loading_bars()
+                from lavie.convert.resolve import load_cascade  # torch, diffusers: seconds
 
-            self._cascade = load_cascade(self._model)
+                self._cascade = load_cascade(self._model)
 
     def run(
         self, request: TextToVideoRequest, folder: Path, on_event: OnEvent, cancel: CancelToken

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar, silence_loading_bars
+from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar
+from lavie.runtime.loading import silence_loading_bars
 
 
 def add_evaluate(commands: Any) -> None:  # noqa: ANN401

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar, silence_loading_bars
+from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar
+from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 
 if TYPE_CHECKING:
     from lavie.pipelines.cascade import Generation
@@ -76,10 +77,11 @@ def _generate(arguments: argparse.Namespace) -> None:
 
     # The work
     started = time.perf_counter()
-    silence_loading_bars()
-    from lavie.convert.resolve import load_cascade
+    with pause_garbage_collection():
+        silence_loading_bars()
+        from lavie.convert.resolve import load_cascade
 
-    cascade = load_cascade(arguments.model, arguments.device, _dtype(arguments.dtype))
+        cascade = load_cascade(arguments.model, arguments.device, _dtype(arguments.dtype))
     seconds = {"load": time.perf_counter() - started}
     generation = cascade.generate(
         arguments.prompt,

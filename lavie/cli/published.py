@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lavie.cli.shared import add_command, silence_loading_bars
+from lavie.cli.shared import add_command
+from lavie.runtime.loading import silence_loading_bars
 
 
 def add_convert(commands: Any) -> None:  # noqa: ANN401

@@ -34,15 +34,6 @@ def add_command(
     return parser
 
 
-def silence_loading_bars() -> None:
-    """The libraries draw a bar for every component; ours is about the video."""
-    from diffusers.utils.logging import disable_progress_bar as silence_diffusers
-    from transformers.utils.logging import disable_progress_bar as silence_transformers
-
-    silence_diffusers()
-    silence_transformers()
-
-
 def draw_bar(unit: str = "step") -> "OnEvent":
     """Show steps on stderr, if somebody looks at it."""
     from tqdm import tqdm

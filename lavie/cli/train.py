@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import add_command, draw_bar, silence_loading_bars
+from lavie.cli.shared import add_command, draw_bar
 from lavie.errors import Cancelled
+from lavie.runtime.loading import silence_loading_bars
 
 if TYPE_CHECKING:
     from lavie.types import CancelToken
