@@ -232,7 +232,7 @@ def _preview(stage: Stage, step: int) -> None:
     """A preview that can't be made is no reason to lose a run."""
     try:
         stage.preview(stage.config.output / "previews", step)
-    except (LaVieError, OSError, RuntimeError):
+    except (LaVieError, OSError, RuntimeError, ValueError):
         logger.exception("The preview of step %d failed; training goes on.", step)
 
 

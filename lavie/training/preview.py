@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from lavie.data.joint import JointBatch
 from lavie.data.world import contact_sheet
+from lavie.media import write_video
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import Frames
 
@@ -17,16 +19,16 @@ def take_captions(batch: JointBatch, count: int) -> list[str]:
     return list(dict.fromkeys(firsts))[:count]
 
 
-def preview_sheet(
+def write_preview(
     pipeline: TextToVideoPipeline, captions: list[str], num_frames: int, path: Path
 ) -> None:
-    """Sample a video per caption into a PNG sheet.
+    """Sample a video per caption into a PNG sheet and, if they move, an MP4 of the same name.
 
     Args:
         pipeline: The model, sampling as its defaults say.
         captions: What to show.
         num_frames: Frames of each video; 1 for stills.
-        path: The file to write.
+        path: The sheet, ending in ``.png``.
     """
     rows: list[tuple[str, Frames]] = []
     for seed, caption in enumerate(captions):  # one by one, for the memory of large models
@@ -34,5 +36,11 @@ def preview_sheet(
         output: Any = pipeline(caption, num_frames=num_frames, generator=generator)
         rows.append((caption, output.frames[0]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = 2 if num_frames > 1 else 4
-    contact_sheet(rows, 8, columns, zoom=2).save(path)
+    zoom = max(1, 96 // rows[0][1].shape[1])
+    if num_frames == 1:
+        contact_sheet(rows, 1, columns=4, zoom=zoom).save(path)
+        return
+    contact_sheet(rows, 8, columns=2, zoom=zoom).save(path)
+    moments = ([(caption, video[[k]]) for caption, video in rows] for k in range(num_frames))
+    sheets = (np.asarray(contact_sheet(moment, 1, columns=4, zoom=zoom)) for moment in moments)
+    write_video(path.with_suffix(".mp4"), sheets, pipeline.config.default_fps)

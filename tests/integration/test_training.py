@@ -16,6 +16,7 @@ from lavie import TextToVideoPipeline
 from lavie.cli import main
 from lavie.config import dump_config, load_config, preset_names
 from lavie.errors import CheckpointError, ConfigError, InputError, TrainingError
+from lavie.media import read_video
 from lavie.training.checkpoint import list_checkpoints
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
@@ -89,6 +90,8 @@ def test_vae_then_image_then_base_on_real_files(tmp_path, pictures, clips):
     assert len(curve(tmp_path / "base")) == 2
     for name in ("vae", "base"):
         assert (tmp_path / name / "previews" / "step-00000002.png").stat().st_size > 500
+    moving = read_video(tmp_path / "base" / "previews" / "step-00000002.mp4")
+    assert (len(moving.frames), moving.fps) == (VIDEO["num_frames"], VIDEO["fps"])
     pipeline = TextToVideoPipeline.from_pretrained(base)
     pipeline.set_progress_bar_config(disable=True)
     video = pipeline("a fox", generator=torch.Generator().manual_seed(0)).frames[0]

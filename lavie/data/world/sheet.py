@@ -22,10 +22,11 @@ def contact_sheet(
     Args:
         rows: Captions with frames uint8 ``(F, H, W, 3)``, all of one size.
         frames_per_row: Frames shown of each clip, evenly spread from its first to its last.
-        columns: Clips side by side.
+        columns: Clips side by side, at most.
         zoom: Enlargement of every pixel.
     """
     height, width = rows[0][1].shape[1] * zoom, rows[0][1].shape[2] * zoom
+    columns = min(columns, len(rows))
     frames_per_row = min(frames_per_row, max(len(frames) for _, frames in rows))
     cell_w = max(frames_per_row * width, _MIN_WIDTH) + _GAP
     cell_h = height + _CAPTION_HEIGHT + _GAP

@@ -10,7 +10,7 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.config import RunConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
 from lavie.training.model import TextToVideoModel, VideoConfig, check_size
-from lavie.training.preview import preview_sheet, take_captions
+from lavie.training.preview import take_captions, write_preview
 from lavie.training.stage import Stage
 
 
@@ -59,7 +59,7 @@ class DenoisingStage(Stage):
         """Videos from fixed captions and fixed noise."""
         captions = take_captions(self.take_examples(), self.num_preview_captions)
         num_frames = self.num_preview_frames or self._video.num_frames
-        preview_sheet(self._pipeline(), captions, num_frames, folder / f"step-{step:08d}.png")
+        write_preview(self._pipeline(), captions, num_frames, folder / f"step-{step:08d}.png")
 
     def export(self, folder: Path) -> None:
         """Write a model folder."""
