@@ -20,10 +20,11 @@ from lavie.convert.published import (
     PublishedNetwork,
 )
 from lavie.convert.reading import check_archive, read_weights
-from lavie.convert.report import KeyReport, MismatchError, compare_keys
+from lavie.convert.report import MismatchError
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet
+from lavie.models.keys import KeyReport, compare_keys
 from lavie.pipelines.model_folder import load_component
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline

@@ -31,6 +31,7 @@ from lavie.models.blocks import (
 )
 from lavie.models.condition import Condition, spread_over_frames
 from lavie.models.embeddings import FrameEmbedding, PositionEmbedding, TextTimeEmbedding
+from lavie.models.keys import compare_keys
 from lavie.models.normalization import VideoGroupNorm
 from lavie.models.temporal_attention import ROTARY_WIDTH
 from lavie.models.video_model import VideoModel
@@ -91,6 +92,7 @@ class BaseUNet(VideoModel):
     """
 
     fixed_values = FIXED_VALUES
+    temporal_names = TEMPORAL_NAMES
 
     @register_to_config
     def __init__(
@@ -263,26 +265,16 @@ class BaseUNet(VideoModel):
         Raises:
             CheckpointError: A key is missing, unknown, or of another shape.
         """
-        own = self.state_dict()
-        missing = [
-            key
-            for key in own
-            if key not in state_dict and not any(name in key for name in TEMPORAL_NAMES)
-        ]
-        unknown = [key for key in state_dict if key not in own]
-        other_shape = [
-            key for key in own if key in state_dict and own[key].shape != state_dict[key].shape
-        ]
-        for fault, keys in {
-            "lack": missing,
-            "have, unknown to this model,": unknown,
-            "have in another shape": other_shape,
-        }.items():
-            if keys:
-                raise CheckpointError(
-                    f"The image weights {fault} {keys[0]} and {len(keys) - 1} other keys; "
-                    "they belong to another architecture."
-                )
+        expected = {
+            key: value
+            for key, value in self.state_dict().items()
+            if key in state_dict or not self.is_temporal(key)
+        }
+        report = compare_keys(expected, state_dict)
+        if not report.fits:
+            raise CheckpointError(
+                f"The image weights belong to another architecture: {report.summary()}."
+            )
         self.load_state_dict(dict(state_dict), strict=False)
 
     def _condition(

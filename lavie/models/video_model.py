@@ -16,10 +16,12 @@ from lavie.models.architecture import take_fixed_values
 class VideoModel(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
     """A network that diffusers can save, load, shard, offload, compile and adapt.
 
-    Subclasses list in ``fixed_values`` the keys of published configs that they never vary.
+    Subclasses list in ``fixed_values`` the keys of published configs that they never vary, and in
+    ``temporal_names`` the parts of parameter names that only videos use.
     """
 
     fixed_values: ClassVar[Mapping[str, Any]] = {}
+    temporal_names: ClassVar[tuple[str, ...]] = ()
 
     _supports_gradient_checkpointing = True
     _no_split_modules = ["ResnetBlock", "SpatioTemporalTransformer"]  # noqa: RUF012 - their form
@@ -47,6 +49,11 @@ class VideoModel(ModelMixin, ConfigMixin, PeftAdapterMixin, AttentionMixin):
         config = take_fixed_values(config, expected, cls.fixed_values, cls.__name__)
         kwargs = take_fixed_values(kwargs, expected | {"dtype"}, cls.fixed_values, cls.__name__)
         return super().from_config(config, return_unused_kwargs, **kwargs)
+
+    @classmethod
+    def is_temporal(cls, name: str) -> bool:
+        """Whether a parameter of this name is used by videos alone, never by images."""
+        return any(part in name for part in cls.temporal_names)
 
     def set_attention_backend(self, backend: str) -> None:
         """Choose what computes spatial and text attention.

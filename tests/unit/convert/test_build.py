@@ -7,10 +7,11 @@ from safetensors.torch import save_file
 
 from lavie.convert.build import load_components, load_published, load_unet
 from lavie.convert.published import NETWORKS, UNET_CONFIG
-from lavie.convert.report import MismatchError, compare_keys
+from lavie.convert.report import MismatchError
 from lavie.convert.sources import Source, find_source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet
+from lavie.models.keys import compare_keys
 from tests.published import NARROW, make_state_dict, make_vae, write_original_folder
 
 MANIFEST = Path(__file__).parents[2] / "golden" / "data" / "base.json"

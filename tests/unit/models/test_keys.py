@@ -1,6 +1,6 @@
 import torch
 
-from lavie.convert.report import compare_keys
+from lavie.models.keys import compare_keys
 
 
 def meta(**shapes: tuple[int, ...]) -> dict[str, torch.Tensor]:
