@@ -20,20 +20,13 @@ from lavie.models.architecture import (
     check_positive,
 )
 from lavie.models.attention import SpatioTemporalTransformer
-from lavie.models.blocks import (
-    DownBlock,
-    Downsample,
-    MidBlock,
-    ResnetBlock,
-    TimeScaleShift,
-    UpBlock,
-    Upsample,
-)
+from lavie.models.blocks import MidBlock, ResnetBlock, TimeScaleShift
 from lavie.models.condition import Condition, spread_over_frames
 from lavie.models.embeddings import FrameEmbedding, PositionEmbedding, TextTimeEmbedding
 from lavie.models.keys import compare_keys
 from lavie.models.normalization import VideoGroupNorm
 from lavie.models.temporal_attention import ROTARY_WIDTH
+from lavie.models.u_shape import make_down_blocks, make_up_blocks
 from lavie.models.video_model import VideoModel
 
 FIXED_VALUES: Mapping[str, Any] = {
@@ -163,39 +156,12 @@ class BaseUNet(VideoModel):
             else None
         )
 
-        self.down_blocks = nn.ModuleList()
-        skip_channels = [first]
-        for level, (kind, width) in enumerate(
-            zip(down_block_types, block_out_channels, strict=True)
-        ):
-            inputs = [skip_channels[-1], *[width] * (layers_per_block - 1)]
-            has_attention, is_last = kind.startswith("CrossAttn"), level == levels - 1
-            self.down_blocks.append(
-                DownBlock(
-                    [resnet(channels, width) for channels in inputs],
-                    [transformer(level) for _ in inputs if has_attention],
-                    None if is_last else Downsample(width),
-                )
-            )
-            skip_channels += [width] * (layers_per_block + (not is_last))
-
+        sizes = (block_out_channels, layers_per_block)
+        self.down_blocks, skip_channels = make_down_blocks(
+            down_block_types, *sizes, resnet, transformer
+        )
         self.mid_block = MidBlock([resnet(last, last), resnet(last, last)], [transformer(-1)])
-
-        self.up_blocks = nn.ModuleList()
-        previous = last
-        for level, kind in zip(reversed(range(levels)), up_block_types, strict=True):
-            width = block_out_channels[level]
-            inputs = [previous, *[width] * layers_per_block]
-            has_attention, is_last = kind.startswith("CrossAttn"), level == 0
-            self.up_blocks.append(
-                UpBlock(
-                    [resnet(channels + skip_channels.pop(), width) for channels in inputs],
-                    [transformer(level) for _ in inputs if has_attention],
-                    None if is_last else Upsample(width),
-                )
-            )
-            previous = width
-
+        self.up_blocks = make_up_blocks(up_block_types, *sizes, skip_channels, resnet, transformer)
         self.conv_norm_out = VideoGroupNorm(norm_num_groups, first, eps=norm_eps)
         self.conv_out = nn.Conv2d(first, out_channels, kernel_size=3, padding=1)
 
