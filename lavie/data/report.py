@@ -70,6 +70,11 @@ class SkipReport:
             return {reason: len(names) for reason, names in self._skipped.items()}
 
     @property
+    def num_skipped(self) -> int:
+        """Skipped files of all reasons together."""
+        return sum(self.counts.values())
+
+    @property
     def examples(self) -> dict[Reason, list[str]]:
         """The first few skipped files of each reason, with what was found."""
         with self._lock:
@@ -83,5 +88,4 @@ class SkipReport:
             f"{count} {reason} ({'; '.join(self.examples[reason])})"
             for reason, count in self.counts.items()
         ]
-        total = sum(self.counts.values())
-        return f"Skipped {total} of the files of {self.source}: {', '.join(parts)}."
+        return f"Skipped {self.num_skipped} of the files of {self.source}: {', '.join(parts)}."

@@ -71,6 +71,9 @@ class VideoSource(ABC):
     ) -> Generator[Sample, None, None]:
         """Samples of one process without end. A clip that can't be used is replaced by the next.
 
+        What was left out is logged as soon as there is something, each time it has more than
+        doubled, and at the end.
+
         Args:
             seed: Decides the order and every random choice.
             start: Number of samples of this process to leave out, without decoding them.
@@ -83,9 +86,13 @@ class VideoSource(ABC):
         """
         draws = self.draws(seed, start, rank, world_size)
         results = run_in_order(draws, num_threads, 2 * num_threads)
-        misses = 0
+        misses = num_told = 0
         try:
             for sample in results:
+                num_skipped = sum(report.num_skipped for report in self.reports)
+                if num_skipped > 2 * num_told:
+                    num_told = num_skipped
+                    logger.warning(self.summary())
                 if sample is None:
                     misses += 1
                     if misses >= MAX_MISSES:

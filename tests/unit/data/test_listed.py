@@ -86,6 +86,18 @@ def test_broken_clips_are_replaced_counted_and_reported(folder, caplog):
     assert "clip3.mp4: 0.25 of 0.38 seconds" in caplog.text
 
 
+def test_what_is_skipped_is_told_while_reading_and_not_for_every_clip(folder, caplog):
+    for index in (0, 2, 3, 4):
+        (folder / f"clip{index}.mp4").write_text("no video")
+    samples = open_at(folder, shuffle=False).iterate(seed=0)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(24):
+            next(samples)
+        told = [record.message.split(" of ")[0] for record in caplog.records]
+    samples.close()
+    assert told == ["Skipped 1", "Skipped 4"]
+
+
 def test_a_replacement_is_the_same_after_a_restart(folder):
     (folder / "clip1.mp4").write_text("no video")
     whole = captions(open_at(folder), 20)
