@@ -56,6 +56,8 @@ class RunConfig(Config):
     """Samples per process and forward pass."""
     gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 1
     """Forward passes per optimizer step."""
+    num_data_threads: Annotated[int, Field(ge=1)] = 1
+    """Threads per process that decode clips, and as many again that decode stills."""
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     """Arithmetic of the forward pass; weights stay float32."""
     gradient_checkpointing: bool = False

@@ -14,7 +14,15 @@ logger = logging.getLogger(__name__)
 RECORD = "run.yaml"
 
 FREE_TO_CHANGE = frozenset(
-    ["output", "num_steps", "log_every", "checkpoint_every", "keep_checkpoints", "preview_every"]
+    [
+        "output",
+        "num_steps",
+        "num_data_threads",
+        "log_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "preview_every",
+    ]
 )
 """Settings that leave the steps already done what they are."""
 

@@ -209,7 +209,7 @@ def test_a_base_run_resumes_exactly(tmp_path, model, clips):
         if event.step == 2:
             raise KeyboardInterrupt
 
-    train_cut = cut.model_copy(update={"checkpoint_every": 1})
+    train_cut = cut.model_copy(update={"checkpoint_every": 1, "num_data_threads": 3})
     with pytest.raises(KeyboardInterrupt):
         train(BaseStage(train_cut), stop_after_two)
     train(BaseStage(train_cut), lambda event: seen.append(event.step))

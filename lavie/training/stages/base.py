@@ -88,6 +88,7 @@ class BaseStage(DenoisingStage):
             start=start,
             rank=rank,
             world_size=world_size,
+            num_threads=config.num_data_threads,
         )
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:

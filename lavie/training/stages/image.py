@@ -65,6 +65,7 @@ class ImageStage(DenoisingStage):
             start=start,
             rank=rank,
             world_size=world_size,
+            num_threads=config.num_data_threads,
         )
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -140,6 +140,7 @@ class VAEStage(Stage):
             start=start,
             rank=rank,
             world_size=world_size,
+            num_threads=config.num_data_threads,
         )
 
 
