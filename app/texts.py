@@ -90,7 +90,7 @@ def model_summary(
     name: str, width: float | None, height: float | None, num_frames: float | None
 ) -> str:
     """The model in a few words, for the head of the page."""
-    return f"Model {name} · {width:g} × {height:g} px · {num_frames:g} frames"
+    return f"Model {name} · {width:g}×{height:g} px · {num_frames:g} frames"
 
 
 def unknown_words(words: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def make_tiny_components(seed: int = 0, model_max_length: int = 16) -> dict:
 
 
 def make_tiny_pipeline(seed: int = 0, model_max_length: int = 16) -> TextToVideoPipeline:
-    """A whole pipeline: 40x64 pixels, 16 frames, 4 steps by default."""
+    """A whole pipeline: 64x40 pixels, 16 frames, 4 steps by default."""
     pipeline = TextToVideoPipeline(
         **make_tiny_components(seed, model_max_length),
         default_height=40,

@@ -27,7 +27,7 @@ def open_source(
         InputError: The files are missing or nothing in them can be used.
     """
     if min(num_frames, height, width) < 1 or not fps > 0:
-        shape = f"{num_frames} frames of {height}x{width} at {fps} frames per second"
+        shape = f"{num_frames} frames of {width}x{height} at {fps} frames per second"
         raise ConfigError(f"Samples of {shape} don't exist; use numbers above 0.")
     reader = ClipReader(
         num_frames=1 if config.stills else num_frames,

@@ -39,8 +39,8 @@ class WorldSource(VideoSource):
         self.scale = height // world.HEIGHT
         if (height, width) != (self.scale * world.HEIGHT, self.scale * world.WIDTH) or height == 0:
             raise InputError(
-                f"The world can't be drawn at {height}x{width}; "
-                f"use {world.HEIGHT}x{world.WIDTH} times a whole number."
+                f"The world can't be drawn at {width}x{height}; "
+                f"use {world.WIDTH}x{world.HEIGHT} times a whole number."
             )
         self.split: world.Split = split
         self.num_frames = num_frames

@@ -54,7 +54,7 @@ def generate_and_judge(
     """Make a clip for every question, one frame where no motion is asked for, and judge it.
 
     Args:
-        pipeline: A model of the world, 40x64 pixels.
+        pipeline: A model of the world, 64x40 pixels.
         judge: In eval mode.
         questions: What to ask, stills apart from clips within a batch.
         num_inference_steps: None: the model's own; likewise ``guidance_scale``.

@@ -77,7 +77,7 @@ def render_clip(
         seed: Any integer of at least 0.
         split: Which triples of subject, place and motion may appear; splits share none.
         num_frames: Frames over which the whole motion is spread, at least 2.
-        scale: 1 gives 40x64 pixels, k gives k times that (the same scene, drawn finer).
+        scale: 1 gives 64x40 pixels, k gives k times that (the same scene, drawn finer).
 
     Raises:
         InputError: An argument is out of range.

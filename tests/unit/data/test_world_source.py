@@ -44,7 +44,7 @@ def test_resuming_sharding_and_threads_keep_the_order():
 
 def test_only_whole_multiples_of_the_size_can_be_drawn():
     assert next(open_world(height=80, width=128).iterate(0)).pixels.shape[2:] == (80, 128)
-    with pytest.raises(InputError, match="40x64 times a whole number"):
+    with pytest.raises(InputError, match="64x40 times a whole number"):
         open_world(height=48, width=64)
     with pytest.raises(ConfigError, match="above 0"):
         open_world(height=0)
