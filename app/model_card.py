@@ -15,7 +15,8 @@ from lavie.pipelines.model_folder import find_model_folder, read_model_index
 
 _CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
 _PUBLISHED_FACTOR = 8
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_ONE_LETTER_WORD = "a"  # the other letters are in a tokenizer to spell with
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _read_vocabulary(tokenizer: Path) -> frozenset[str] | None:
         tokens = _read_json(tokenizer / "tokenizer.json")["model"]["vocab"]
     if len(tokens) > _CLOSED_VOCABULARY_SIZE:
         return None
-    return frozenset(token.removesuffix("</w>") for token in tokens if token.endswith("</w>"))
+    words = {token.removesuffix("</w>") for token in tokens if token.endswith("</w>")}
+    return frozenset(word for word in words if len(word) > 1 or word == _ONE_LETTER_WORD)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from app.model_card import read_model_card
 from app.words import compose, words_of
 from lavie.convert.sources import REQUIRED_PARTS
+from lavie.data.world import caption_words
 from lavie.errors import CheckpointError
 
 
@@ -30,8 +31,18 @@ def test_a_small_tokenizer_is_a_closed_vocabulary(card):
     assert not card.knows_nothing_of("a dragon")
 
 
-def test_letters_of_a_tokenizer_are_no_words(card):
-    assert card.unknown_words("o") == ["o"]
+def test_what_a_tokenizer_spells_with_are_no_words(write_model):
+    card = read_model_card(str(write_model(["o", "o</w>", "2</w>", "pan", "a</w>", "panda</w>"])))
+    assert card.vocabulary == {"a", "panda"}
+    assert card.unknown_words("a pan, a panda o 2 pandas") == ["pan", "o", "2", "pandas"]
+
+
+def test_a_word_with_an_apostrophe_is_one_word(card):
+    assert card.unknown_words("the fox's snow, the fox’s snow") == ["fox's", "fox’s"]
+
+
+def test_the_miniature_knows_the_words_of_its_captions_and_no_others():
+    assert read_model_card("miniature").vocabulary == caption_words()
 
 
 def test_a_large_tokenizer_speaks_open_language(write_model):
