@@ -89,5 +89,6 @@ def test_a_report_is_a_json_file_and_a_picture(tmp_path):
 
 
 def test_the_sheet_shows_some_of_every_set():
-    height = sheet(_judged("seen", 20) + _judged("held_out", 20), count=24).height
-    assert height == sheet(_judged("seen", 12) + _judged("held_out", 12), count=24).height
+    many = sheet(_judged("seen", 20) + _judged("held_out", 20), count=4)
+    few = sheet(_judged("seen", 2) + _judged("held_out", 2), count=4)
+    assert np.array_equal(many, few)

@@ -63,15 +63,15 @@ def test_clean_latents_are_read_from_a_perfect_prediction(name, prediction_type)
     generator = torch.Generator().manual_seed(0)
     clean, noise = torch.randn(2, 1, 4, 2, 3, 3, generator=generator)
     scheduler = make_scheduler(name, {**PUBLISHED, "prediction_type": prediction_type})
-    scheduler.set_timesteps(5)
+    scheduler.set_timesteps(4)  # whole timesteps for all four
     for step, timestep in enumerate(scheduler.timesteps[:-1]):
-        alpha_t = make_scheduler("ddim", PUBLISHED).alphas_cumprod[timestep.round().long()] ** 0.5
+        alpha_t = make_scheduler("ddim", PUBLISHED).alphas_cumprod[timestep.long()] ** 0.5
         sigma_t = (1 - alpha_t**2) ** 0.5
         sample = alpha_t * clean + sigma_t * noise
         is_noise = prediction_type == "epsilon"
         output = noise if is_noise else alpha_t * noise - sigma_t * clean
         found = predict_clean_latents(scheduler, output, step, sample)
-        assert (found - clean).abs().max() < (0.6 if name == "euler" else 2e-2) * clean.abs().max()
+        assert (found - clean).abs().max() < 2e-2 * clean.abs().max()
 
 
 def test_names_and_classes_agree():
