@@ -109,6 +109,17 @@ def check_output(path: Path, suffix: str) -> None:
         raise InputError(f"Output folder '{path.parent}' does not exist. Make it first.", "output")
 
 
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made, before the work that would fill it.
+
+    Raises:
+        InputError: It, or what it should lie in, is a file.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError(f"Output folder '{folder}' cannot be made: {nearest} is a file.", "output")
+
+
 def write_video(
     path: Path, frames: Iterable[Frames], fps: float, metadata: dict[str, Any] | None = None
 ) -> None:

@@ -68,9 +68,11 @@ def _add_model_and_judge(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate_prompts(arguments: argparse.Namespace) -> None:
     from lavie.evaluation.questions import make_questions
+    from lavie.media import check_output_folder
     from lavie.pipelines import limits
 
     # The door, before anything is loaded
+    check_output_folder(arguments.output)
     names = arguments.sets.split(",")
     limits.check_seed(arguments.seed)
     limits.check_whole_number(arguments.batch_size, "batch_size", 1, 1024)
@@ -139,8 +141,10 @@ def _load_model_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
 
 
 def _train_judge(arguments: argparse.Namespace) -> None:
+    from lavie.media import check_output_folder
     from lavie.pipelines import limits
 
+    check_output_folder(arguments.output)
     limits.check_seed(arguments.seed)
     limits.check_whole_number(arguments.num_clips, "num_clips", 1, 10_000)
     if arguments.steps is not None:

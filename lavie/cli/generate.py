@@ -66,6 +66,7 @@ def _generate(arguments: argparse.Namespace) -> None:
     seed = secrets.randbelow(2**32) if arguments.seed is None else limits.check_seed(arguments.seed)
     enlarge = limits.check_whole_number(arguments.enlarge, "enlarge", 1, 16)
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
+    settings["stages"] = arguments.stages and arguments.stages.split(",")
     limits.check_given(settings)
 
     from lavie.media import check_output, enlarge_frames, write_recipe, write_video
@@ -85,7 +86,6 @@ def _generate(arguments: argparse.Namespace) -> None:
     seconds = {"load": time.perf_counter() - started}
     generation = cascade.generate(
         arguments.prompt,
-        stages=arguments.stages and arguments.stages.split(","),
         seed=seed,
         negative_prompt=arguments.negative_prompt,
         on_event=draw_bar(),
@@ -126,6 +126,8 @@ def _print_result(
     shape: tuple[int, ...],
     seconds: dict[str, float],
 ) -> None:
+    from lavie.runtime.memory import peak_memory
+
     num_frames, height, width = shape[:3]
     result = {
         "output": str(output),
@@ -141,20 +143,3 @@ def _print_result(
         return
     spent = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     print(f"{output}: {num_frames} frames, {width}x{height}, seed {generation.seed} ({spent})")
-
-
-def peak_memory() -> int | None:
-    """Bytes: the most this process has held, on the GPU if it used one, else in memory.
-
-    None where the system does not count it, as Windows.
-    """
-    import torch
-
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated()
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lavie.cli.shared import add_command, draw_bar
 from lavie.errors import Cancelled
 from lavie.runtime.loading import silence_loading_bars
+from lavie.training.stages import STAGES
 
 if TYPE_CHECKING:
     from lavie.types import CancelToken
@@ -28,7 +29,7 @@ def add_train(commands: Any) -> None:  # noqa: ANN401
         "ACCELERATE_USE_CPU=true, faster than one process with two threads)."
     )
     add = parser.add_argument
-    add("stage", choices=("vae", "image", "base"), help="what to train")
+    add("stage", choices=STAGES, help="what to train")
     add(
         "--preset",
         help="settings in lavie/presets; default: train-STAGE-miniature, or none with --config",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from lavie.errors import InputError
-from lavie.types import SchedulerName
+from lavie.types import SchedulerName, StageName
 
 MAX_PROMPT_LENGTH = 1000
 MAX_INFERENCE_STEPS = 1000
@@ -133,6 +133,8 @@ def check_given(settings: Mapping[str, Any]) -> None:
     for name, check in checks.items():
         if settings.get(name) is not None:
             check(settings[name])
+    for stage in settings.get("stages") or ():
+        check_choice(stage, get_args(StageName), "stages")
 
 
 def check_size(

@@ -8,6 +8,8 @@ from importlib import metadata
 
 import torch
 
+from lavie import __version__
+
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "gradio", "safetensors")
 OPTIONAL_PACKAGES = ("xformers", "bitsandbytes", "tensorboard")
 
@@ -52,8 +54,6 @@ class SystemInfo:
 
 def system_info() -> SystemInfo:
     """Look at this machine."""
-    from lavie import __version__
-
     return SystemInfo(
         lavie=__version__,
         python=platform.python_version(),

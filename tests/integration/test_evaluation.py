@@ -83,6 +83,13 @@ def test_bad_flags_are_one_line(flags, model, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["prompt-accuracy", "train-judge"])
+def test_a_file_in_the_way_is_seen_before_the_work(command, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["evaluate", command, "--output", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
 def test_the_instrument_sees_when_words_make_no_difference(pipeline):
     reading = read_motions(pipeline, Judge.from_folder())
     assert reading.frames.shape == (6, 16, 40, 64, 3)

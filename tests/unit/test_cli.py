@@ -72,6 +72,7 @@ def test_enlarging_shows_every_pixel_as_a_square(generate, tmp_path):
         (["--height", "41"], "Height 41 is not a multiple of 4. Use 40 or 44."),
         (["--seed", "-1"], "Seed -1 is not between 0 and"),
         (["--scheduler", "plms"], "Scheduler 'plms' is not one of dpm++, ddim, ddpm, euler."),
+        (["--stages", "bass"], "Stages 'bass' is not one of base, interpolation,"),
         (["--stages", "base,super_resolution"], "has no stage 'super_resolution'. It has base."),
         (["--model", "nothing"], "Model 'nothing' is not a folder."),
         (["--output", "a.avi"], "Output 'a.avi' does not end in .mp4."),

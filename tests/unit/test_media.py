@@ -10,6 +10,7 @@ from PIL import Image
 from lavie.errors import InputError
 from lavie.media import (
     check_output,
+    check_output_folder,
     enlarge_frames,
     frames_to_pixels,
     pixels_to_frames,
@@ -153,6 +154,16 @@ def test_an_output_that_cannot_be_written_is_refused_early(tmp_path, frames, nam
         with pytest.raises(InputError, match=sentence) as caught:
             refuse(tmp_path / name)
         assert caught.value.field == "output"
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused_early(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in ("new", "new/newer", "."):
+        check_output_folder(tmp_path / folder)
+    for folder in ("file", "file/new"):
+        with pytest.raises(InputError, match="is a file"):
+            check_output_folder(tmp_path / folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
