@@ -77,16 +77,19 @@ class TextToVideoHandlers:
             else {self._tab.cancel: gr.Button(texts.CANCELLING, interactive=False)}
         )
 
-    def note_unknown_words(self, prompt: str) -> Any:  # noqa: ANN401 - an update of the note
-        """Say which words of a prompt the model was never taught."""
+    def read_prompt(self, prompt: str) -> Updates:
+        """Say which words of a prompt the model was never taught, and mark those it offers."""
         unknown = self._service.card.unknown_words(prompt or "")
-        return gr.Markdown(texts.unknown_words(unknown) if unknown else "", visible=bool(unknown))
+        note = gr.Markdown(texts.unknown_words(unknown) if unknown else "", visible=bool(unknown))
+        updates: Updates = {self._tab.note: note}
+        if self._tab.composer and self._words:
+            updates |= zip(self._tab.composer, self._words.find(prompt or ""), strict=True)
+        return updates
 
-    def compose(self, *clicked: str | None) -> tuple[str, str, str, str]:
+    def compose(self, *clicked: str | None) -> str:
         """Make a sentence of the clicked words."""
         assert self._words is not None  # noqa: S101 - only bound where there are words
-        chosen = self._words.complete(*clicked)
-        return compose(*chosen), *chosen
+        return compose(*self._words.complete(*clicked))
 
     def _show(self, status: Status) -> Updates:
         job = status.job

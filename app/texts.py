@@ -24,6 +24,8 @@ MOTION_LABEL = "Does what"
 MOTION_INFO = "How it moves."
 PLACE_LABEL = "Where"
 PLACE_INFO = "What is behind it."
+STYLE_LABEL = "Look"
+STYLE_INFO = "How the picture is coloured."
 
 GENERATE = "Make the video"
 CANCEL = "Cancel"

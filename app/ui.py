@@ -53,10 +53,11 @@ def _bind_text_to_video(
     ).success(handlers.follow, tab.job_id, **watch())
     page.load(handlers.resume, tab.job_id, **watch())
     tab.cancel.click(handlers.cancel, tab.job_id, tab.cancel, queue=False, show_progress="hidden")
+    chips = list(tab.composer or ())
     tab.form.prompt.change(
-        handlers.note_unknown_words,
+        handlers.read_prompt,
         tab.form.prompt,
-        tab.note,
+        [tab.note, *chips],
         queue=False,
         show_progress="hidden",
         trigger_mode="always_last",
@@ -64,13 +65,12 @@ def _bind_text_to_video(
     tab.result.use_seed.click(
         lambda seed: seed, tab.result.used_seed, tab.form.seed, queue=False, show_progress="hidden"
     )
-    if tab.composer:
-        clicked = list(tab.composer)
+    if chips:
         gr.on(
-            [radio.input for radio in clicked],
+            [radio.input for radio in chips],
             handlers.compose,
-            clicked,
-            [tab.form.prompt, *clicked],
+            chips,
+            tab.form.prompt,
             queue=False,
             show_progress="hidden",
         )

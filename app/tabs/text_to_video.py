@@ -10,7 +10,7 @@ from gradio.blocks import Block
 from app import screen, texts
 from app.model_card import ModelCard
 from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
-from app.words import Words
+from app.words import Choice, Words
 
 _STORAGE_SECRET = "lavie-studio"
 """Scrambles what a browser keeps. It is sent to every page, so it protects nothing; being the same
@@ -23,6 +23,7 @@ class Composer(NamedTuple):
     subject: gr.Radio
     motion: gr.Radio
     place: gr.Radio
+    style: gr.Radio
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,26 @@ def _prompt_box() -> gr.Textbox:
 def _create_composer(words: Words) -> Composer:
     gr.Markdown(f"### {texts.WORDS_HEADING}")
 
-    def radio(name: str, choices: list[tuple[str, str]], label: str, info: str) -> gr.Radio:
+    _, _, _, plain = words.find("")
+
+    def radio(
+        name: str, choices: list[Choice], label: str, info: str, value: str | None = None
+    ) -> gr.Radio:
         return gr.Radio(
-            choices, label=label, info=info, elem_id=f"word-{name}", elem_classes="chips"
+            choices,
+            value=value,
+            label=label,
+            info=info,
+            visible=len(choices) > 1,
+            elem_id=f"word-{name}",
+            elem_classes="chips",
         )
 
     return Composer(
         subject=radio("subject", words.subjects, texts.SUBJECT_LABEL, texts.SUBJECT_INFO),
         motion=radio("motion", words.motions, texts.MOTION_LABEL, texts.MOTION_INFO),
         place=radio("place", words.places, texts.PLACE_LABEL, texts.PLACE_INFO),
+        style=radio("style", words.styles, texts.STYLE_LABEL, texts.STYLE_INFO, plain),
     )
 
 

@@ -8,6 +8,7 @@ from app.handlers import TextToVideoHandlers
 from app.request import FIELDS
 from app.service import Service
 from app.tabs.text_to_video import create_text_to_video_tab
+from app.words import words_of
 
 LOST = "20200101-000000-abc"
 
@@ -21,10 +22,10 @@ def service(card, runner, tmp_path):
     service.stop()
 
 
-def create_tab(card):
+def create_tab(card, words=None):
     async def create():  # in a loop of ours: Gradio would make one and leave it open
         with gr.Blocks(analytics_enabled=False):
-            return create_text_to_video_tab(card, None)
+            return create_text_to_video_tab(card, words)
 
     return asyncio.run(create())
 
@@ -64,6 +65,17 @@ def test_a_second_video_is_refused_while_the_first_is_made(handlers, service, ru
 def test_every_input_gets_its_check(handlers, form):
     checks = handlers.check("", "", *form[1:])
     assert [check["is_valid"] for check in checks] == [True, False, *[True] * (len(FIELDS) - 1)]
+
+
+def test_the_chips_follow_the_prompt(service, card):
+    words = words_of(card)
+    tab = create_tab(card, words)
+    handlers = TextToVideoHandlers(service, tab, words)
+    updates = handlers.read_prompt("A dragon moving left over the ocean")
+    assert "“dragon”" in updates[tab.note].value
+    assert tab.composer is not None
+    assert [updates[chip] for chip in tab.composer] == [None, "left", "ocean", "colour"]
+    assert handlers.compose("fox", "left", "ocean", "colour") == "a fox moving left over the ocean"
 
 
 def test_a_lost_job_is_said_kindly_and_forgotten(handlers, tab):
