@@ -4,5 +4,7 @@
 from diffusers import ModelMixin
 
 from lavie.models.base_unet import BaseUNet
+from lavie.models.interpolation_unet import InterpolationUNet
+from lavie.models.super_resolution_unet import SuperResolutionUNet
 
-__all__ = ["BaseUNet", "ModelMixin"]
+__all__ = ["BaseUNet", "InterpolationUNet", "ModelMixin", "SuperResolutionUNet"]

@@ -102,14 +102,18 @@ def check_groups(widths: Sequence[int], groups: int) -> None:
 
 
 def check_heads(
-    heads: int | Sequence[int], widths: Sequence[int], min_head_width: int
+    heads: int | Sequence[int],
+    widths: Sequence[int],
+    in_use: Sequence[bool],
+    min_head_width: int,
 ) -> tuple[int, ...]:
     """Return the number of heads per level, after checking that all are wide enough.
 
     Args:
         heads: ``attention_head_dim``: one number for all levels, or one per level.
         widths: Channels per level.
-        min_head_width: Components of a head that rotary positions need.
+        in_use: Whether a level has attention; the others are not checked.
+        min_head_width: Components of a head that are needed, by rotary positions for example.
 
     Raises:
         ConfigError: A head would be too narrow, or the numbers do not fit together.
@@ -117,9 +121,9 @@ def check_heads(
     heads = (heads,) * len(widths) if isinstance(heads, int) else tuple(heads)
     if len(heads) != len(widths):
         raise ConfigError(f"attention_head_dim has {len(heads)} values for {len(widths)} levels.")
-    for width, count in zip(widths, heads, strict=True):
+    for width, count, is_in_use in zip(widths, heads, in_use, strict=True):
         check_positive(block_out_channels=width, attention_head_dim=count)
-        if width % count or width // count < min_head_width:
+        if is_in_use and (width % count or width // count < min_head_width):
             raise ConfigError(
                 f"attention_head_dim {count} (a number of heads) does not divide {width} channels "
                 f"into heads of at least {min_head_width}; use {max(1, width // min_head_width)} "

@@ -1,4 +1,4 @@
-"""The spatio-temporal block: attention in space, to the text and in time, then a feed-forward."""
+"""The transformer blocks: attention in space, to the text and in time, and a feed-forward."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,9 @@ from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_a
 from einops import rearrange
 from torch import Tensor, nn
 
-from lavie.models.condition import Condition, spread_over_frames
+from lavie.models.condition import Condition, apply_in_time, spread_over_frames
 from lavie.models.temporal_attention import TemporalAttention
+from lavie.models.temporal_convolution import TemporalResnetBlock, apply_to_video
 
 
 class FrameAttnProcessor:
@@ -28,7 +29,7 @@ class FrameAttnProcessor:
         rows = batch  # all frames of a video share its text: one long row of queries
         if text is None or text.shape[1] > 1:
             rows = batch * num_frames
-            key, value = (spread_over_frames(x, num_frames) for x in (key, value))
+            key, value = (attn.frame_context(x, num_frames) for x in (key, value))
         query, key, value = (
             x.reshape(rows, -1, attn.heads, x.shape[-1] // attn.heads) for x in (query, key, value)
         )
@@ -39,7 +40,7 @@ class FrameAttnProcessor:
 class FrameAttention(nn.Module, AttentionModuleMixin):
     """Attention of each frame's tokens to each other, or to the text of the frame.
 
-    Text keys and values are made once per prompt, not per frame.
+    Keys and values are made once per token: of a text once per prompt, not per frame.
 
     Args:
         width: Channels C.
@@ -71,9 +72,50 @@ class FrameAttention(nn.Module, AttentionModuleMixin):
         """
         return self.processor(self, hidden_states, text)
 
+    def frame_context(self, context: Tensor, num_frames: int) -> Tensor:
+        """Choose what each frame sees of the keys or values ``(B, F or S, N, C)``."""
+        return spread_over_frames(context, num_frames)
 
-class SpatioTemporalBlock(nn.Module):
-    """One transformer block on video tokens, every part pre-normalised and residual.
+
+class SparseCausalAttention(FrameAttention):
+    """Attention of each frame's tokens to those of the first frame and of the one before.
+
+    A frame does not see itself, except the first, which sees nothing else.
+
+    Source: Tune-A-Video (arXiv:2212.11565), as in the released interpolation weights.
+    """
+
+    def frame_context(self, context: Tensor, num_frames: int) -> Tensor:
+        """``(B, F, N, C)`` of all frames to the ``(B, F, 2N, C)`` that each of them sees."""
+        first = context[:, :1]
+        before = torch.cat([first, context[:, :-1]], dim=1)
+        return torch.cat([first.expand_as(before), before], dim=2)
+
+
+class TransformerBlock(nn.Module):
+    """What the blocks of all three networks share; every part is pre-normalised and residual.
+
+    Args:
+        width: Channels C.
+        heads: Number of attention heads.
+        cross_attention_dim: Width of the text embedding.
+        attn1: The first attention, in space.
+    """
+
+    def __init__(
+        self, width: int, heads: int, cross_attention_dim: int, attn1: FrameAttention
+    ) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn1 = attn1
+        self.norm2 = nn.LayerNorm(width)
+        self.attn2 = FrameAttention(width, heads, cross_attention_dim)
+        self.norm3 = nn.LayerNorm(width)
+        self.ff = FeedForward(width, activation_fn="geglu")
+
+
+class SpatioTemporalBlock(TransformerBlock):
+    """The base network's block: in space, to the text, in time, feed-forward.
 
     Args:
         width: Channels C.
@@ -85,58 +127,98 @@ class SpatioTemporalBlock(nn.Module):
     def __init__(
         self, width: int, heads: int, cross_attention_dim: int, frame_embed_dim: int | None = None
     ) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attn1 = FrameAttention(width, heads)
-        self.norm2 = nn.LayerNorm(width)
-        self.attn2 = FrameAttention(width, heads, cross_attention_dim)
+        super().__init__(width, heads, cross_attention_dim, FrameAttention(width, heads))
         self.norm_temp = nn.LayerNorm(width)
         self.attn_temp = TemporalAttention(width, heads, frame_embed_dim)
-        self.norm3 = nn.LayerNorm(width)
-        self.ff = FeedForward(width, activation_fn="geglu")
 
     def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
         """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
         hidden_states = hidden_states + self.attn1(self.norm1(hidden_states))
         hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
-        hidden_states = self.attend_in_time(hidden_states, condition)
+        hidden_states = attend_in_time(hidden_states, condition, self.norm_temp, self.attn_temp)
         return hidden_states + self.ff(self.norm3(hidden_states))
 
-    def attend_in_time(self, hidden_states: Tensor, condition: Condition) -> Tensor:
-        """Add temporal attention to the video frames; independent images pass unchanged."""
-        num_video_frames = condition.num_frames - condition.num_images
-        if num_video_frames == 0:
-            return hidden_states
-        video, images = hidden_states.tensor_split([num_video_frames], dim=1)
-        video = video + self.attn_temp(
-            self.norm_temp(video), condition.frame_index, condition.frame_embed
-        )
-        return torch.cat([video, images], dim=1) if condition.num_images else video
 
-
-class SpatioTemporalTransformer(nn.Module):
-    """A spatio-temporal block between two projections, on feature maps.
+class InterpolationBlock(TransformerBlock):
+    """The interpolation network's block: temporal attention, without positions, comes last.
 
     Args:
         width: Channels C.
         heads: Number of attention heads.
         cross_attention_dim: Width of the text embedding.
-        norm_num_groups: Groups of the normalisation, whose statistics are per frame here.
         frame_embed_dim: Width of a learned frame embedding for the temporal attention, or None.
     """
 
     def __init__(
-        self,
-        width: int,
-        heads: int,
-        cross_attention_dim: int,
-        norm_num_groups: int,
-        frame_embed_dim: int | None = None,
+        self, width: int, heads: int, cross_attention_dim: int, frame_embed_dim: int | None = None
     ) -> None:
+        super().__init__(width, heads, cross_attention_dim, SparseCausalAttention(width, heads))
+        self.norm_temp = nn.LayerNorm(width)
+        self.attn_temp = TemporalAttention(width, heads, frame_embed_dim, knows_positions=False)
+
+    def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
+        """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
+        hidden_states = hidden_states + self.attn1(self.norm1(hidden_states))
+        hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
+        hidden_states = hidden_states + self.ff(self.norm3(hidden_states))
+        return attend_in_time(hidden_states, condition, self.norm_temp, self.attn_temp)
+
+
+class SuperResolutionBlock(TransformerBlock):
+    """The super-resolution network's block: in space or to the text, to the text, in time, ff.
+
+    Args:
+        width: Channels C.
+        heads: Number of attention heads.
+        cross_attention_dim: Width of the text embedding.
+        only_cross_attention: Attend to the text in place of space, twice in a row with the second.
+    """
+
+    def __init__(
+        self, width: int, heads: int, cross_attention_dim: int, only_cross_attention: bool
+    ) -> None:
+        text_dim = cross_attention_dim if only_cross_attention else None
+        attn1 = FrameAttention(width, heads, text_dim)
+        super().__init__(width, heads, cross_attention_dim, attn1)
+        self.only_cross_attention = only_cross_attention
+        self.norm_temporal = nn.LayerNorm(width)
+        self.attn_temporal = TemporalAttention(width, heads)
+
+    def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
+        """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
+        first_text = condition.text if self.only_cross_attention else None
+        hidden_states = hidden_states + self.attn1(self.norm1(hidden_states), first_text)
+        hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
+        hidden_states = attend_in_time(
+            hidden_states, condition, self.norm_temporal, self.attn_temporal
+        )
+        return hidden_states + self.ff(self.norm3(hidden_states))
+
+
+def attend_in_time(
+    hidden_states: Tensor, condition: Condition, norm: nn.Module, attention: TemporalAttention
+) -> Tensor:
+    """Add temporal attention to the video frames of ``(B, F, N, C)``; images pass unchanged."""
+    return apply_in_time(
+        lambda video: video + attention(norm(video), condition.frame_index, condition.frame_embed),
+        hidden_states,
+        condition,
+    )
+
+
+class SpatioTemporalTransformer(nn.Module):
+    """A transformer block between two 1x1 convolutions, on feature maps.
+
+    Args:
+        width: Channels C.
+        norm_num_groups: Groups of the normalisation, whose statistics are per frame here.
+        block: The block.
+    """
+
+    def __init__(self, width: int, norm_num_groups: int, block: TransformerBlock) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(norm_num_groups, width, eps=1e-6)
         self.proj_in = nn.Conv2d(width, width, kernel_size=1)
-        block = SpatioTemporalBlock(width, heads, cross_attention_dim, frame_embed_dim)
         self.transformer_blocks = nn.ModuleList([block])
         self.proj_out = nn.Conv2d(width, width, kernel_size=1)
 
@@ -149,3 +231,34 @@ class SpatioTemporalTransformer(nn.Module):
             tokens = block(tokens, condition)
         frames = rearrange(tokens, "b f (h w) c -> (b f) c h w", h=height)
         return hidden_states + self.proj_out(frames)
+
+
+class SuperResolutionTransformer(nn.Module):
+    """A temporal convolution, then a transformer block between two linear layers.
+
+    Args:
+        width: Channels C.
+        norm_num_groups: Groups of the normalisation, whose statistics are per frame here.
+        block: The block.
+    """
+
+    def __init__(self, width: int, norm_num_groups: int, block: TransformerBlock) -> None:
+        super().__init__()
+        self.resblock_temporal = TemporalResnetBlock(width, kernel_size=3)
+        self.norm = nn.GroupNorm(norm_num_groups, width, eps=1e-6)
+        self.proj_in = nn.Linear(width, width)
+        self.transformer_blocks = nn.ModuleList([block])
+        self.proj_out = nn.Linear(width, width)
+
+    def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
+        """Frames ``(B*F, C, h, w)`` to frames of the same shape."""
+        height = hidden_states.shape[-2]
+        hidden_states = apply_to_video(self.resblock_temporal, hidden_states, condition)
+        tokens = rearrange(
+            self.norm(hidden_states), "(b f) c h w -> b f (h w) c", f=condition.num_frames
+        )
+        tokens = self.proj_in(tokens)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, condition)
+        frames = rearrange(self.proj_out(tokens), "b f (h w) c -> (b f) c h w", h=height)
+        return hidden_states + frames

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lavie.models.attention import SpatioTemporalTransformer
 from lavie.models.condition import Condition
 from lavie.models.normalization import VideoGroupNorm
+from lavie.models.temporal_convolution import EPS, NUM_GROUPS, TemporalResnetBlock
 
 TimeScaleShift = Literal["default", "scale_shift"]
 
@@ -76,6 +76,29 @@ class ResnetBlock(nn.Module):
         return shortcut + hidden_states
 
 
+class TemporalModule(nn.Module):
+    """Residual blocks in time and in space behind one level; fresh, they change nothing.
+
+    Args:
+        channels: Channels C, a multiple of 32.
+        time_embed_dim: Width of the time embedding.
+    """
+
+    def __init__(self, channels: int, time_embed_dim: int) -> None:
+        super().__init__()
+        self.resblocks_3d_t = TemporalResnetBlock(channels, 5, time_embed_dim)
+        self.resblocks_3d_s = ResnetBlock(channels, channels, time_embed_dim, NUM_GROUPS, EPS)
+        self.shift_conv = nn.Conv2d(channels, channels, kernel_size=1)
+        for parameter in self.shift_conv.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, hidden_states: Tensor, time_embed: Tensor, num_frames: int) -> Tensor:
+        """Frames ``(B*F, C, h, w)`` to the same shape; see `ResnetBlock.forward`."""
+        moved = self.resblocks_3d_t(hidden_states, time_embed, num_frames)
+        moved = self.resblocks_3d_s(moved, time_embed, num_frames)
+        return hidden_states + self.shift_conv(moved)
+
+
 class Downsample(nn.Module):
     """Halve height and width with a strided 3x3 convolution per frame."""
 
@@ -107,9 +130,7 @@ class Level(nn.Module):
 
     _gradient_checkpointing_func: Callable[..., Tensor]
 
-    def __init__(
-        self, resnets: list[ResnetBlock], attentions: list[SpatioTemporalTransformer]
-    ) -> None:
+    def __init__(self, resnets: list[ResnetBlock], attentions: list[nn.Module]) -> None:
         super().__init__()
         self.gradient_checkpointing = False
         self.resnets = nn.ModuleList(resnets)
@@ -135,7 +156,7 @@ class DownBlock(Level):
     def __init__(
         self,
         resnets: list[ResnetBlock],
-        attentions: list[SpatioTemporalTransformer],
+        attentions: list[nn.Module],
         downsample: Downsample | None,
     ) -> None:
         super().__init__(resnets, attentions)
@@ -168,7 +189,7 @@ class UpBlock(Level):
     def __init__(
         self,
         resnets: list[ResnetBlock],
-        attentions: list[SpatioTemporalTransformer],
+        attentions: list[nn.Module],
         upsample: Upsample | None,
     ) -> None:
         super().__init__(resnets, attentions)

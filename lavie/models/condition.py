@@ -1,5 +1,6 @@
 """What every block of the network is told besides the hidden states."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,11 @@ class Condition(NamedTuple):
     frame_index: Tensor
     frame_embed: Tensor | None = None
 
+    @property
+    def num_video_frames(self) -> int:
+        """How many of the frames are a video, from the first on."""
+        return self.num_frames - self.num_images
+
 
 def spread_over_frames(slots: Tensor, num_frames: int) -> Tensor:
     """Give every frame the entry of its own prompt.
@@ -44,3 +50,24 @@ def spread_over_frames(slots: Tensor, num_frames: int) -> Tensor:
     repeats = num_frames - slots.shape[1] + 1
     first = slots[:, :1].expand(-1, repeats, *slots.shape[2:])
     return first if repeats == num_frames else torch.cat([first, slots[:, 1:]], dim=1)
+
+
+def apply_in_time(
+    layer: Callable[[Tensor], Tensor], hidden_states: Tensor, condition: Condition
+) -> Tensor:
+    """Run a temporal layer on the video frames; independent images pass unchanged.
+
+    Args:
+        layer: Takes and returns ``(B, F - num_images, ...)``.
+        hidden_states: ``(B, F, ...)``.
+        condition: Says how many of the frames are images.
+
+    Returns:
+        ``(B, F, ...)``.
+    """
+    if condition.num_video_frames == 0:
+        return hidden_states
+    if condition.num_images == 0:
+        return layer(hidden_states)
+    video, images = hidden_states.tensor_split([condition.num_video_frames], dim=1)
+    return torch.cat([layer(video), images], dim=1)

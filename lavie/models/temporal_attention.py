@@ -111,19 +111,27 @@ class TemporalAttention(nn.Module):
 
     Args:
         width: Channels C.
-        heads: Number of heads, each at least 32 wide.
+        heads: Number of heads.
         frame_embed_dim: Width of a learned frame embedding that is added to the input, or None.
+        knows_positions: Whether rotary positions and a position bias tell the frames apart; heads
+            may then not be narrower than 32.
     """
 
-    def __init__(self, width: int, heads: int, frame_embed_dim: int | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        frame_embed_dim: int | None = None,
+        knows_positions: bool = True,
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_k = nn.Linear(width, width, bias=False)
         self.to_v = nn.Linear(width, width, bias=False)
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
-        self.time_rel_pos_bias = RelativePositionBias(heads)
-        self.rotary_emb = RotaryEmbedding()
+        self.time_rel_pos_bias = RelativePositionBias(heads) if knows_positions else None
+        self.rotary_emb = RotaryEmbedding() if knows_positions else None
         self.frame_proj = nn.Linear(frame_embed_dim, width) if frame_embed_dim else None
         for parameter in self.to_out.parameters():
             nn.init.zeros_(parameter)
@@ -149,12 +157,13 @@ class TemporalAttention(nn.Module):
             rearrange(project(hidden_states), "bn f (head d) -> bn head f d", head=self.heads)
             for project in (self.to_q, self.to_k, self.to_v)
         )
-        bias = self.time_rel_pos_bias(frame_index).to(query.dtype)  # (1 or B, heads, F, F)
-        cos, sin = (x[:, None] for x in self.rotary_emb.rotations(frame_index, query.dtype))
-        if len(frame_index) > 1:  # every video has its own places in time
-            bias, cos, sin = (x.repeat_interleave(num_tokens, dim=0) for x in (bias, cos, sin))
-        attended = functional.scaled_dot_product_attention(
-            self.rotary_emb(query, cos, sin), self.rotary_emb(key, cos, sin), value, attn_mask=bias
-        )
+        bias = None
+        if self.time_rel_pos_bias is not None and self.rotary_emb is not None:
+            bias = self.time_rel_pos_bias(frame_index).to(query.dtype)  # (1 or B, heads, F, F)
+            cos, sin = (x[:, None] for x in self.rotary_emb.rotations(frame_index, query.dtype))
+            if len(frame_index) > 1:  # every video has its own places in time
+                bias, cos, sin = (x.repeat_interleave(num_tokens, 0) for x in (bias, cos, sin))
+            query, key = self.rotary_emb(query, cos, sin), self.rotary_emb(key, cos, sin)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         attended = self.to_out[0](rearrange(attended, "bn head f d -> bn f (head d)"))
         return rearrange(attended, "(b n) f c -> b f n c", b=batch)

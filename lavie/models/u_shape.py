@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from lavie.models.attention import SpatioTemporalTransformer
 from lavie.models.blocks import DownBlock, Downsample, ResnetBlock, UpBlock, Upsample
 
 MakeResnet = Callable[[int, int], ResnetBlock]
 """A residual block from so many channels to so many."""
 
-MakeTransformer = Callable[[int], SpatioTemporalTransformer]
+MakeTransformer = Callable[[int], nn.Module]
 """A transformer for a level, 0 being the finest."""
 
 
@@ -40,7 +39,7 @@ def make_down_blocks(
         blocks.append(
             DownBlock(
                 [make_resnet(channels, width) for channels in inputs],
-                [make_transformer(level) for _ in inputs if _has_attention(block_type)],
+                [make_transformer(level) for _ in inputs if has_attention(block_type)],
                 None if is_last else Downsample(width),
             )
         )
@@ -76,7 +75,7 @@ def make_up_blocks(
         blocks.append(
             UpBlock(
                 [make_resnet(channels + skips.pop(), width) for channels in inputs],
-                [make_transformer(level) for _ in inputs if _has_attention(block_type)],
+                [make_transformer(level) for _ in inputs if has_attention(block_type)],
                 None if level == 0 else Upsample(width),
             )
         )
@@ -84,5 +83,6 @@ def make_up_blocks(
     return blocks
 
 
-def _has_attention(block_type: str) -> bool:
+def has_attention(block_type: str) -> bool:
+    """Whether a level of this type has transformers."""
     return block_type.startswith("CrossAttn")

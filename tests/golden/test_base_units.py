@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lavie.models import BaseUNet
-from lavie.models.attention import SpatioTemporalTransformer
+from lavie.models.attention import SpatioTemporalBlock, SpatioTemporalTransformer
 from lavie.models.blocks import Downsample, ResnetBlock, Upsample
 from lavie.models.condition import Condition
 from lavie.models.temporal_attention import (
@@ -97,7 +97,8 @@ def test_residual_block(units, dtype: torch.dtype):
 
 @BOTH
 def test_transformer(units, dtype: torch.dtype):
-    part = SpatioTemporalTransformer(96, 2, cross_attention_dim=24, norm_num_groups=16)
+    block = SpatioTemporalBlock(96, heads=2, cross_attention_dim=24)
+    part = SpatioTemporalTransformer(96, norm_num_groups=16, block=block)
     part = loaded(part, units, "transformer").to(dtype)
     text = units["in.transformer.encoder_hidden_states"].to(dtype)
     result = run_transformer(part, units["in.transformer.x"].to(dtype), text)
@@ -134,7 +135,8 @@ def test_epsilon_of_the_residual_block(tiny_inputs, scale: str, dtype: torch.dty
 @BOTH
 @SCALES
 def test_epsilon_of_the_transformer(tiny_inputs, scale: str, dtype: torch.dtype):
-    part = SpatioTemporalTransformer(32, 1, cross_attention_dim=12, norm_num_groups=8)
+    block = SpatioTemporalBlock(32, heads=1, cross_attention_dim=12)
+    part = SpatioTemporalTransformer(32, norm_num_groups=8, block=block)
     part = loaded(part, tiny_inputs, "base_transformer").to(dtype)
     text = tiny_inputs["in.encoder_hidden_states"].to(dtype)
     result = run_transformer(part, tiny_inputs[f"in.x.{scale}"].to(dtype), text)

@@ -1,0 +1,45 @@
+"""The temporal interpolation network."""
+
+from torch import Tensor
+
+from lavie.errors import InputError
+from lavie.models.attention import InterpolationBlock
+from lavie.models.base_unet import FIXED_VALUES, BaseUNet
+from lavie.models.condition import Condition
+
+
+class InterpolationUNet(BaseUNet):
+    """LaVie's interpolation network: it denoises 61 frames of which every fourth is given.
+
+    The U of `BaseUNet` with another block: each frame looks at the first frame and at the one
+    before it in place of itself, and the attention in time, which knows no positions, comes after
+    the feed-forward. The clean latents of the given frames, each repeated four times, are further
+    input channels. Parameter names are those of the published ``lavie_interpolation.pt``.
+
+    Arguments are those of `BaseUNet`, but ``in_channels`` is 8 by default (4 noisy, 4 given), heads
+    may be of any width, and there are no independent images.
+
+    Source: LaVie (arXiv:2309.15103), section 3.2, and the released weights.
+    """
+
+    fixed_values = {**FIXED_VALUES, "use_first_frame": True}  # noqa: RUF012 - a constant
+    published_in_channels = 8
+    block_class = InterpolationBlock
+    min_head_width = 1
+
+    _repeated_blocks = ["InterpolationBlock"]  # noqa: RUF012 - diffusers' form
+
+    def make_condition(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        text: Tensor,
+        num_images: int,
+        frame_index: Tensor | None = None,
+    ) -> Condition:
+        """See `VideoUNet.make_condition`; independent images are refused."""
+        if num_images:
+            raise InputError(
+                f"num_images {num_images} must be 0: the interpolation network takes videos only."
+            )
+        return super().make_condition(sample, timestep, text, num_images, frame_index)
