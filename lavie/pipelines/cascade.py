@@ -15,11 +15,8 @@ from lavie import __version__
 from lavie.errors import InputError, MemoryBudgetError
 from lavie.models.fingerprint import hash_weights
 from lavie.pipelines import limits
-from lavie.pipelines.text_to_video import (
-    StepCallback,
-    TextToVideoPipeline,
-    TextToVideoSettings,
-)
+from lavie.pipelines.text_to_video import TextToVideoPipeline, TextToVideoSettings
+from lavie.pipelines.video_pipeline import StepCallback, VideoPipeline
 from lavie.types import (
     CancelToken,
     Frames,
@@ -227,7 +224,7 @@ def _report_steps(on_event: OnEvent, total: int) -> StepCallback:
     started = time.perf_counter()
 
     def report(
-        pipeline: TextToVideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
+        pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         done = step + 1
         left = (time.perf_counter() - started) / done * (total - done)

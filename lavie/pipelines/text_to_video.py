@@ -1,17 +1,14 @@
 """The base stage: from a sentence to a short video, by guided diffusion in the VAE's latents."""
 
-import copy
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from diffusers.utils import BaseOutput
-from einops import rearrange
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -21,22 +18,16 @@ from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.schedulers import (
-    Scheduler,
-    draw_noise,
-    make_scheduler,
-    predict_clean_latents,
-    scheduler_name,
+from lavie.pipelines.schedulers import Scheduler, draw_noise
+from lavie.pipelines.video_pipeline import (
+    DenoisingSettings,
+    StepCallback,
+    VideoPipeline,
+    default_to,
 )
-from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.types import CancelToken, SchedulerName
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
 OutputType = Literal["frames", "pt", "latent"]
-StepCallback = Callable[["TextToVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
 
 @dataclass
@@ -51,16 +42,13 @@ class TextToVideoOutput(BaseOutput):
     frames: np.ndarray | Tensor
 
 
-@dataclass(frozen=True)
-class TextToVideoSettings:
+@dataclass(frozen=True, kw_only=True)
+class TextToVideoSettings(DenoisingSettings):
     """What a call was asked to do, checked, with the model's own values filled in."""
 
     height: int
     width: int
     num_frames: int
-    num_inference_steps: int
-    guidance_scale: float
-    scheduler: SchedulerName
 
 
 class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
@@ -84,13 +72,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
-    _callback_tensor_inputs = ("latents", "prompt_embeds", "predicted_clean_latents")
-
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
     unet: BaseUNet
-    scheduler: Scheduler
 
     def __init__(
         self,
@@ -126,55 +108,6 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             latent_rgb_factors=latent_rgb_factors,
             latent_rgb_bias=latent_rgb_bias,
         )
-
-    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Encode texts, each different one once.
-
-        Args:
-            prompts: B texts. What exceeds the tokenizer's length is cut, with a warning.
-
-        Returns:
-            ``(B, L, D)`` last hidden states; no attention mask, as in the published code.
-        """
-        unique = list(dict.fromkeys(prompts))
-        length = min(
-            self.tokenizer.model_max_length, self.text_encoder.config.max_position_embeddings
-        )
-        tokens = self.tokenizer(
-            unique, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        self._warn_of_cut_words(unique, length)
-        embeds = self.text_encoder(tokens.input_ids.to(self._execution_device))[0]
-        return embeds[[unique.index(prompt) for prompt in prompts]]
-
-    def _warn_of_cut_words(self, prompts: list[str], length: int) -> None:
-        for ids in self.tokenizer(prompts, verbose=False).input_ids:
-            if len(ids) > length:
-                cut = self.tokenizer.decode(ids[length - 1 : -1])
-                logger.warning(
-                    "The model reads %d tokens; the end of the prompt was cut off: '%s'",
-                    length,
-                    cut,
-                )
-
-    def preview(self, latents: Tensor) -> np.ndarray:
-        """Show latents as small pictures, by a linear map instead of the VAE.
-
-        Args:
-            latents: ``(B, C, F, h, w)``, best the predicted clean ones.
-
-        Returns:
-            uint8 frames ``(B, F, h, w, 3)``.
-
-        Raises:
-            InputError: The model folder has no ``latent_rgb_factors``.
-        """
-        if self.config.latent_rgb_factors is None:
-            raise InputError("This model has no latent_rgb_factors, so it cannot show previews.")
-        factors = torch.tensor(self.config.latent_rgb_factors)
-        bias = torch.tensor(self.config.latent_rgb_bias or [0.0, 0.0, 0.0])
-        colours = rearrange(latents.float().cpu(), "B C F h w -> B F h w C") @ factors + bias
-        return pixels_to_frames(rearrange(colours, "B F h w C -> B C F h w"))
 
     @torch.no_grad()
     def __call__(
@@ -235,10 +168,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         )
         shape = self.latent_shape(settings)
         limits.check_choice(output_type, get_args(OutputType), "output_type")
-        for name in callback_on_step_end_tensor_inputs:
-            limits.check_choice(
-                name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs"
-            )
+        self.check_callback_tensors(callback_on_step_end_tensor_inputs)
         prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
         negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", batch_size)
@@ -251,7 +181,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             cancel.raise_if_cancelled()
 
         # The work
-        prompt_embeds = self._embed(
+        prompt_embeds = self.embed_prompts(
             prompts,
             negative_prompts if settings.guidance_scale > 1 else [],
             prompt_embeds,
@@ -259,10 +189,12 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         )
         if latents is None:
             latents = draw_noise(shape, generators, self._execution_device)
-        video: Tensor = self._denoise(
+        video: Tensor = self.denoise(
             latents,
             prompt_embeds,
-            settings,
+            self.make_sampler(settings),
+            settings.guidance_scale,
+            self.unet,
             generators,
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
@@ -299,22 +231,17 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         own, factor = self.config, self.vae_scale_factor
         usual_size = (own.default_height, own.default_width, own.default_num_frames)
         size = limits.check_size(
-            _default(height, own.default_height),
-            _default(width, own.default_width),
-            _default(num_frames, own.default_num_frames),
+            default_to(height, own.default_height),
+            default_to(width, own.default_width),
+            default_to(num_frames, own.default_num_frames),
             factor,
             usual_size,
         )
-        steps = _default(num_inference_steps, own.default_num_inference_steps)
-        guidance_scale = _default(guidance_scale, own.default_guidance_scale)
-        scheduler = _default(scheduler, scheduler_name(self.scheduler))
         return TextToVideoSettings(
             height=size[0],
             width=size[1],
             num_frames=size[2],
-            num_inference_steps=limits.check_steps(steps),
-            guidance_scale=limits.check_guidance_scale(guidance_scale),
-            scheduler=limits.check_scheduler(scheduler),
+            **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
         )
 
     def latent_shape(self, settings: TextToVideoSettings) -> tuple[int, int, int, int]:
@@ -323,75 +250,3 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             side // self.vae_scale_factor for side in (settings.height, settings.width)
         )
         return self.unet.config["in_channels"], settings.num_frames, height, width
-
-    def _make_sampler(self, settings: TextToVideoSettings) -> Scheduler:
-        """A sampler of this call's own: samplers keep state, and two users may call at once."""
-        if settings.scheduler == scheduler_name(self.scheduler):
-            sampler = copy.deepcopy(self.scheduler)
-        else:
-            sampler = make_scheduler(settings.scheduler, self.scheduler.config)
-        sampler.set_timesteps(settings.num_inference_steps, device=self._execution_device)
-        return sampler
-
-    def _embed(
-        self,
-        prompts: list[str],
-        negative_prompts: list[str],
-        prompt_embeds: Tensor | None,
-        negative_prompt_embeds: Tensor | None,
-    ) -> Tensor:
-        """What the network reads: [unconditional, conditional] under guidance, as published."""
-        if prompt_embeds is None:
-            prompt_embeds = self.encode_prompt(prompts)
-        if negative_prompts:
-            if negative_prompt_embeds is None:
-                negative_prompt_embeds = self.encode_prompt(negative_prompts)
-            prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
-        return prompt_embeds.to(self._execution_device, self.unet.dtype)
-
-    def _denoise(
-        self,
-        noise: Tensor,
-        prompt_embeds: Tensor,
-        settings: TextToVideoSettings,
-        generators: list[torch.Generator],
-        callback: StepCallback | None,
-        callback_tensors: Sequence[str],
-        cancel: CancelToken | None,
-    ) -> Tensor:
-        """Walk from noise to clean latents, in float32 around the network."""
-        sampler = self._make_sampler(settings)
-        latents = noise.to(self._execution_device, torch.float32) * sampler.init_noise_sigma
-        with self.progress_bar(total=settings.num_inference_steps) as progress_bar:
-            for step, timestep in enumerate(sampler.timesteps):
-                if cancel is not None:
-                    cancel.raise_if_cancelled()
-                sample = sampler.scale_model_input(latents, timestep)
-                output = self._predict(sample, timestep, prompt_embeds, settings.guidance_scale)
-                latents = sampler.step(output, timestep, latents, generator=generators).prev_sample
-                if callback is not None:
-                    tensors = {"latents": latents, "prompt_embeds": prompt_embeds}
-                    if "predicted_clean_latents" in callback_tensors:
-                        clean = predict_clean_latents(sampler, output, step, sample)
-                        tensors["predicted_clean_latents"] = clean
-                    asked = {name: tensors[name] for name in callback_tensors}
-                    tensors |= callback(self, step, timestep, asked) or {}
-                    latents, prompt_embeds = tensors["latents"], tensors["prompt_embeds"]
-                progress_bar.update()
-        return latents
-
-    def _predict(
-        self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guidance_scale: float
-    ) -> Tensor:
-        """The network's output under classifier-free guidance, float32."""
-        copies = len(prompt_embeds) // len(sample)  # 2 under guidance
-        sample = torch.cat([sample] * copies).to(self.unet.dtype)
-        output = self.unet(sample, timestep, encoder_hidden_states=prompt_embeds).sample.float()
-        if copies == 1:
-            return output
-        unconditional, conditional = output.chunk(2)
-        return unconditional + guidance_scale * (conditional - unconditional)
-
-
-def _default(value: T | None, default: T) -> T:
-    return default if value is None else value

@@ -72,7 +72,7 @@ def test_guidance_extrapolates_from_unconditional_to_conditional(pipeline):
             pipeline.unet(sample, timestep, encoder_hidden_states=row[None]).sample
             for row in embeds
         ]
-        guided = pipeline._predict(sample, timestep, embeds, guidance_scale=4.0)
+        guided = pipeline._predict(pipeline.unet, sample, timestep, embeds, guidance_scale=4.0)
     assert torch.allclose(guided, each[0] + 4 * (each[1] - each[0]), atol=1e-5)
 
 
