@@ -10,18 +10,33 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lavie.models import BaseUNet as BaseUNet
+    from lavie.models import InterpolationUNet as InterpolationUNet
+    from lavie.models import SuperResolutionUNet as SuperResolutionUNet
     from lavie.pipelines.cascade import Cascade as Cascade
     from lavie.pipelines.cascade import Generation as Generation
+    from lavie.pipelines.interpolation import InterpolationPipeline as InterpolationPipeline
     from lavie.pipelines.text_to_video import TextToVideoPipeline as TextToVideoPipeline
 
 _HOMES = {
     "BaseUNet": "lavie.models",
     "Cascade": "lavie.pipelines.cascade",
     "Generation": "lavie.pipelines.cascade",
+    "InterpolationPipeline": "lavie.pipelines.interpolation",
+    "InterpolationUNet": "lavie.models",
+    "SuperResolutionUNet": "lavie.models",
     "TextToVideoPipeline": "lavie.pipelines.text_to_video",
 }
 
-__all__ = ["BaseUNet", "Cascade", "Generation", "TextToVideoPipeline", "__version__"]
+__all__ = [
+    "BaseUNet",
+    "Cascade",
+    "Generation",
+    "InterpolationPipeline",
+    "InterpolationUNet",
+    "SuperResolutionUNet",
+    "TextToVideoPipeline",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> object:

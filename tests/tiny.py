@@ -9,7 +9,8 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from lavie.models import BaseUNet
+from lavie.models import BaseUNet, InterpolationUNet
+from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.text import make_tokenizer
 
@@ -103,3 +104,15 @@ def write_tiny_model(folder: Path, seed: int = 0, model_max_length: int = 16) ->
     """Save `make_tiny_pipeline` as a model folder and give the folder."""
     make_tiny_pipeline(seed, model_max_length).save_pretrained(folder)
     return folder
+
+
+def make_tiny_interpolation(seed: int = 0, **defaults) -> InterpolationPipeline:
+    """An interpolation model made of the tiny parts and a network of its own."""
+    components = make_tiny_components(seed)
+    config = {k: v for k, v in components["unet"].config.items() if not k.startswith("_")}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet = InterpolationUNet(**(config | {"in_channels": 2 * LATENT_CHANNELS}))
+    pipeline = InterpolationPipeline(**(components | {"unet": unet.eval()}), **defaults)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

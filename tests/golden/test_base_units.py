@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lavie.models import BaseUNet
 from lavie.models.attention import SpatioTemporalBlock, SpatioTemporalTransformer
-from lavie.models.blocks import Downsample, ResnetBlock, Upsample
+from lavie.models.blocks import ResnetBlock
 from lavie.models.condition import Condition
 from lavie.models.temporal_attention import (
     RelativePositionBias,
@@ -87,40 +87,10 @@ def test_temporal_attention(units, num_frames: int, dtype: torch.dtype):
     assert torch.equal(bias, units[f"out.rel_bias.f{num_frames}"])
 
 
-@BOTH
-def test_residual_block(units, dtype: torch.dtype):
-    part = loaded(ResnetBlock(96, 96, 48, groups=16), units, "resnet_same").to(dtype)
-    video, time = units["in.resnet_same.x"].to(dtype), units["in.resnet_same.temb"].to(dtype)
-    result = unfold(part(fold(video), time[:, None], num_frames=5), 5)
-    assert_equals_recording(result, units, "resnet_same", dtype)
-
-
-@BOTH
-def test_transformer(units, dtype: torch.dtype):
-    block = SpatioTemporalBlock(96, heads=2, cross_attention_dim=24)
-    part = SpatioTemporalTransformer(96, norm_num_groups=16, block=block)
-    part = loaded(part, units, "transformer").to(dtype)
-    text = units["in.transformer.encoder_hidden_states"].to(dtype)
-    result = run_transformer(part, units["in.transformer.x"].to(dtype), text)
-    assert_equals_recording(result, units, "transformer", dtype)
-
-
-def test_samplers(units):
-    down = loaded(Downsample(96), units, "downsample")
-    result = unfold(down(fold(units["in.downsample.x"])), 5)
-    assert_equals_recording(result, units, "downsample", torch.float32)
-    up = loaded(Upsample(96), units, "upsample")
-    height, width = units["in.upsample_forced.size"].tolist()[1:]
-    result = unfold(up(fold(units["in.upsample.x"]), (height, width)), 5)
-    assert_equals_recording(result, units, "upsample_forced", torch.float32)
-
-
-def test_time_embedding(units):
+def test_timestep_sinusoid(units):
     model = BaseUNet(block_out_channels=(64, 64, 64, 64), attention_head_dim=2)
-    part = loaded(model.time_embedding, units, "time_embedding")
     sinusoid = model.time_proj(units["in.timesteps"])
     assert_equals_recording(sinusoid, units, "timestep_sinusoid.64", torch.float32)
-    assert_equals_recording(part(sinusoid), units, "time_embedding", torch.float32)
 
 
 @BOTH

@@ -1,0 +1,64 @@
+"""Long videos in windows that overlap, and agree where they do."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Window(NamedTuple):
+    """Frames ``start`` to ``stop - 1``."""
+
+    start: int
+    stop: int
+
+
+def plan_windows(num_frames: int, size: int, overlap: int) -> list[Window]:
+    """Cover a video with windows.
+
+    Args:
+        num_frames: Frames of the video, at least 1.
+        size: Frames of a window, but no more than there are.
+        overlap: Frames that two neighbours share at least; less than ``size``.
+
+    Returns:
+        Windows of equal size in order, spread evenly: the first begins at 0, the last ends at
+        ``num_frames``.
+    """
+    if num_frames <= size:
+        return [Window(0, num_frames)]
+    count = -(-(num_frames - overlap) // (size - overlap))  # rounded up
+    last = num_frames - size
+    starts = [round(last * i / (count - 1)) for i in range(count)]
+    return [Window(start, start + size) for start in starts]
+
+
+def blend_windows(
+    predict: Callable[[Tensor], Tensor], sample: Tensor, windows: Sequence[Window]
+) -> Tensor:
+    """Run a network window by window and blend what they say of the frames they share.
+
+    A window's weight rises from its borders to its middle, so none begins or ends suddenly.
+
+    Args:
+        predict: Takes ``(B, C, f, h, w)``, a window of the video, and gives ``(B, D, f, h, w)``.
+        sample: The whole video ``(B, C, F, h, w)``.
+        windows: What `plan_windows` gave; together they cover every frame.
+
+    Returns:
+        ``(B, D, F, h, w)``.
+
+    Source: MultiDiffusion (arXiv:2302.08113), along time.
+    """
+    if len(windows) == 1:
+        return predict(sample)
+    parts = [predict(sample[:, :, start:stop]) for start, stop in windows]
+    shape = (*parts[0].shape[:2], *sample.shape[2:])
+    total, weights = parts[0].new_zeros(shape), parts[0].new_zeros(shape[2])
+    for (start, stop), part in zip(windows, parts, strict=True):
+        ramp = torch.arange(1, stop - start + 1, device=part.device, dtype=part.dtype)
+        weight = torch.minimum(ramp, ramp.flip(0))
+        total[:, :, start:stop] += part * weight[:, None, None]
+        weights[start:stop] += weight
+    return total / weights[:, None, None]

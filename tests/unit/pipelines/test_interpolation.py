@@ -1,0 +1,153 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lavie.errors import Cancelled, InputError
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.windows import blend_windows, plan_windows
+from lavie.types import CancelToken
+from tests.tiny import make_tiny_interpolation
+
+FEW = {"num_inference_steps": 2, "prompt": "a fox"}
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> InterpolationPipeline:
+    return make_tiny_interpolation(default_num_frames=4)
+
+
+def clip(num_frames: int, height: int = 16, width: int = 24) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (num_frames, height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("num_frames", [2, 4, 5, 11])
+def test_f_frames_become_4f_minus_3(pipeline, num_frames):
+    frames = pipeline(clip(num_frames), window_overlap=2, **FEW).frames
+    assert frames.shape == (1, 4 * num_frames - 3, 16, 24, 3)
+    assert frames.dtype == np.uint8
+
+
+def test_pixels_and_frames_are_the_same_video(pipeline, generator):
+    frames = clip(3)
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    from_frames = pipeline(frames, generator=generator(1), **FEW).frames
+    assert np.array_equal(pipeline(pixels, generator=generator(1), **FEW).frames, from_frames)
+    assert not np.array_equal(pipeline(frames, generator=generator(2), **FEW).frames, from_frames)
+
+
+def test_the_posterior_is_sampled_only_when_asked(pipeline, generator):
+    latents = torch.randn(1, 8, 9, 4, 6)
+    given = {"latents": latents, "output_type": "latent", **FEW}
+    mode = pipeline(clip(3), generator=generator(1), **given).frames
+    assert torch.equal(pipeline(clip(3), generator=generator(2), **given).frames, mode)
+    sampled = pipeline(clip(3), generator=generator(1), sample_posterior=True, **given).frames
+    assert not torch.equal(sampled, mode)
+
+
+def test_the_prompt_gets_the_suffix(pipeline):
+    suffixed = make_tiny_interpolation(prompt_suffix=" over snow")
+    plain = make_tiny_interpolation(prompt_suffix="")
+    noise = {"latents": torch.randn(1, 8, 5, 4, 6), "num_inference_steps": 2}
+    by_suffix = suffixed(clip(2), prompt="a fox", **noise).frames
+    assert np.array_equal(plain(clip(2), prompt="a fox over snow", **noise).frames, by_suffix)
+
+
+def test_a_long_video_is_seen_in_windows(pipeline):
+    seen = []
+    handle = pipeline.unet.register_forward_pre_hook(
+        lambda _module, inputs: seen.append(inputs[0].shape[2])
+    )
+    pipeline(clip(10), window_overlap=2, **FEW)
+    handle.remove()
+    assert seen == [13] * 4 * 2  # 4 windows of 4 given frames in each of 2 steps
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("name", ["ddim", "dpm++", "euler", "ddpm"])
+def test_every_sampler_runs(pipeline, name, steps):
+    latents = pipeline(
+        clip(2), prompt="a fox", scheduler=name, num_inference_steps=steps, output_type="latent"
+    ).frames
+    assert latents.shape == (1, 8, 5, 4, 6)
+    assert latents.isfinite().all()
+
+
+def test_cancel_stops_within_a_step(pipeline):
+    cancel, steps = CancelToken(), []
+
+    def callback(_, step, _timestep, _values):
+        steps.append(step)
+        cancel.cancel()
+        return {}
+
+    with pytest.raises(Cancelled):
+        pipeline(clip(2), callback_on_step_end=callback, cancel=cancel, **FEW)
+    assert steps == [0]
+
+
+@pytest.mark.parametrize(
+    ("video", "change", "field", "message"),
+    [
+        (None, {}, "video", "no video"),
+        (clip(1), {}, "video", "one frame"),
+        (clip(3, 15, 24), {}, "video", "multiples of 4. Resize it to 24x12"),
+        (clip(3)[0], {}, "video", "Give uint8 frames"),
+        (torch.zeros(2, 3, 4, 16, 16), {}, "video", "Give uint8 frames"),
+        (clip(3), {"prompt": ""}, "prompt", "empty"),
+        (clip(3), {"window_overlap": 0}, "window_overlap", "between 1 and 3"),
+        (clip(3), {"window_overlap": 4}, "window_overlap", "between 1 and 3"),
+        (clip(3), {"num_inference_steps": 0}, "num_inference_steps", "between 1"),
+        (clip(3), {"guidance_scale": -1}, "guidance_scale", "between 0"),
+        (clip(3), {"output_type": "gif"}, "output_type", "not one of"),
+        (clip(3), {"latents": torch.zeros(1, 8, 8, 4, 6)}, "latents", "should be"),
+    ],
+)
+def test_what_cannot_be_done_is_said(pipeline, video, change, field, message):
+    with pytest.raises(InputError, match=message) as error:
+        pipeline(video, **(FEW | change))
+    assert error.value.field == field
+
+
+def test_save_and_load_is_identity(pipeline, tmp_path, generator):
+    pipeline.save_pretrained(tmp_path)
+    loaded = InterpolationPipeline.from_pretrained(tmp_path)
+    made = [p(clip(3), generator=generator(0), **FEW).frames for p in (pipeline, loaded)]
+    assert np.array_equal(*made)
+
+
+@given(frames=st.integers(1, 200), size=st.integers(2, 20), overlap=st.integers(1, 19))
+def test_windows_cover_every_frame_and_overlap(frames, size, overlap):
+    overlap = min(overlap, size - 1)
+    windows = plan_windows(frames, size, overlap)
+    assert windows[0].start == 0
+    assert windows[-1].stop == frames
+    assert {stop - start for start, stop in windows} == {min(size, frames)}
+    for before, after in itertools.pairwise(windows):
+        assert before.start < after.start
+        assert before.stop - after.start >= overlap
+
+
+@settings(deadline=None)
+@given(frames=st.integers(1, 40), size=st.integers(2, 9))
+def test_windows_of_what_knows_no_neighbours_blend_to_the_whole(frames, size):
+    sample = torch.randn(2, 3, frames, 2, 2)
+    windows = plan_windows(frames, size, overlap=1)
+    blended = blend_windows(lambda part: part[:, :2] * 2, sample, windows)
+    torch.testing.assert_close(blended, sample[:, :2] * 2)
+
+
+def test_windows_that_disagree_fade_into_each_other():
+    values = iter([0.0, 1.0])
+    windows = plan_windows(12, 8, overlap=4)
+    blended = blend_windows(
+        lambda part: torch.full_like(part, next(values)), torch.zeros(1, 1, 12, 1, 1), windows
+    ).flatten()
+    assert blended[:4].eq(0).all()
+    assert blended[8:].eq(1).all()
+    assert (blended.diff() >= 0).all()
+    assert blended.diff().max() < 0.35
