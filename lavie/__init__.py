@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lavie.pipelines.cascade import Cascade as Cascade
     from lavie.pipelines.cascade import Generation as Generation
     from lavie.pipelines.interpolation import InterpolationPipeline as InterpolationPipeline
+    from lavie.pipelines.super_resolution import SuperResolutionPipeline as SuperResolutionPipeline
     from lavie.pipelines.text_to_video import TextToVideoPipeline as TextToVideoPipeline
 
 _HOMES = {
@@ -23,6 +24,7 @@ _HOMES = {
     "Generation": "lavie.pipelines.cascade",
     "InterpolationPipeline": "lavie.pipelines.interpolation",
     "InterpolationUNet": "lavie.models",
+    "SuperResolutionPipeline": "lavie.pipelines.super_resolution",
     "SuperResolutionUNet": "lavie.models",
     "TextToVideoPipeline": "lavie.pipelines.text_to_video",
 }
@@ -33,6 +35,7 @@ __all__ = [
     "Generation",
     "InterpolationPipeline",
     "InterpolationUNet",
+    "SuperResolutionPipeline",
     "SuperResolutionUNet",
     "TextToVideoPipeline",
     "__version__",

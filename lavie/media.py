@@ -42,16 +42,18 @@ class Video(NamedTuple):
     metadata: dict[str, Any] | None
 
 
-def pixels_to_frames(pixels: Tensor) -> Frames:
-    """Round pixels to bytes, half up, as the published code does.
+def pixels_to_frames(pixels: Tensor, is_rounded: bool = True) -> Frames:
+    """Turn pixels into bytes, as the published code does.
 
     Args:
         pixels: ``(B, 3, F, H, W)``; values outside [-1, 1] are clipped.
+        is_rounded: Round half up; False cuts, as the published super-resolution does.
 
     Returns:
         uint8 array ``(B, F, H, W, 3)``.
     """
-    scaled = ((pixels.float() / 2 + 0.5) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+    half = 0.5 if is_rounded else 0.0
+    scaled = ((pixels.float() / 2 + 0.5) * 255 + half).clamp(0, 255).to(torch.uint8)
     return rearrange(scaled, "B C F H W -> B F H W C").contiguous().cpu().numpy()
 
 

@@ -6,11 +6,12 @@ The classes are those of the miniature and of the published model; only the widt
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from lavie.models import BaseUNet, InterpolationUNet
+from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.text import make_tokenizer
 
@@ -114,5 +115,28 @@ def make_tiny_interpolation(seed: int = 0, **defaults) -> InterpolationPipeline:
         torch.manual_seed(seed)
         unet = InterpolationUNet(**(config | {"in_channels": 2 * LATENT_CHANNELS}))
     pipeline = InterpolationPipeline(**(components | {"unet": unet.eval()}), **defaults)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def make_tiny_super_resolution(seed: int = 0, **defaults) -> SuperResolutionPipeline:
+    """A super-resolution model made of the tiny parts and a network of its own."""
+    components = make_tiny_components(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet = SuperResolutionUNet(
+            in_channels=LATENT_CHANNELS + 3,
+            out_channels=LATENT_CHANNELS,
+            down_block_types=("DownBlock3D", "CrossAttnDownBlock3D"),
+            up_block_types=("CrossAttnUpBlock3D", "UpBlock3D"),
+            block_out_channels=(64, 64),
+            layers_per_block=1,
+            attention_head_dim=1,
+            cross_attention_dim=TEXT_WIDTH,
+            norm_num_groups=8,
+            only_cross_attention=(True, False),
+        )
+    components |= {"unet": unet.eval(), "low_res_scheduler": DDPMScheduler()}
+    pipeline = SuperResolutionPipeline(**components, **defaults)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -13,11 +13,12 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.errors import InputError
-from lavie.media import frames_to_pixels, pixels_to_frames
+from lavie.media import pixels_to_frames
 from lavie.models import InterpolationUNet
 from lavie.models.latents import decode_latents, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.given_video import check_video, pixels_of
 from lavie.pipelines.schedulers import Scheduler, draw_noise
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
@@ -232,16 +233,7 @@ class InterpolationPipeline(VideoPipeline):
         return sampler
 
     def _check_video(self, video: Frames | Tensor | None) -> Tensor:
-        if video is None:
-            raise InputError("There is no video to smooth. Give one.", "video")
-        is_pixels = isinstance(video, Tensor) and video.ndim == 5 and video.shape[:2] == (1, 3)
-        if not is_pixels and not (video.ndim == 4 and video.shape[3] == 3):
-            raise InputError(
-                f"A video of shape {tuple(video.shape)} cannot be smoothed. Give uint8 frames "
-                "(F, H, W, 3) or pixels (1, 3, F, H, W).",
-                "video",
-            )
-        pixels = video if isinstance(video, Tensor) else frames_to_pixels(video[None])
+        pixels = pixels_of(check_video(video))
         frames, height, width = pixels.shape[2:]
         if frames < 2:
             raise InputError("A video of one frame has nothing between its frames.", "video")

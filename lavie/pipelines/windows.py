@@ -1,4 +1,4 @@
-"""Long videos in windows that overlap, and agree where they do."""
+"""Large videos in parts that overlap, and agree where they do."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -35,30 +35,55 @@ def plan_windows(num_frames: int, size: int, overlap: int) -> list[Window]:
 
 
 def blend_windows(
-    predict: Callable[[Tensor], Tensor], sample: Tensor, windows: Sequence[Window]
+    predict: Callable[[Tensor], Tensor], sample: Tensor, windows: Sequence[Window], dim: int = 2
 ) -> Tensor:
-    """Run a network window by window and blend what they say of the frames they share.
+    """Run a network window by window and blend what they say where they overlap.
 
     A window's weight rises from its borders to its middle, so none begins or ends suddenly.
 
     Args:
-        predict: Takes ``(B, C, f, h, w)``, a window of the video, and gives ``(B, D, f, h, w)``.
+        predict: Takes a part of the video ``(B, C, f, h, w)`` and gives ``(B, D, f, h, w)``.
         sample: The whole video ``(B, C, F, h, w)``.
-        windows: What `plan_windows` gave; together they cover every frame.
+        windows: What `plan_windows` gave; together they cover everything.
+        dim: What they are windows of: 2 for frames, 3 for rows, 4 for columns.
 
     Returns:
         ``(B, D, F, h, w)``.
 
-    Source: MultiDiffusion (arXiv:2302.08113), along time.
+    Source: MultiDiffusion (arXiv:2302.08113).
     """
     if len(windows) == 1:
         return predict(sample)
-    parts = [predict(sample[:, :, start:stop]) for start, stop in windows]
+    parts = [predict(sample.narrow(dim, start, stop - start)) for start, stop in windows]
     shape = (*parts[0].shape[:2], *sample.shape[2:])
-    total, weights = parts[0].new_zeros(shape), parts[0].new_zeros(shape[2])
+    total, weights = parts[0].new_zeros(shape), parts[0].new_zeros(shape[dim])
+    along = [1] * (sample.ndim - dim - 1)
     for (start, stop), part in zip(windows, parts, strict=True):
         ramp = torch.arange(1, stop - start + 1, device=part.device, dtype=part.dtype)
         weight = torch.minimum(ramp, ramp.flip(0))
-        total[:, :, start:stop] += part * weight[:, None, None]
+        total.narrow(dim, start, stop - start).add_(part * weight.view(-1, *along))
         weights[start:stop] += weight
-    return total / weights[:, None, None]
+    return total / weights.view(-1, *along)
+
+
+def blend_tiles(
+    predict: Callable[[Tensor], Tensor], sample: Tensor, size: int | None, overlap: int
+) -> Tensor:
+    """Run a network tile by tile of the picture and blend the tiles, as `blend_windows` does.
+
+    Args:
+        predict: Takes a tile of the video ``(B, C, F, h, w)`` and gives ``(B, D, F, h, w)``.
+        sample: The whole video ``(B, C, F, H, W)``.
+        size: Side of a tile; None: the whole picture at once.
+        overlap: Cells that two neighbours share at least.
+
+    Returns:
+        ``(B, D, F, H, W)``.
+    """
+    if size is None:
+        return predict(sample)
+    rows = plan_windows(sample.shape[3], size, overlap)
+    columns = plan_windows(sample.shape[4], size, overlap)
+    return blend_windows(
+        lambda strip: blend_windows(predict, strip, columns, dim=4), sample, rows, dim=3
+    )

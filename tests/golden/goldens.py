@@ -8,6 +8,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 DATA = Path(__file__).parent / "data"
+OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 def read_golden(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -19,6 +20,12 @@ def read_golden(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
 def weights(tensors: dict[str, Tensor], prefix: str = "w.") -> dict[str, Tensor]:
     """The state dict under a prefix, exact in float32."""
     return {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def current_vae_name(key: str) -> str:
+    """What diffusers calls a parameter today that the published VAEs have under an older name."""
+    parts = key.split(".")
+    return ".".join(OLD_NAMES.get(part, part) if "attentions" in parts else part for part in parts)
 
 
 def read_manifest(name: str) -> dict[str, list[int]]:

@@ -1,47 +1,33 @@
 """The whole sampling loop against the original code; see CHECKPOINTS and golden/README."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
-from safetensors import safe_open
 
 from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from tests.golden.goldens import current_vae_name, read_golden, weights
 from tests.tiny import make_tiny_components
-
-DATA = Path(__file__).parent / "data" / "base_sampling.safetensors"
-OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 @pytest.fixture(scope="module")
 def golden():
-    with safe_open(DATA, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        return tensors, file.metadata()
+    return read_golden("base_sampling")
 
 
 @pytest.fixture(scope="module")
 def pipeline(golden):
     tensors, metadata = golden
-
-    def weights(prefix):
-        return {
-            key.removeprefix(prefix): value.float()
-            for key, value in tensors.items()
-            if key.startswith(prefix)
-        }
-
     unet = BaseUNet.from_config(json.loads(metadata["config"]))
-    unet.load_state_dict(weights("w."), strict=True)
+    unet.load_state_dict(weights(tensors), strict=True)
     vae = AutoencoderKL.from_config(json.loads(metadata["vae_config"]))
-    vae.load_state_dict({new_name(key): value for key, value in weights("wvae.").items()})
+    vae.load_state_dict({current_vae_name(k): v for k, v in weights(tensors, "wvae.").items()})
     published = {
         **json.loads(metadata["scheduler_config"]),
         **json.loads(metadata["scheduler_overrides"]),
@@ -55,12 +41,6 @@ def pipeline(golden):
     pipeline = TextToVideoPipeline(**components)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def new_name(key):
-    return ".".join(
-        OLD_NAMES.get(part, part) if "attentions" in key else part for part in key.split(".")
-    )
 
 
 @pytest.mark.parametrize("name", ["ddim", "ddpm", "euler"])

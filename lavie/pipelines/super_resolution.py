@@ -1,0 +1,376 @@
+"""The super-resolution stage: four times the size, by guided diffusion on the small video."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from diffusers.utils import BaseOutput
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from lavie.media import pixels_to_frames
+from lavie.models import SuperResolutionUNet
+from lavie.models.latents import decode_latents
+from lavie.pipelines import limits
+from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.given_video import check_video, num_frames_of, pixels_of
+from lavie.pipelines.schedulers import Scheduler
+from lavie.pipelines.video_pipeline import (
+    DenoisingSettings,
+    StepCallback,
+    VideoPipeline,
+    default_to,
+)
+from lavie.pipelines.windows import blend_tiles, plan_windows
+from lavie.types import CancelToken, Frames, SchedulerName
+
+OutputType = Literal["frames", "latent"]
+
+
+@dataclass
+class SuperResolutionOutput(BaseOutput):
+    """The enlarged video.
+
+    Args:
+        frames: uint8 array ``(1, F, 4H, 4W, 3)``, or latents ``(1, C, F, H, W)`` for output type
+            ``latent``; None if they went to ``on_frames``.
+    """
+
+    frames: np.ndarray | Tensor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperResolutionSettings(DenoisingSettings):
+    """What a call was asked to do, checked, with the model's own values filled in."""
+
+    noise_level: int
+    window_overlap: int
+    tile_size: int | None
+    tile_overlap: int
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What a window leaves to the next for the frames they share; nothing, to the first.
+
+    Args:
+        low_res: Noised small video ``(1, 3, f, h, w)``.
+        noise: Initial noise ``(1, C, f, h, w)``.
+        outputs: What the network said at each step, ``(1 or 2, C, f, h, w)``.
+    """
+
+    low_res: Tensor | None = None
+    noise: Tensor | None = None
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+class SuperResolutionPipeline(VideoPipeline):
+    """LaVie's video super-resolution model.
+
+    Long videos are enlarged window by window in time. A window takes over from the one before what
+    the network said, step by step, of the frames they share, and fades from it to its own: no seam,
+    and memory that does not grow with the length of the video.
+
+    Args:
+        vae: Image autoencoder of the large video, used frame by frame; in float32.
+        text_encoder: CLIP; its last hidden state conditions the network.
+        tokenizer: Pads and cuts to its ``model_max_length``.
+        unet: The super-resolution network.
+        scheduler: Holds the noise schedule and is the sampler used when a call names none.
+        low_res_scheduler: The noise schedule of the small video.
+        default_num_frames: Frames of one window; 8 in the published code.
+        default_num_inference_steps: Steps of the folder's own sampler.
+        default_guidance_scale: 5.0 in the published code.
+        default_noise_level: Noise added to the small video; 50 in the published code.
+        default_negative_prompt: What to stay away from.
+
+    Source: LaVie (arXiv:2309.15103), section 3.3.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"
+
+    unet: SuperResolutionUNet
+    low_res_scheduler: DDPMScheduler
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: SuperResolutionUNet,
+        scheduler: Scheduler,
+        low_res_scheduler: DDPMScheduler,
+        default_num_frames: int = 8,
+        default_num_inference_steps: int = 25,
+        default_guidance_scale: float = 5.0,
+        default_noise_level: int = 50,
+        default_negative_prompt: str = "blur, worst quality",
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            low_res_scheduler=low_res_scheduler,
+        )
+        self.register_to_config(
+            default_num_frames=default_num_frames,
+            default_num_inference_steps=default_num_inference_steps,
+            default_guidance_scale=default_guidance_scale,
+            default_noise_level=default_noise_level,
+            default_negative_prompt=default_negative_prompt,
+        )
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        video: Frames | Tensor,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        noise_level: int | None = None,
+        generator: torch.Generator | None = None,
+        prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        window_overlap: int | None = None,
+        tile_size: int | None = None,
+        tile_overlap: int = 16,
+        output_type: OutputType = "frames",
+        slice_size: int = 4,
+        on_frames: Callable[[Frames], None] | None = None,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        cancel: CancelToken | None = None,
+        return_dict: bool = True,
+    ) -> SuperResolutionOutput | tuple[np.ndarray | Tensor | None]:
+        """Enlarge one video.
+
+        Args:
+            video: uint8 frames ``(F, H, W, 3)`` or pixels ``(1, 3, F, H, W)`` in [-1, 1], of any
+                size and length.
+            prompt: What the video shows, 1 to 1,000 characters.
+            negative_prompt: What to stay away from; None: the model's own.
+            num_inference_steps: 1 to 1000; None: the model's own.
+            guidance_scale: 0 to 50; up to 1 means no guidance; None: the model's own.
+            scheduler: Sampler by name; ``ddim`` with 50 steps is the published one. None: the
+                folder's own.
+            noise_level: 0 to the highest the network knows (350): more invents more. None: the
+                model's own.
+            generator: A CPU generator gives the same video on every device. None: different each
+                time.
+            prompt_embeds: ``(1, L, D)`` instead of ``prompt``.
+            negative_prompt_embeds: ``(1, L, D)`` instead of ``negative_prompt``.
+            window_overlap: Frames that two windows in time share; 0: none, as published; None: half
+                a window.
+            tile_size: Side of the square tiles, in pixels of the small video, that the network
+                sees at once where a frame is larger; None: whole frames.
+            tile_overlap: Pixels that two tiles share.
+            output_type: ``frames`` or ``latent``, see `SuperResolutionOutput`.
+            slice_size: Frames decoded at once; memory grows with it.
+            on_frames: Gets uint8 frames ``(f, 4H, 4W, 3)`` in order, as soon as they are final,
+                instead of the caller: memory does then not grow with the length of the video.
+            callback_on_step_end: See `TextToVideoPipeline`; steps begin anew in every window.
+            callback_on_step_end_tensor_inputs: Names of tensors.
+            cancel: Looked at before every step and slice.
+            return_dict: False gives a plain tuple.
+
+        Raises:
+            InputError: An argument breaks its rule.
+            Cancelled: ``cancel`` was set.
+        """
+        # The door: nothing slow before all arguments are known to be good
+        settings = self.check_settings(
+            num_inference_steps,
+            guidance_scale,
+            scheduler,
+            noise_level,
+            window_overlap,
+            tile_size,
+            tile_overlap,
+        )
+        limits.check_choice(output_type, get_args(OutputType), "output_type")
+        self.check_callback_tensors(callback_on_step_end_tensor_inputs)
+        prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
+        negative_prompt = default_to(negative_prompt, self.config.default_negative_prompt)
+        negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", 1)
+        (generator,) = one_generator_each(generator, 1)
+        check_video(video)
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+
+        # The work
+        prompt_embeds = self.embed_prompts(
+            prompts,
+            negative_prompts if settings.guidance_scale > 1 else [],
+            prompt_embeds,
+            negative_prompt_embeds,
+        )
+        parts = []
+        for latents in self._enlarge(
+            video,
+            prompt_embeds,
+            settings,
+            generator,
+            callback_on_step_end,
+            callback_on_step_end_tensor_inputs,
+            cancel,
+        ):
+            part = latents if output_type == "latent" else self._decode(latents, slice_size, cancel)
+            if on_frames is None:
+                parts.append(part)
+            elif isinstance(part, np.ndarray):
+                on_frames(part[0])
+        self.maybe_free_model_hooks()
+        result = None
+        if on_frames is None:
+            is_latent = output_type == "latent"
+            result = torch.cat(parts, dim=2) if is_latent else np.concatenate(parts, axis=1)
+        return SuperResolutionOutput(frames=result) if return_dict else (result,)
+
+    def check_settings(
+        self,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        noise_level: int | None = None,
+        window_overlap: int | None = None,
+        tile_size: int | None = None,
+        tile_overlap: int = 16,
+    ) -> SuperResolutionSettings:
+        """Fill in the model's own values where None is given, and check the whole.
+
+        Raises:
+            InputError: A value breaks its rule.
+        """
+        size = self.config.default_num_frames
+        highest = self.unet.config["max_noise_level"]
+        level = default_to(noise_level, self.config.default_noise_level)
+        overlap = default_to(window_overlap, size // 2)
+        if tile_size is not None:
+            tile_overlap = limits.check_whole_number(tile_overlap, "tile_overlap", 0, 1 << 16)
+            tile_size = limits.check_whole_number(tile_size, "tile_size", tile_overlap + 1, 1 << 16)
+        return SuperResolutionSettings(
+            noise_level=limits.check_whole_number(level, "noise_level", 0, highest),
+            window_overlap=limits.check_whole_number(overlap, "window_overlap", 0, size - 1),
+            tile_size=tile_size,
+            tile_overlap=tile_overlap,
+            **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
+        )
+
+    def _enlarge(
+        self,
+        video: Frames | Tensor,
+        prompt_embeds: Tensor,
+        settings: SuperResolutionSettings,
+        generator: torch.Generator,
+        callback: StepCallback | None,
+        callback_tensors: Sequence[str],
+        cancel: CancelToken | None,
+    ) -> Iterator[Tensor]:
+        """Yield latents ``(1, C, f, H, W)`` in order, as soon as they are final."""
+        windows = plan_windows(
+            num_frames_of(video), self.config.default_num_frames, settings.window_overlap
+        )
+        carried = _Carried()
+        for window, following in zip(windows, [*windows[1:], None], strict=True):
+            stop = window.stop if following is None else following.start
+            num_final = stop - window.start
+            num_known = 0 if carried.noise is None else carried.noise.shape[2]
+            low_res, noise = self._draw(
+                pixels_of(video, window.start + num_known, window.stop),
+                settings.noise_level,
+                generator,
+            )
+            if carried.low_res is not None and carried.noise is not None:
+                low_res = torch.cat([carried.low_res, low_res], dim=2)
+                noise = torch.cat([carried.noise, noise], dim=2)
+            network = _WindowNetwork(self.unet, low_res, settings, carried.outputs, num_final)
+            latents = self.denoise(
+                noise,
+                prompt_embeds,
+                self.make_sampler(settings),
+                settings.guidance_scale,
+                network,
+                [generator],
+                callback,
+                callback_tensors,
+                cancel,
+            )
+            carried = _Carried(low_res[:, :, num_final:], noise[:, :, num_final:], network.kept)
+            yield latents[:, :, :num_final]
+
+    def _draw(
+        self, pixels: Tensor, noise_level: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Noise the small video and draw what to start from, in the published order."""
+        device = self._execution_device
+        pixel_noise = torch.randn(pixels.shape, generator=generator, device=generator.device)
+        level = torch.tensor([noise_level])
+        low_res = self.low_res_scheduler.add_noise(pixels, pixel_noise.to(pixels.device), level)
+        channels = self.unet.config["out_channels"]
+        shape = (1, channels, *pixels.shape[2:])
+        noise = torch.randn(shape, generator=generator, device=generator.device)
+        return low_res.to(device), noise.to(device)
+
+    def _decode(self, latents: Tensor, slice_size: int, cancel: CancelToken | None) -> np.ndarray:
+        if self.vae.dtype == torch.float16:  # it overflows there, so it was published in float32
+            self.vae.to(dtype=torch.float32)
+        pixels = decode_latents(self.vae, latents, slice_size, cancel)
+        return pixels_to_frames(pixels, is_rounded=False)
+
+
+class _WindowNetwork:
+    """The network on one window: knows the small video, and what was said of shared frames.
+
+    Args:
+        unet: The network.
+        low_res: Noised small video ``(1, 3, f, h, w)``.
+        settings: Of the call.
+        carried: What the window before said of the first frames, per step.
+        num_final: Frames that no later window sees.
+    """
+
+    def __init__(
+        self,
+        unet: SuperResolutionUNet,
+        low_res: Tensor,
+        settings: SuperResolutionSettings,
+        carried: list[Tensor],
+        num_final: int,
+    ) -> None:
+        self.unet = unet
+        self.low_res = low_res
+        self.settings = settings
+        self.carried = carried
+        self.num_final = num_final
+        self.kept: list[Tensor] = []
+
+    def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
+        """Predict for ``(1 or 2, C, f, h, w)``, keeping what the next window will need."""
+        low_res = self.low_res.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
+        levels = torch.full(
+            (len(sample),), self.settings.noise_level, dtype=torch.long, device=sample.device
+        )
+
+        def predict(tile: Tensor) -> Tensor:
+            noisy, small = tile.tensor_split([sample.shape[1]], dim=1)
+            return self.unet(noisy, timestep, text, low_res=small, class_labels=levels).sample
+
+        both = torch.cat([sample, low_res], dim=1)
+        output = blend_tiles(predict, both, self.settings.tile_size, self.settings.tile_overlap)
+        if self.carried:
+            said = self.carried[len(self.kept)]
+            shared = said.shape[2]
+            ramp = torch.arange(1, shared + 1, device=said.device, dtype=said.dtype)
+            weight = (ramp / (shared + 1))[:, None, None]
+            output[:, :, :shared] = said + weight * (output[:, :, :shared] - said)
+        self.kept.append(output[:, :, self.num_final :].clone())
+        return UNet3DConditionOutput(output)
