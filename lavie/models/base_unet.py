@@ -49,9 +49,6 @@ FIXED_VALUES: Mapping[str, Any] = {
 }
 """Keys of published configs that name a choice the base network never varies."""
 
-TEMPORAL_NAMES = (".norm_temp.", ".attn_temp.", "frame_embedding.")
-"""Parts of parameter names that only videos use; images never pass through them."""
-
 
 class BaseUNet(VideoModel):
     """LaVie's base network: Stable Diffusion's image U-Net with attention in time.
@@ -85,7 +82,7 @@ class BaseUNet(VideoModel):
     """
 
     fixed_values = FIXED_VALUES
-    temporal_names = TEMPORAL_NAMES
+    temporal_names = (".norm_temp.", ".attn_temp.", "frame_embedding.")
 
     @register_to_config
     def __init__(

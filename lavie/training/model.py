@@ -15,7 +15,6 @@ from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet
-from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.models.latents import encode_pixels, fit_latent_rgb
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -108,7 +107,7 @@ class TextToVideoModel(nn.Module):
         network = BaseUNet.from_config(unet)
         weights = _read_weights(folder / "unet")
         network.load_image_weights(
-            {k: v for k, v in weights.items() if not any(part in k for part in TEMPORAL_NAMES)}
+            {k: v for k, v in weights.items() if not BaseUNet.is_temporal(k)}
         )
         return cls(vae, text_encoder, tokenizer, network)
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch, load_batches
 from lavie.data.opening import open_mixture
-from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.model import TextToVideoModel
 from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
@@ -64,9 +63,9 @@ class BaseStage(DenoisingStage):
         super().__init__(config, TextToVideoModel.from_folder(config.init_from, config.unet))
         self.config: BaseConfig = config
         self.num_images = config.num_images if config.scheme == "joint" else 0
-        for name, parameter in self.model.unet.named_parameters():
-            is_temporal = any(part in name for part in TEMPORAL_NAMES)
-            parameter.requires_grad_(is_temporal or config.scheme != "temporal_only")
+        unet = self.model.unet
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(config.scheme != "temporal_only" or unet.is_temporal(name))
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
         """Clips, each with its stills."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lavie.errors import CheckpointError, ConfigError
-from lavie.models.base_unet import TEMPORAL_NAMES
+from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
@@ -23,10 +23,6 @@ def clips(tmp_path_factory):
     return write_clips(tmp_path_factory.mktemp("clips"))
 
 
-def is_temporal(name):
-    return any(part in name for part in TEMPORAL_NAMES)
-
-
 def generator():
     return torch.Generator().manual_seed(0)
 
@@ -40,7 +36,7 @@ def test_what_a_scheme_freezes_stays_bit_for_bit(scheme, model, clips, tmp_path)
         name for name, weight in stage.named_parameters() if not torch.equal(weight, before[name])
     }
     assert all(name.startswith("model.unet.") for name in changed)
-    spatial = {name for name in changed if not is_temporal(name)}
+    spatial = {name for name in changed if not BaseUNet.is_temporal(name)}
     assert changed - spatial
     assert bool(spatial) == (scheme != "temporal_only")
 
@@ -48,7 +44,7 @@ def test_what_a_scheme_freezes_stays_bit_for_bit(scheme, model, clips, tmp_path)
 def test_the_image_stage_leaves_temporal_layers_alone(model, clips, tmp_path):
     stage = ImageStage(image_config(tmp_path, model, clips, train_text_encoder=True))
     learning = {name for name, weight in stage.named_parameters() if weight.requires_grad}
-    assert not any(is_temporal(name) for name in learning)
+    assert not any(BaseUNet.is_temporal(name) for name in learning)
     assert any(name.startswith("model.text_encoder.") for name in learning)
     losses = stage(next(stage.batches(0, 0, 1)), generator())
     losses["loss"].backward()
