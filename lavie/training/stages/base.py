@@ -93,15 +93,7 @@ class BaseStage(DenoisingStage):
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The video's loss plus alpha times the images' loss, Eq. 3."""
         batch, frame_index = self._thin_out(batch, generator)
-        num_slots = len(batch.captions[0])
-        is_dropped = torch.rand(len(batch.captions), num_slots, generator=generator)
-        text = self.model.encode_texts(batch.captions, is_dropped < self.config.caption_dropout)
-        latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
-        prediction = self.model.unet(
-            noisy, timesteps, text, num_images=self.num_images, frame_index=frame_index
-        ).sample
-        per_frame = self.objective.loss(prediction, target, timesteps, weight)  # (B, F + M)
+        per_frame = self.denoising_loss(batch, generator, frame_index)  # (B, F + M)
         num_frames = per_frame.shape[1] - self.num_images
         losses = {"loss": per_frame[:, :num_frames].mean()}
         losses["video_loss"] = losses["loss"].detach()

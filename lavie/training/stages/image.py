@@ -70,12 +70,7 @@ class ImageStage(DenoisingStage):
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The denoising loss of a batch of stills."""
-        is_dropped = torch.rand(len(batch.captions), 1, generator=generator)
-        text = self.model.encode_texts(batch.captions, is_dropped < self.config.caption_dropout)
-        latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
-        prediction = self.model.unet(noisy, timesteps, text, num_images=1).sample
-        return {"loss": self.objective.loss(prediction, target, timesteps, weight).mean()}
+        return {"loss": self.denoising_loss(batch, generator).mean()}
 
 
 def _start(config: ImageConfig) -> TextToVideoModel:
