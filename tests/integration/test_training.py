@@ -263,7 +263,7 @@ def test_missing_files_are_said_in_one_line(tmp_path, model, capsys):
     missing = tmp_path / "nothing"
     with pytest.raises(InputError, match="nothing does not exist"):
         train(VAEStage(vae_config(tmp_path / "run", missing)))
-    with pytest.raises(CheckpointError, match="holds no AutoencoderKL"):
+    with pytest.raises(CheckpointError, match="vae cannot be loaded: there is no such folder"):
         ImageStage(image_config(tmp_path / "run", missing, missing))
     code = main(["train", "base", "--set", f"init_from={missing}", "--output", str(tmp_path / "r")])
     assert code == 2
