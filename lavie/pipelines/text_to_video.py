@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
 from einops import rearrange
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -23,7 +24,6 @@ from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.schedulers import (
     Scheduler,
-    draw_noise,
     make_scheduler,
     predict_clean_latents,
     scheduler_name,
@@ -258,7 +258,9 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             negative_prompt_embeds,
         )
         if latents is None:
-            latents = draw_noise(shape, generators, self._execution_device)
+            latents = randn_tensor(
+                (batch_size, *shape), generators, self._execution_device, torch.float32
+            )
         video: Tensor = self._denoise(
             latents,
             prompt_embeds,
