@@ -20,7 +20,6 @@ from lavie.convert.published import (
     PublishedNetwork,
 )
 from lavie.convert.reading import check_archive, read_weights
-from lavie.convert.report import MismatchError
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet
@@ -42,6 +41,19 @@ _SIZES = (
     "norm_num_groups",
     "sample_size",
 )
+
+
+class MismatchError(CheckpointError):
+    """A checkpoint does not fit its network.
+
+    Args:
+        message: One sentence for the user.
+        report: Every key that differs.
+    """
+
+    def __init__(self, message: str, report: KeyReport) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:

@@ -7,12 +7,11 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import nn
 
-from lavie.errors import CheckpointError
+from lavie.errors import CheckpointError, first_line
 from lavie.pipelines.model_folder import (
     check_weights,
     download_model_folder,
     find_model_folder,
-    loading_error,
     read_model_index,
 )
 
@@ -58,7 +57,9 @@ class VideoPipeline(DiffusionPipeline):
         except CheckpointError:
             raise
         except Exception as error:  # every library below has its own exceptions for a bad file
-            raise loading_error(model, error) from error
+            raise CheckpointError(
+                f"Model '{model}' cannot be loaded: {first_line(error)}"
+            ) from error
         if "quantization_config" not in kwargs:  # a quantised module has other tensors
             for name, module in pipeline.components.items():
                 if isinstance(module, nn.Module) and name not in kwargs:
