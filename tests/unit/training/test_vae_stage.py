@@ -7,7 +7,8 @@ from diffusers import AutoencoderKL
 
 from lavie.errors import ConfigError
 from lavie.training.stages.vae import VAEConfig, VAEStage, normalise_latents
-from tests.training_runs import VAE, vae_config, write_pictures
+from tests.tiny import VAE
+from tests.training_runs import vae_config, write_pictures
 
 
 @pytest.fixture
