@@ -12,9 +12,7 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.convert.published import (
-    LATENT_RGB_FACTORS,
     NETWORKS,
-    SAMPLE_SIZE,
     SCHEDULER_CONFIG,
     UNET_CONFIG,
     PublishedNetwork,
@@ -68,7 +66,7 @@ def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextTo
     """
     check_loadable(source.network)
     components, _ = load_components(source, dtype)
-    return TextToVideoPipeline(**components, **pipeline_defaults(source))
+    return TextToVideoPipeline(**components, **source.network.defaults)
 
 
 def check_loadable(network: PublishedNetwork) -> None:
@@ -82,16 +80,6 @@ def check_loadable(network: PublishedNetwork) -> None:
             f"{network.file} is the {network.name} network, which makes no video "
             f"from text alone. Use {NETWORKS['base'].file}."
         )
-
-
-def pipeline_defaults(source: Source) -> dict[str, Any]:
-    """The release's sampling defaults, under the pipeline's argument names."""
-    return {
-        **SAMPLE_SIZE,
-        "default_num_inference_steps": source.network.num_inference_steps,
-        "default_guidance_scale": source.network.guidance_scale,
-        "latent_rgb_factors": LATENT_RGB_FACTORS,
-    }
 
 
 def load_components(source: Source, dtype: torch.dtype) -> tuple[dict[str, Any], KeyReport]:
