@@ -139,8 +139,7 @@ class JobStore:
     def take(self, timeout: float | None = None) -> Job | None:
         """Wait for the oldest queued job and mark it as running; None after ``timeout`` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queued(), timeout)
-            queued = self._queued()
+            queued = self._changed.wait_for(self._queued, timeout)
             return self.update(queued[0].id, state="running") if queued else None
 
     def cancel(self, job_id: str) -> Job:

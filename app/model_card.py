@@ -73,14 +73,14 @@ def _words(text: str) -> list[str]:
 
 
 def _ranges(index: Mapping[str, Any], factor: int) -> dict[str, Range]:
-    width, height = index.get("default_width", 512), index.get("default_height", 320)
-    num_frames = index.get("default_num_frames", 16)
+    own = {**NETWORKS["base"].defaults, **index}
+    num_frames = own["default_num_frames"]
     return {
         "seed": Range(0, MAX_SEED, default=None),
-        "num_inference_steps": Range(1, 100, index.get("default_num_inference_steps", 25)),
-        "guidance_scale": Range(1, 20, index.get("default_guidance_scale", 7.5), step=0),
-        "width": _size_range(width, factor),
-        "height": _size_range(height, factor),
+        "num_inference_steps": Range(1, 100, own["default_num_inference_steps"]),
+        "guidance_scale": Range(1, 20, own["default_guidance_scale"], step=0),
+        "width": _size_range(own["default_width"], factor),
+        "height": _size_range(own["default_height"], factor),
         "num_frames": Range(2, num_frames * 2, num_frames),
     }
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -16,6 +16,9 @@ from torch import Tensor
 
 from lavie.errors import InputError
 from lavie.types import Frames
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,flv,asf,ogg"
 CONTAINER_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
@@ -176,20 +179,13 @@ def read_video(path: Path) -> Video:
     Raises:
         InputError: The file is missing or holds no readable video.
     """
-    import av
-
-    try:
-        with av.open(str(Path(path).absolute()), options=CONTAINER_OPTIONS) as file:
-            if not file.streams.video:
-                raise InputError(f"{Path(path).name} has no video in it.", "file")
-            stream = file.streams.video[0]
-            frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
-            fps = float(stream.average_rate or stream.guessed_rate or 0)
-            metadata = _parse_metadata(file.metadata)
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(
-            f"{Path(path).name} cannot be read as a video: {error}.", "file"
-        ) from error
+    with _open_video(path) as file:
+        if not file.streams.video:
+            raise InputError(f"{Path(path).name} has no video in it.", "file")
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        metadata = _parse_metadata(file.metadata)
     if not frames or not fps:
         raise InputError(f"{Path(path).name} has no readable frames in it.", "file")
     return Video(np.stack(frames), fps, metadata)
@@ -207,15 +203,8 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
     Raises:
         InputError: The file is missing or not a video.
     """
-    import av
-
-    try:
-        with av.open(str(Path(path).absolute()), options=CONTAINER_OPTIONS) as file:
-            return _parse_metadata(file.metadata)
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(
-            f"{Path(path).name} cannot be read as a video: {error}.", "file"
-        ) from error
+    with _open_video(path) as file:
+        return _parse_metadata(file.metadata)
 
 
 def write_gif(path: Path, frames: Iterable[Frames], fps: float) -> None:
@@ -267,6 +256,19 @@ def write_recipe(video_path: Path, metadata: dict[str, Any]) -> Path:
         text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
         Path(temporary).write_text(text + "\n", encoding="utf-8")
     return path
+
+
+@contextmanager
+def _open_video(path: Path) -> Iterator["InputContainer"]:
+    import av
+
+    try:
+        with av.open(str(Path(path).absolute()), options=CONTAINER_OPTIONS) as file:
+            yield file
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(
+            f"{Path(path).name} cannot be read as a video: {error}.", "file"
+        ) from error
 
 
 def _parse_metadata(tags: dict[str, str]) -> dict[str, Any] | None:

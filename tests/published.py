@@ -24,6 +24,16 @@ NARROW: dict[str, Any] = {
 OLD_VAE_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 
 
+class RunsCode:
+    """Pickled, it makes a file when it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
 def make_state_dict(in_channels: int = 4, seed: int = 0) -> dict[str, Tensor]:
     """Weights of the narrow network; all rotary embeddings share one tensor, as published."""
     with torch.random.fork_rng(devices=[]):

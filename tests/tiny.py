@@ -18,6 +18,26 @@ from lavie.training.text import make_tokenizer
 WORDS = "a an the fox panda car rocket in over on under snow ocean forest city moving left right up"
 LATENT_CHANNELS = 8
 TEXT_WIDTH = 32
+VAE = {
+    "block_out_channels": [8, 8, 8],
+    "down_block_types": ["DownEncoderBlock2D"] * 3,
+    "up_block_types": ["UpDecoderBlock2D"] * 3,
+    "layers_per_block": 1,
+    "latent_channels": LATENT_CHANNELS,
+    "norm_num_groups": 4,
+    "scaling_factor": 1.0,
+}
+UNET = {
+    "in_channels": LATENT_CHANNELS,
+    "out_channels": LATENT_CHANNELS,
+    "down_block_types": ["CrossAttnDownBlock3D", "CrossAttnDownBlock3D"],
+    "up_block_types": ["CrossAttnUpBlock3D", "CrossAttnUpBlock3D"],
+    "block_out_channels": [32, 64],
+    "layers_per_block": 1,
+    "attention_head_dim": 1,
+    "cross_attention_dim": TEXT_WIDTH,
+    "norm_num_groups": 8,
+}
 
 
 def make_tiny_tokenizer(model_max_length: int = 16) -> CLIPTokenizer:
@@ -43,28 +63,8 @@ def make_tiny_components(seed: int = 0, model_max_length: int = 16) -> dict:
                 pad_token_id=tokenizer.pad_token_id,
             )
         )
-        vae = AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 3,
-            up_block_types=("UpDecoderBlock2D",) * 3,
-            block_out_channels=(8, 16, 16),
-            layers_per_block=1,
-            latent_channels=LATENT_CHANNELS,
-            norm_num_groups=4,
-            sample_size=64,
-            scaling_factor=1.0,
-        )
-        unet = BaseUNet(
-            sample_size=16,
-            in_channels=LATENT_CHANNELS,
-            out_channels=LATENT_CHANNELS,
-            down_block_types=("CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
-            up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D"),
-            block_out_channels=(32, 64),
-            layers_per_block=1,
-            attention_head_dim=1,
-            cross_attention_dim=TEXT_WIDTH,
-            norm_num_groups=8,
-        )
+        vae = AutoencoderKL(sample_size=64, **VAE | {"block_out_channels": [8, 16, 16]})
+        unet = BaseUNet(sample_size=16, **UNET)
     scheduler = DDIMScheduler(
         beta_schedule="scaled_linear",
         beta_start=0.00085,

@@ -8,7 +8,7 @@ from PIL import Image
 from lavie.training.stages.base import BaseConfig
 from lavie.training.stages.image import ImageConfig
 from lavie.training.stages.vae import VAEConfig
-from tests.tiny import LATENT_CHANNELS, TEXT_WIDTH, make_tiny_components
+from tests.tiny import UNET, VAE, make_tiny_components
 from tests.unit.data.media_files import grey_frames, write_captioned, write_picture, write_shard
 
 VIDEO = {
@@ -18,26 +18,6 @@ VIDEO = {
     "fps": 8,
     "num_inference_steps": 1,
     "guidance_scale": 1.0,
-}
-VAE = {
-    "block_out_channels": [8, 8, 8],
-    "down_block_types": ["DownEncoderBlock2D"] * 3,
-    "up_block_types": ["UpDecoderBlock2D"] * 3,
-    "layers_per_block": 1,
-    "latent_channels": LATENT_CHANNELS,
-    "norm_num_groups": 4,
-    "scaling_factor": 1.0,
-}
-UNET = {
-    "in_channels": LATENT_CHANNELS,
-    "out_channels": LATENT_CHANNELS,
-    "down_block_types": ["CrossAttnDownBlock3D", "CrossAttnDownBlock3D"],
-    "up_block_types": ["CrossAttnUpBlock3D", "CrossAttnUpBlock3D"],
-    "block_out_channels": [32, 64],
-    "layers_per_block": 1,
-    "attention_head_dim": 1,
-    "cross_attention_dim": TEXT_WIDTH,
-    "norm_num_groups": 8,
 }
 RUN = {"num_steps": 2, "batch_size": 2, "log_every": 1, "preview_every": 0, "ema_decay": 0.5}
 
@@ -90,18 +70,11 @@ def write_image_model(folder):
     parts = make_tiny_components()
     for name in ("vae", "text_encoder", "tokenizer"):
         parts[name].save_pretrained(folder / name)
-    UNet2DConditionModel(
-        sample_size=16,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        attention_head_dim=1,
-        cross_attention_dim=TEXT_WIDTH,
-        norm_num_groups=8,
-    ).save_pretrained(folder / "unet")
+    types = {
+        "down_block_types": ["CrossAttnDownBlock2D"] * 2,
+        "up_block_types": ["CrossAttnUpBlock2D"] * 2,
+    }
+    UNet2DConditionModel(sample_size=16, **UNET | types).save_pretrained(folder / "unet")
     return folder
 
 

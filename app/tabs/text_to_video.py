@@ -130,8 +130,6 @@ def _prompt_box() -> gr.Textbox:
 def _create_composer(words: Words) -> Composer:
     gr.Markdown(f"### {texts.WORDS_HEADING}")
 
-    _, _, _, plain = words.find("")
-
     def radio(
         name: str, choices: list[Choice], label: str, info: str, value: str | None = None
     ) -> gr.Radio:
@@ -149,7 +147,7 @@ def _create_composer(words: Words) -> Composer:
         subject=radio("subject", words.subjects, texts.SUBJECT_LABEL, texts.SUBJECT_INFO),
         motion=radio("motion", words.motions, texts.MOTION_LABEL, texts.MOTION_INFO),
         place=radio("place", words.places, texts.PLACE_LABEL, texts.PLACE_INFO),
-        style=radio("style", words.styles, texts.STYLE_LABEL, texts.STYLE_INFO, plain),
+        style=radio("style", words.styles, texts.STYLE_LABEL, texts.STYLE_INFO, words.styles[0][1]),
     )
 
 

@@ -73,16 +73,14 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
 
     # The door, before anything is loaded
     check_output_folder(arguments.output)
-    names = arguments.sets.split(",")
     limits.check_seed(arguments.seed)
     limits.check_whole_number(arguments.batch_size, "batch_size", 1, 1024)
-    if arguments.steps is not None:
-        limits.check_steps(arguments.steps)
-    if arguments.guidance_scale is not None:
-        limits.check_guidance_scale(arguments.guidance_scale)
+    limits.check_given(
+        {"num_inference_steps": arguments.steps, "guidance_scale": arguments.guidance_scale}
+    )
     questions = [
         question
-        for name in names
+        for name in arguments.sets.split(",")
         for question in make_questions(name, arguments.num_clips, arguments.seed)
     ]
 

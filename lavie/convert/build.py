@@ -12,15 +12,12 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.convert.published import (
-    LATENT_RGB_FACTORS,
     NETWORKS,
-    SAMPLE_SIZE,
     SCHEDULER_CONFIG,
     UNET_CONFIG,
     PublishedNetwork,
 )
 from lavie.convert.reading import check_archive, read_weights
-from lavie.convert.report import MismatchError
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet
@@ -44,6 +41,19 @@ _SIZES = (
 )
 
 
+class MismatchError(CheckpointError):
+    """A checkpoint does not fit its network.
+
+    Args:
+        message: One sentence for the user.
+        report: Every key that differs.
+    """
+
+    def __init__(self, message: str, report: KeyReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
     """Make the text-to-video pipeline of published files, in memory.
 
@@ -56,7 +66,7 @@ def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextTo
     """
     check_loadable(source.network)
     components, _ = load_components(source, dtype)
-    return TextToVideoPipeline(**components, **pipeline_defaults(source))
+    return TextToVideoPipeline(**components, **source.network.defaults)
 
 
 def check_loadable(network: PublishedNetwork) -> None:
@@ -70,16 +80,6 @@ def check_loadable(network: PublishedNetwork) -> None:
             f"{network.file} is the {network.name} network, which makes no video "
             f"from text alone. Use {NETWORKS['base'].file}."
         )
-
-
-def pipeline_defaults(source: Source) -> dict[str, Any]:
-    """The release's sampling defaults, under the pipeline's argument names."""
-    return {
-        **SAMPLE_SIZE,
-        "default_num_inference_steps": source.network.num_inference_steps,
-        "default_guidance_scale": source.network.guidance_scale,
-        "latent_rgb_factors": LATENT_RGB_FACTORS,
-    }
 
 
 def load_components(source: Source, dtype: torch.dtype) -> tuple[dict[str, Any], KeyReport]:

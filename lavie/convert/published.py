@@ -39,6 +39,19 @@ class PublishedNetwork:
     guidance_scale: float
     licence: str
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """What the release was made for, under the pipeline's argument names."""
+        return {
+            "default_height": 320,
+            "default_width": 512,
+            "default_num_frames": 16,
+            "default_fps": 8,
+            "default_num_inference_steps": self.num_inference_steps,
+            "default_guidance_scale": self.guidance_scale,
+            "latent_rgb_factors": LATENT_RGB_FACTORS,
+        }
+
 
 NETWORKS: dict[str, PublishedNetwork] = {
     "base": PublishedNetwork(
@@ -113,13 +126,6 @@ SCHEDULER_CONFIG: dict[str, Any] = {
     "steps_offset": 1,
 }
 """Stable Diffusion 1.4's schedule, but with LaVie's betas."""
-
-SAMPLE_SIZE: dict[str, int] = {
-    "default_height": 320,
-    "default_width": 512,
-    "default_num_frames": 16,
-    "default_fps": 8,
-}
 
 LATENT_RGB_FACTORS: list[list[float]] = [
     [0.298, 0.207, 0.208],

@@ -53,17 +53,6 @@ class Source:
     stable_diffusion: Path
 
 
-def published_network(name: str) -> PublishedNetwork:
-    """Look a published network up by name.
-
-    Raises:
-        InputError: There is none of that name.
-    """
-    if name not in NETWORKS:
-        raise InputError(f"Network {name!r} is unknown. Known: {', '.join(NETWORKS)}.", "network")
-    return NETWORKS[name]
-
-
 def is_original_folder(folder: Path) -> bool:
     """Whether a folder is laid out as the original code's ``pretrained_models/``."""
     return any((folder / network.file).is_file() for network in NETWORKS.values())
@@ -117,10 +106,9 @@ def choose_source(
         InputError: The network is unknown.
         CheckpointError: A file is missing or cannot be downloaded.
     """
-    path = Path(where) if where else None
     chosen = network_of(where, network)
-    if where and path and (path.exists() or not is_hub_id(where)):
-        return find_source(path, chosen, stable_diffusion)
+    if where and (Path(where).exists() or not is_hub_id(where)):
+        return find_source(Path(where), chosen, stable_diffusion)
     return download_source(chosen, repository=where, stable_diffusion=stable_diffusion)
 
 
@@ -148,7 +136,10 @@ def network_of(where: str | None, name: str | None = None) -> PublishedNetwork:
         InputError: There is none of that name.
     """
     if name:
-        return published_network(name)
+        if name not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            raise InputError(f"Network {name!r} is unknown. Known: {known}.", "network")
+        return NETWORKS[name]
     for network in NETWORKS.values():
         if where and (
             where in network.repositories

@@ -10,9 +10,9 @@ import diffusers
 import torch
 from torch import nn
 
-from lavie.convert.build import load_components, pipeline_defaults
+from lavie.convert.build import load_components
 from lavie.convert.folder import check_space, check_target, new_folder
-from lavie.convert.published import NetworkName
+from lavie.convert.published import NetworkName, PublishedNetwork
 from lavie.convert.sources import Source
 from lavie.models.keys import KeyReport
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -80,25 +80,23 @@ def convert(
     check_space(target, num_bytes)
     with new_folder(target, overwrite=overwrite) as folder:
         if source.network.name == "base":
-            pipeline = TextToVideoPipeline(**components, **pipeline_defaults(source))
+            pipeline = TextToVideoPipeline(**components, **source.network.defaults)
             pipeline.save_pretrained(folder, safe_serialization=True)
         else:
-            _write_parts(folder, source.network.pipeline_class, components, source)
+            _write_parts(folder, source.network, components)
     seconds = time.monotonic() - started
     return Converted(target, source.network.name, dtype, num_bytes, seconds, report)
 
 
-def _write_parts(
-    folder: Path, pipeline_class: str, components: dict[str, Any], source: Source
-) -> None:
+def _write_parts(folder: Path, network: PublishedNetwork, components: dict[str, Any]) -> None:
     """Write the folder of a pipeline by hand, in the layout of ``save_pretrained``.
 
     A model folder names the pipeline it is for, and other pipelines refuse it by that name.
     """
     index: dict[str, Any] = {
-        "_class_name": pipeline_class,
+        "_class_name": network.pipeline_class,
         "_diffusers_version": diffusers.__version__,
-        **pipeline_defaults(source),
+        **network.defaults,
     }
     for name, part in components.items():
         part.save_pretrained(folder / name)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lavie.data.decode import PICTURE_SUFFIXES, decode_clip, read_picture, suffix_of
 from lavie.data.prefetch import run_in_order
 from lavie.data.report import SkipReport, UnusableClip
-from lavie.data.transforms import fit_frame, to_pixels
+from lavie.data.transforms import fit_frame
 from lavie.errors import InputError
+from lavie.media import frames_to_pixels
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +148,7 @@ class ClipReader:
             frames = decode_clip(file, self.num_frames, self.fps, moment)
         # One by one, so that only frames of the training size are held.
         fitted = [fit_frame(frame, self.height, self.width, y, x) for frame in frames]
-        return to_pixels(torch.stack(fitted, dim=1))
+        return frames_to_pixels(np.stack(fitted)[None])[0]
 
 
 def derive_seed(*key: int | str) -> int:

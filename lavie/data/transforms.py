@@ -1,13 +1,12 @@
-"""Frames of any size to pixels of the training size."""
+"""Frames of any size to frames of the training size."""
 
 import numpy as np
 import torch
 from einops import rearrange
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 
-def fit_frame(frame: np.ndarray, height: int, width: int, y: float, x: float) -> Tensor:
+def fit_frame(frame: np.ndarray, height: int, width: int, y: float, x: float) -> np.ndarray:
     """Cut the largest piece with the target's shape out of a frame and scale it, antialiased.
 
     The same as scaling the short side and cropping, but its memory has a bound: a frame one
@@ -21,20 +20,16 @@ def fit_frame(frame: np.ndarray, height: int, width: int, y: float, x: float) ->
         x: The same from left to right.
 
     Returns:
-        uint8 ``(3, height, width)``.
+        uint8 ``(height, width, 3)``.
     """
     full_height, full_width = frame.shape[:2]
     scale = min(full_height / height, full_width / width)
     crop_height, crop_width = max(1, round(height * scale)), max(1, round(width * scale))
     top = round(y * (full_height - crop_height))
     left = round(x * (full_width - crop_width))
-    crop = frame[top : top + crop_height, left : left + crop_width]
-    image = rearrange(torch.from_numpy(np.ascontiguousarray(crop)), "H W C -> 1 C H W")
-    if (crop_height, crop_width) != (height, width):
-        image = interpolate(image, (height, width), mode="bicubic", antialias=True)
-    return image[0]
-
-
-def to_pixels(frames: Tensor) -> Tensor:
-    """uint8 in [0, 255] as float32 in [-1, 1], any shape."""
-    return frames.float() / 127.5 - 1.0
+    crop = np.ascontiguousarray(frame[top : top + crop_height, left : left + crop_width])
+    if crop.shape[:2] == (height, width):
+        return crop
+    image = rearrange(torch.from_numpy(crop), "H W C -> 1 C H W")
+    image = interpolate(image, (height, width), mode="bicubic", antialias=True)
+    return rearrange(image, "1 C H W -> H W C").numpy()

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from diffusers.utils.torch_utils import randn_tensor
 from einops import rearrange
 
 from lavie.data.world import MOTIONS, compose_caption
 from lavie.evaluation.judge import Judge, judge_clips
 from lavie.media import pixels_to_frames
 from lavie.models.latents import decode_latents
-from lavie.pipelines.schedulers import draw_noise, predict_clean_latents
+from lavie.pipelines.schedulers import predict_clean_latents
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import Frames
 
@@ -66,8 +67,8 @@ def read_motions(
     sampler = copy.deepcopy(pipeline.scheduler)
     sampler.set_timesteps(1)
     shape = pipeline.latent_shape(pipeline.check_settings())
-    generators = [torch.Generator().manual_seed(seed) for _ in captions]
-    noise = draw_noise(shape, generators, pipeline.device) * sampler.init_noise_sigma
+    noise = randn_tensor((1, *shape), torch.Generator().manual_seed(seed), pipeline.device)
+    noise = noise.expand(len(captions), -1, -1, -1, -1) * sampler.init_noise_sigma
     noise = sampler.scale_model_input(noise, sampler.timesteps[0])
     output = pipeline.unet(
         noise.to(pipeline.unet.dtype), sampler.timesteps[0], encoder_hidden_states=embeds

@@ -128,9 +128,8 @@ def sheet(judged: list[JudgedClip], count: int = 24) -> Image:
         for name in names
         for clip in [c for c in judged if c.question.caption_set == name][:share]
     ]
-    num_frames = 8 if any(len(clip.frames) > 1 for clip in chosen) else 1
     rows = [(_describe(clip), clip.frames) for clip in chosen]
-    if num_frames > 1:
+    if any(len(clip.frames) > 1 for clip in chosen):
         return contact_sheet(rows, 8, 2)
     return contact_sheet(rows, 1, 4, zoom=4)
 

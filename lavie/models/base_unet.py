@@ -35,9 +35,6 @@ FIXED_VALUES: Mapping[str, Any] = {
 }
 """Keys of published configs that name a choice the base network never varies."""
 
-TEMPORAL_NAMES = (".norm_temp.", ".attn_temp.", "frame_embedding.")
-"""Parts of parameter names that only videos use; images never pass through them."""
-
 
 class BaseUNet(VideoUNet):
     """LaVie's base network: Stable Diffusion's image U-Net with attention in time.
@@ -72,7 +69,7 @@ class BaseUNet(VideoUNet):
     """
 
     fixed_values = FIXED_VALUES
-    temporal_names = TEMPORAL_NAMES
+    temporal_names = (".norm_temp.", ".attn_temp.", "frame_embedding.")
     published_in_channels: ClassVar[int] = 4
     block_class: ClassVar[type[SpatioTemporalBlock | InterpolationBlock]] = SpatioTemporalBlock
 

@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -19,7 +20,7 @@ from lavie.models.latents import decode_latents, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.given_video import check_video, pixels_of
-from lavie.pipelines.schedulers import Scheduler, draw_noise
+from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
     StepCallback,
@@ -185,7 +186,9 @@ class InterpolationPipeline(VideoPipeline):
             given = encode_pixels(self.vae, given, posterior_generator, slice_size)
         condition = repeat_given_latents(given)
         if latents is None:
-            latents = draw_noise(tuple(condition.shape[1:]), [generator], self._execution_device)
+            latents = randn_tensor(
+                tuple(condition.shape), [generator], self._execution_device, torch.float32
+            )
         if latents.shape != condition.shape:
             raise InputError(
                 f"Latents {tuple(latents.shape)} should be {tuple(condition.shape)}.", "latents"

@@ -188,11 +188,6 @@ def check_weights(folder: Path, name: str, module: "torch.nn.Module") -> None:
         )
 
 
-def loading_error(model: str | Path, error: Exception) -> CheckpointError:
-    """Put a library's loading failure into one sentence."""
-    return CheckpointError(f"Model '{model}' cannot be loaded: {first_line(error)}")
-
-
 def _current_name(key: str) -> str:
     """Undo the renamings that the loading libraries do by themselves."""
     parts = key.removeprefix("text_model.").split(".")

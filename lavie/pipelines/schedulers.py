@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
@@ -94,18 +93,3 @@ def predict_clean_latents(
     if prediction_type == "sample":
         return model_output
     return (latents - float(sigma_t) * model_output) / float(alpha_t)
-
-
-def draw_noise(
-    shape: tuple[int, ...], generators: list[torch.Generator], device: torch.device
-) -> Tensor:
-    """Draw float32 noise, one generator per sample, so a batch changes nobody's noise.
-
-    Args:
-        shape: Of one sample, ``(C, F, h, w)``.
-        generators: One per sample; CPU generators give the same noise on every device.
-        device: Where the noise is wanted.
-    """
-    return torch.stack(
-        [torch.randn(shape, generator=g, device=g.device).to(device) for g in generators]
-    )

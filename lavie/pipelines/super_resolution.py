@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DDPMScheduler
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -312,13 +313,12 @@ class SuperResolutionPipeline(VideoPipeline):
     ) -> tuple[Tensor, Tensor]:
         """Noise the small video and draw what to start from, in the published order."""
         device = self._execution_device
-        pixel_noise = torch.randn(pixels.shape, generator=generator, device=generator.device)
+        pixels = pixels.to(device)
+        pixel_noise = randn_tensor(pixels.shape, generator, device, torch.float32)
         level = torch.tensor([noise_level])
-        low_res = self.low_res_scheduler.add_noise(pixels, pixel_noise.to(pixels.device), level)
-        channels = self.unet.config["out_channels"]
-        shape = (1, channels, *pixels.shape[2:])
-        noise = torch.randn(shape, generator=generator, device=generator.device)
-        return low_res.to(device), noise.to(device)
+        low_res: Tensor = self.low_res_scheduler.add_noise(pixels, pixel_noise, level)
+        shape = (1, self.unet.config["out_channels"], *pixels.shape[2:])
+        return low_res, randn_tensor(shape, generator, device, torch.float32)
 
     def _decode(self, latents: Tensor, slice_size: int, cancel: CancelToken | None) -> np.ndarray:
         if self.vae.dtype == torch.float16:  # it overflows there, so it was published in float32

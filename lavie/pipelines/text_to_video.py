@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -18,7 +19,7 @@ from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.schedulers import Scheduler, draw_noise
+from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
     StepCallback,
@@ -188,7 +189,9 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             negative_prompt_embeds,
         )
         if latents is None:
-            latents = draw_noise(shape, generators, self._execution_device)
+            latents = randn_tensor(
+                (batch_size, *shape), generators, self._execution_device, torch.float32
+            )
         video: Tensor = self.denoise(
             latents,
             prompt_embeds,

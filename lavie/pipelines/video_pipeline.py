@@ -14,14 +14,13 @@ from einops import rearrange
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from lavie.errors import CheckpointError, InputError
+from lavie.errors import CheckpointError, InputError, first_line
 from lavie.media import pixels_to_frames
 from lavie.pipelines import limits
 from lavie.pipelines.model_folder import (
     check_weights,
     download_model_folder,
     find_model_folder,
-    loading_error,
     read_model_index,
 )
 from lavie.pipelines.schedulers import (
@@ -96,7 +95,9 @@ class VideoPipeline(DiffusionPipeline):
         except CheckpointError:
             raise
         except Exception as error:  # every library below has its own exceptions for a bad file
-            raise loading_error(model, error) from error
+            raise CheckpointError(
+                f"Model '{model}' cannot be loaded: {first_line(error)}"
+            ) from error
         if "quantization_config" not in kwargs:  # a quantised module has other tensors
             for name, module in pipeline.components.items():
                 if isinstance(module, nn.Module) and name not in kwargs:

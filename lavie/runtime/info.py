@@ -60,7 +60,7 @@ def system_info() -> SystemInfo:
         system=f"{platform.system()} {platform.machine()}",
         packages={name: _version(name) for name in PACKAGES},
         optional_packages={name: _version(name) for name in OPTIONAL_PACKAGES},
-        devices=(_cpu(), *_accelerators()),
+        devices=(Device("cpu", f"{os.cpu_count()} cores", _memory_bytes()), *_accelerators()),
         cpu_threads=torch.get_num_threads(),
     )
 
@@ -93,10 +93,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "unknown version"
-
-
-def _cpu() -> Device:
-    return Device("cpu", f"{os.cpu_count()} cores", _memory_bytes())
 
 
 def _memory_bytes() -> int | None:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Self
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.model_loading_utils import load_state_dict
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME
 from einops import rearrange, reduce
 from pydantic import Field
 from torch import Tensor, nn
@@ -15,8 +17,8 @@ from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet
-from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.models.latents import encode_pixels, fit_latent_rgb
+from lavie.pipelines.model_folder import load_component
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.diffusion import DiffusionObjective
@@ -86,7 +88,9 @@ class TextToVideoModel(nn.Module):
         tokenizer = make_tokenizer(caption_words(), text.max_length)
         text_encoder = make_text_encoder(tokenizer, text.width, text.num_layers, text.num_heads)
         network = BaseUNet.from_config(unet)
-        return cls(load_part(AutoencoderKL, vae), text_encoder, tokenizer, network)
+        return cls(
+            load_component(AutoencoderKL, vae, torch.float32), text_encoder, tokenizer, network
+        )
 
     @classmethod
     def from_folder(cls, folder: Path, unet: dict[str, Any] | None = None) -> Self:
@@ -100,15 +104,16 @@ class TextToVideoModel(nn.Module):
         Raises:
             CheckpointError: A part is missing or broken.
         """
-        vae = load_part(AutoencoderKL, folder / "vae")
-        text_encoder = load_part(CLIPTextModel, folder / "text_encoder")
-        tokenizer = load_part(CLIPTokenizer, folder / "tokenizer")
+        vae = load_component(AutoencoderKL, folder / "vae", torch.float32)
+        text_encoder = load_component(CLIPTextModel, folder / "text_encoder", torch.float32)
+        tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
         if unet is None:
-            return cls(vae, text_encoder, tokenizer, load_part(BaseUNet, folder / "unet"))
+            network = load_component(BaseUNet, folder / "unet", torch.float32)
+            return cls(vae, text_encoder, tokenizer, network)
         network = BaseUNet.from_config(unet)
         weights = _read_weights(folder / "unet")
         network.load_image_weights(
-            {k: v for k, v in weights.items() if not any(part in k for part in TEMPORAL_NAMES)}
+            {k: v for k, v in weights.items() if not BaseUNet.is_temporal(k)}
         )
         return cls(vae, text_encoder, tokenizer, network)
 
@@ -184,28 +189,6 @@ class TextToVideoModel(nn.Module):
         return pipeline
 
 
-def load_part(part: Any, folder: Path) -> Any:  # noqa: ANN401 - any class with from_pretrained
-    """A component of a model folder, in float32 whatever the files hold.
-
-    Args:
-        part: Its class.
-        folder: Its own sub-folder.
-
-    Raises:
-        CheckpointError: It is missing or broken.
-    """
-    options = {} if part is CLIPTokenizer else {"dtype": torch.float32}
-    try:
-        if not folder.is_dir():  # else its name could be taken for one on the hub
-            raise FileNotFoundError("there is no such folder")
-        return part.from_pretrained(folder, local_files_only=True, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{folder} holds no {part.__name__} ({reason}). Name a finished stage's model folder."
-        ) from error
-
-
 def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
     """Raise unless an auto-encoder takes pictures of this size.
 
@@ -246,13 +229,7 @@ def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) ->
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:
     """Weights of a diffusers network folder; safetensors before pickles, which run no code here."""
-    safe, pickled = (
-        folder / f"diffusion_pytorch_model.{suffix}" for suffix in ("safetensors", "bin")
-    )
-    if safe.exists():
-        from safetensors.torch import load_file
-
-        return load_file(safe)
-    if pickled.exists():
-        return torch.load(pickled, weights_only=True, mmap=True, map_location="cpu")
-    raise CheckpointError(f"{folder} holds no diffusion_pytorch_model.safetensors (or .bin).")
+    for name in (SAFETENSORS_WEIGHTS_NAME, WEIGHTS_NAME):
+        if (folder / name).is_file():
+            return load_state_dict(str(folder / name))
+    raise CheckpointError(f"{folder} holds no {SAFETENSORS_WEIGHTS_NAME} (or .bin).")

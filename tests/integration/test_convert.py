@@ -18,7 +18,7 @@ from lavie.convert.resolve import find_models, load_cascade, load_pipeline
 from lavie.errors import CheckpointError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.fake_hub import serve_hub
-from tests.published import make_state_dict, write_original_folder
+from tests.published import RunsCode, make_state_dict, write_original_folder
 
 pytestmark = pytest.mark.integration
 
@@ -132,14 +132,6 @@ def test_long_video_folder_says_what_it_is_for(long_video_folder):
 def test_text_to_video_refuses_the_long_video_folder_by_name(long_video_folder):
     with pytest.raises(CheckpointError, match="is for LongVideoPipeline"):
         TextToVideoPipeline.from_pretrained(long_video_folder)
-
-
-class RunsCode:
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self):
-        return Path.touch, (self.mark,)
 
 
 def break_file(kind: str, path: Path, mark: Path) -> None:

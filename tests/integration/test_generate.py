@@ -10,14 +10,8 @@ import numpy as np
 import pytest
 
 from lavie.media import read_video
-from tests.tiny import write_tiny_model
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 def lavie(*arguments, cwd):

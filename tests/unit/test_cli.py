@@ -7,12 +7,6 @@ import pytest
 
 from lavie.cli import main
 from lavie.media import read_video
-from tests.tiny import write_tiny_model
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ def test_pixels_round_half_up_and_clip():
 
 def test_every_byte_survives_the_way_to_pixels_and_back():
     frames = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16, 1).repeat(3, axis=-1)
-    assert np.array_equal(pixels_to_frames(frames_to_pixels(frames)), frames)
+    pixels = frames_to_pixels(frames)
+    assert (pixels.min(), pixels.max()) == (-1, 1)
+    assert np.array_equal(pixels_to_frames(pixels), frames)
 
 
 def test_video_comes_back_with_its_frames_speed_and_recipe(tmp_path, frames):

@@ -12,7 +12,6 @@ from torch import Tensor
 from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch, load_batches
 from lavie.data.opening import open_mixture
-from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.model import TextToVideoModel
 from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
@@ -64,9 +63,9 @@ class BaseStage(DenoisingStage):
         super().__init__(config, TextToVideoModel.from_folder(config.init_from, config.unet))
         self.config: BaseConfig = config
         self.num_images = config.num_images if config.scheme == "joint" else 0
-        for name, parameter in self.model.unet.named_parameters():
-            is_temporal = any(part in name for part in TEMPORAL_NAMES)
-            parameter.requires_grad_(is_temporal or config.scheme != "temporal_only")
+        unet = self.model.unet
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(config.scheme != "temporal_only" or unet.is_temporal(name))
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
         """Clips, each with its stills."""
@@ -94,15 +93,7 @@ class BaseStage(DenoisingStage):
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The video's loss plus alpha times the images' loss, Eq. 3."""
         batch, frame_index = self._thin_out(batch, generator)
-        num_slots = len(batch.captions[0])
-        is_dropped = torch.rand(len(batch.captions), num_slots, generator=generator)
-        text = self.model.encode_texts(batch.captions, is_dropped < self.config.caption_dropout)
-        latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
-        prediction = self.model.unet(
-            noisy, timesteps, text, num_images=self.num_images, frame_index=frame_index
-        ).sample
-        per_frame = self.objective.loss(prediction, target, timesteps, weight)  # (B, F + M)
+        per_frame = self.denoising_loss(batch, generator, frame_index)  # (B, F + M)
         num_frames = per_frame.shape[1] - self.num_images
         losses = {"loss": per_frame[:, :num_frames].mean()}
         losses["video_loss"] = losses["loss"].detach()

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from lavie.data.joint import JointBatch
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -46,8 +48,22 @@ class DenoisingStage(Stage):
         self.model = model
         self.model.text_encoder.requires_grad_(config.train_text_encoder)
         self.objective = DiffusionObjective(config.diffusion)
-        self._video = config.video
+        self._settings = config
         self._examples: JointBatch | None = None
+
+    def denoising_loss(
+        self, batch: JointBatch, generator: torch.Generator, frame_index: Tensor | None = None
+    ) -> Tensor:
+        """The loss of each frame, ``(B, F + M)``; clips begin at 0 without a ``frame_index``."""
+        shape = (len(batch.captions), len(batch.captions[0]))
+        is_dropped = torch.rand(shape, generator=generator) < self._settings.caption_dropout
+        text = self.model.encode_texts(batch.captions, is_dropped)
+        latents, weight = self.model.encode_batch(batch, self._settings.focus_weight)
+        noisy, target, timesteps = self.objective.corrupt(latents, generator)
+        prediction = self.model.unet(
+            noisy, timesteps, text, num_images=batch.num_images, frame_index=frame_index
+        ).sample
+        return self.objective.loss(prediction, target, timesteps, weight)
 
     def take_examples(self) -> JointBatch:
         """The first batch, kept from the first call on."""
@@ -58,7 +74,7 @@ class DenoisingStage(Stage):
     def preview(self, folder: Path, step: int) -> None:
         """Videos from fixed captions and fixed noise."""
         captions = take_captions(self.take_examples(), self.num_preview_captions)
-        num_frames = self.num_preview_frames or self._video.num_frames
+        num_frames = self.num_preview_frames or self._settings.video.num_frames
         write_preview(self._pipeline(), captions, num_frames, folder / f"step-{step:08d}.png")
 
     def export(self, folder: Path) -> None:
@@ -67,4 +83,4 @@ class DenoisingStage(Stage):
 
     def _pipeline(self) -> TextToVideoPipeline:
         examples = self.take_examples().pixels
-        return self.model.pipeline(self.objective, self._video, examples)
+        return self.model.pipeline(self.objective, self._settings.video, examples)

@@ -11,7 +11,6 @@ from torch import Tensor
 from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch, load_batches
 from lavie.data.opening import open_mixture
-from lavie.models.base_unet import TEMPORAL_NAMES
 from lavie.training.model import TextEncoderConfig, TextToVideoModel
 from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
@@ -48,8 +47,9 @@ class ImageStage(DenoisingStage):
         torch.manual_seed(config.seed)
         super().__init__(config, _start(config))
         self.config: ImageConfig = config
-        for name, parameter in self.model.unet.named_parameters():
-            parameter.requires_grad_(not any(part in name for part in TEMPORAL_NAMES))
+        unet = self.model.unet
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(not unet.is_temporal(name))
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
         """Rows of one still."""
@@ -70,12 +70,7 @@ class ImageStage(DenoisingStage):
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The denoising loss of a batch of stills."""
-        is_dropped = torch.rand(len(batch.captions), 1, generator=generator)
-        text = self.model.encode_texts(batch.captions, is_dropped < self.config.caption_dropout)
-        latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
-        prediction = self.model.unet(noisy, timesteps, text, num_images=1).sample
-        return {"loss": self.objective.loss(prediction, target, timesteps, weight).mean()}
+        return {"loss": self.denoising_loss(batch, generator).mean()}
 
 
 def _start(config: ImageConfig) -> TextToVideoModel:

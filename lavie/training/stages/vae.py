@@ -18,8 +18,9 @@ from lavie.data.sources import derive_seed
 from lavie.data.world import HEIGHT, WIDTH, contact_sheet
 from lavie.errors import ConfigError
 from lavie.media import pixels_to_frames
+from lavie.pipelines.model_folder import load_component
 from lavie.training.config import RunConfig
-from lavie.training.model import check_size, load_part
+from lavie.training.model import check_size
 from lavie.training.stage import Stage
 from lavie.types import Frames
 
@@ -69,7 +70,7 @@ class VAEStage(Stage):
         self.config: VAEConfig = config
         torch.manual_seed(config.seed)
         if config.init_from is not None:
-            self.vae = load_part(AutoencoderKL, config.init_from / "vae")
+            self.vae = load_component(AutoencoderKL, config.init_from / "vae", torch.float32)
         else:
             self.vae = AutoencoderKL.from_config(config.vae)
         check_size(self.vae, config.height, config.width)

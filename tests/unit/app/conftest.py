@@ -8,6 +8,7 @@ import pytest
 
 from app.jobs import Result
 from app.model_card import ModelCard, read_model_card
+from app.service import Service
 from lavie.types import Preview, Progress
 
 WORDS = "a an the fox panda moving left right in on over ocean snow"
@@ -93,3 +94,12 @@ def write_model(tmp_path):
 @pytest.fixture
 def runner() -> StepRunner:
     return StepRunner()
+
+
+@pytest.fixture
+def service(card, runner, tmp_path):
+    service = Service(card, runner, tmp_path / "data")
+    service.start()
+    yield service
+    runner.may_go_on.set()
+    service.stop()

@@ -6,20 +6,10 @@ import pytest
 from app import texts
 from app.handlers import TextToVideoHandlers
 from app.request import FIELDS
-from app.service import Service
 from app.tabs.text_to_video import create_text_to_video_tab
 from app.words import words_of
 
 LOST = "20200101-000000-abc"
-
-
-@pytest.fixture
-def service(card, runner, tmp_path):
-    service = Service(card, runner, tmp_path / "data")
-    service.start()
-    yield service
-    runner.may_go_on.set()
-    service.stop()
 
 
 def create_tab(card, words=None):

@@ -76,9 +76,10 @@ def test_a_small_model_of_another_world_offers_no_words(write_model):
     assert words_of(card) is None
 
 
-def test_a_hub_id_opens_with_the_published_sizes():
+def test_a_hub_id_opens_with_the_published_settings():
     card = read_model_card("someone/a-model")
     assert (card.ranges["height"].default, card.ranges["width"].default) == (320, 512)
+    assert card.ranges["num_inference_steps"].default == 50
     assert card.vocabulary is None
 
 

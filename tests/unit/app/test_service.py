@@ -10,15 +10,6 @@ from app.service import Service
 from lavie.errors import InputError
 
 
-@pytest.fixture
-def service(card, runner, tmp_path):
-    service = Service(card, runner, tmp_path / "data")
-    service.start()
-    yield service
-    runner.may_go_on.set()
-    service.stop()
-
-
 def test_a_job_is_done_and_its_files_are_named_by_date_and_id(service, values, tmp_path):
     job = service.wait(service.submit(values).id, timeout=10)
     assert job.state == "done"

@@ -5,9 +5,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lavie.convert.build import load_components, load_published, load_unet
+from lavie.convert.build import MismatchError, load_components, load_published, load_unet
 from lavie.convert.published import NETWORKS, UNET_CONFIG
-from lavie.convert.report import MismatchError
 from lavie.convert.sources import Source, find_source
 from lavie.errors import CheckpointError
 from lavie.models import BaseUNet

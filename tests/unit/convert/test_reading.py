@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from lavie.convert.reading import LARGEST_PICKLE, read_weights
 from lavie.errors import CheckpointError
+from tests.published import RunsCode
 
 
 @pytest.fixture
@@ -74,14 +75,6 @@ def test_truncated_safetensors_is_refused(tmp_path, weights):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="not a complete safetensors file"):
         read_weights(path)
-
-
-class RunsCode:
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self):
-        return Path.touch, (self.mark,)
 
 
 @pytest.mark.parametrize("place", ["top", "ema", "value"])

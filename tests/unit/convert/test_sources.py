@@ -12,7 +12,6 @@ from lavie.convert.sources import (
     find_source,
     is_original_folder,
     network_of,
-    published_network,
 )
 from lavie.errors import CheckpointError, InputError
 from tests.fake_hub import serve_hub
@@ -82,7 +81,7 @@ def test_missing_stable_diffusion_part_is_named(original):
 
 def test_unknown_network_lists_the_known_ones():
     with pytest.raises(InputError, match="base, long_video"):
-        published_network("bas")
+        network_of(None, "bas")
 
 
 def test_download_fetches_what_is_used_and_nothing_else(published, tmp_path):

@@ -3,6 +3,7 @@
 import io
 import tarfile
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -60,3 +61,11 @@ def write_shard(path: Path, members: dict[str, bytes]) -> Path:
 def levels_of(frames):
     """Mean grey of each frame, rounded to tens."""
     return [round(float(np.mean(frame)) / 10) * 10 for frame in frames]
+
+
+def captions(source, count, **arguments):
+    """The captions of a source's first samples."""
+    samples = source.iterate(0, **arguments)
+    result = [sample.caption for sample in islice(samples, count)]
+    samples.close()
+    return result

@@ -10,19 +10,18 @@ import torch
 from lavie.data.config import SourceConfig
 from lavie.data.opening import open_source
 from lavie.errors import InputError
-from tests.unit.data.media_files import grey_frames, write_captioned, write_clip, write_picture
+from tests.unit.data.media_files import (
+    captions,
+    grey_frames,
+    write_captioned,
+    write_clip,
+    write_picture,
+)
 
 
 def open_at(path, kind="folder", num_frames=4, **settings):
     config = SourceConfig(kind=kind, path=path, **settings)
     return open_source(config, num_frames, 24, 32, 8.0)
-
-
-def captions(source, count, **arguments):
-    samples = source.iterate(0, **arguments)
-    result = [sample.caption for sample in islice(samples, count)]
-    samples.close()
-    return result
 
 
 @pytest.fixture

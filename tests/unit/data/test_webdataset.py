@@ -13,7 +13,13 @@ from lavie.data import webdataset_source
 from lavie.data.config import SourceConfig
 from lavie.data.opening import open_source
 from lavie.errors import InputError
-from tests.unit.data.media_files import grey_frames, write_clip, write_picture, write_shard
+from tests.unit.data.media_files import (
+    captions,
+    grey_frames,
+    write_clip,
+    write_picture,
+    write_shard,
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +43,6 @@ def shards(tmp_path, clip):
 def open_shards(*urls, **settings):
     config = SourceConfig(kind="webdataset", urls=tuple(map(str, urls)), **settings)
     return open_source(config, 4, 24, 32, 8.0)
-
-
-def captions(source, count, **arguments):
-    samples = source.iterate(0, **arguments)
-    result = [sample.caption for sample in islice(samples, count)]
-    samples.close()
-    return result
 
 
 def test_records_of_shards_are_samples(shards):

@@ -1,19 +1,13 @@
 import pytest
 import torch
 
-from tests.tiny import make_tiny_pipeline, write_tiny_model
+from tests.tiny import make_tiny_pipeline
 
 
 @pytest.fixture(scope="session")
 def pipeline():
     """Shared: tests that change anything make their own."""
     return make_tiny_pipeline()
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory):
-    """Shared: tests that change anything copy it."""
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from diffusers import DDIMScheduler, PNDMScheduler
 
 from lavie.errors import CheckpointError
 from lavie.pipelines.schedulers import (
-    draw_noise,
     make_scheduler,
     predict_clean_latents,
     scheduler_name,
@@ -79,13 +78,3 @@ def test_names_and_classes_agree():
     assert isinstance(make_scheduler("ddim", PUBLISHED), DDIMScheduler)
     with pytest.raises(CheckpointError, match="PNDMScheduler is not a scheduler LaVie has"):
         scheduler_name(PNDMScheduler())
-
-
-def test_noise_of_a_sample_does_not_depend_on_its_neighbours():
-    def seeded(*seeds):
-        return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-    shape, cpu = (4, 2, 3, 3), torch.device("cpu")
-    together = draw_noise(shape, seeded(7, 8), cpu)
-    assert torch.equal(together[1:], draw_noise(shape, seeded(8), cpu))
-    assert together.dtype == torch.float32

@@ -85,7 +85,7 @@ def test_shared_frames_begin_as_the_window_before_and_end_as_the_own(pipeline, g
     weight = torch.tensor([0.25, 0.5, 0.75])[:, None, None]
     expected = before + weight * (own - before)
     # one step from pure noise under zero terminal SNR: the clean latents are minus the velocity
-    torch.testing.assert_close(latents[:, :, 1:4], -expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(latents[:, :, 1:4], -expected, rtol=0, atol=1e-2)
 
 
 def test_tiles_that_agree_change_nothing(pipeline, generator):

@@ -4,18 +4,13 @@ import pytest
 import torch
 
 from lavie.errors import CheckpointError, ConfigError
-from lavie.models.base_unet import TEMPORAL_NAMES
+from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
 from lavie.training.stages.image import ImageStage
-from tests.tiny import write_tiny_model
-from tests.training_runs import UNET, VIDEO, base_config, image_config, write_clips
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
+from tests.tiny import UNET
+from tests.training_runs import VIDEO, base_config, image_config, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -23,32 +18,28 @@ def clips(tmp_path_factory):
     return write_clips(tmp_path_factory.mktemp("clips"))
 
 
-def is_temporal(name):
-    return any(part in name for part in TEMPORAL_NAMES)
-
-
 def generator():
     return torch.Generator().manual_seed(0)
 
 
 @pytest.mark.parametrize("scheme", ["joint", "video_only", "temporal_only"])
-def test_what_a_scheme_freezes_stays_bit_for_bit(scheme, model, clips, tmp_path):
-    stage = BaseStage(base_config(tmp_path, model, clips, scheme=scheme))
+def test_what_a_scheme_freezes_stays_bit_for_bit(scheme, model_folder, clips, tmp_path):
+    stage = BaseStage(base_config(tmp_path, model_folder, clips, scheme=scheme))
     before = {name: weight.detach().clone() for name, weight in stage.named_parameters()}
     train(stage)
     changed = {
         name for name, weight in stage.named_parameters() if not torch.equal(weight, before[name])
     }
     assert all(name.startswith("model.unet.") for name in changed)
-    spatial = {name for name in changed if not is_temporal(name)}
+    spatial = {name for name in changed if not BaseUNet.is_temporal(name)}
     assert changed - spatial
     assert bool(spatial) == (scheme != "temporal_only")
 
 
-def test_the_image_stage_leaves_temporal_layers_alone(model, clips, tmp_path):
-    stage = ImageStage(image_config(tmp_path, model, clips, train_text_encoder=True))
+def test_the_image_stage_leaves_temporal_layers_alone(model_folder, clips, tmp_path):
+    stage = ImageStage(image_config(tmp_path, model_folder, clips, train_text_encoder=True))
     learning = {name for name, weight in stage.named_parameters() if weight.requires_grad}
-    assert not any(is_temporal(name) for name in learning)
+    assert not any(BaseUNet.is_temporal(name) for name in learning)
     assert any(name.startswith("model.text_encoder.") for name in learning)
     losses = stage(next(stage.batches(0, 0, 1)), generator())
     losses["loss"].backward()
@@ -57,15 +48,15 @@ def test_the_image_stage_leaves_temporal_layers_alone(model, clips, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["joint", "video_only", "temporal_only"])
-def test_every_weight_that_learns_gets_a_gradient(scheme, model, clips, tmp_path):
-    stage = BaseStage(base_config(tmp_path, model, clips, scheme=scheme))
+def test_every_weight_that_learns_gets_a_gradient(scheme, model_folder, clips, tmp_path):
+    stage = BaseStage(base_config(tmp_path, model_folder, clips, scheme=scheme))
     stage(next(stage.batches(0, 0, 1)), generator())["loss"].backward()
     assert not [n for n, w in stage.named_parameters() if w.requires_grad and w.grad is None]
 
 
-def test_the_loss_is_the_videos_plus_alpha_times_the_images(model, clips, tmp_path):
+def test_the_loss_is_the_videos_plus_alpha_times_the_images(model_folder, clips, tmp_path):
     def losses(alpha):
-        stage = BaseStage(base_config(tmp_path, model, clips, image_loss_weight=alpha))
+        stage = BaseStage(base_config(tmp_path, model_folder, clips, image_loss_weight=alpha))
         with torch.no_grad():
             return stage(next(stage.batches(0, 0, 1)), generator())
 
@@ -75,8 +66,8 @@ def test_the_loss_is_the_videos_plus_alpha_times_the_images(model, clips, tmp_pa
         torch.testing.assert_close(found["loss"], expected)
 
 
-def test_thinned_clips_keep_frames_in_order_with_their_places(model, clips, tmp_path):
-    stage = BaseStage(base_config(tmp_path, model, clips, frames_per_clip=2))
+def test_thinned_clips_keep_frames_in_order_with_their_places(model_folder, clips, tmp_path):
+    stage = BaseStage(base_config(tmp_path, model_folder, clips, frames_per_clip=2))
     batch = next(stage.batches(0, 0, 1))
     thin, index = stage._thin_out(batch, generator())
     assert thin.pixels.shape[2] == 2 + stage.num_images
@@ -89,8 +80,8 @@ def test_thinned_clips_keep_frames_in_order_with_their_places(model, clips, tmp_
     assert thin.captions == batch.captions
 
 
-def test_a_dropped_caption_is_the_empty_text(model, clips, tmp_path):
-    stage = BaseStage(base_config(tmp_path, model, clips))
+def test_a_dropped_caption_is_the_empty_text(model_folder, clips, tmp_path):
+    stage = BaseStage(base_config(tmp_path, model_folder, clips))
     with torch.no_grad():
         text = stage.model.encode_texts(
             [["a fox", "a car"], ["a panda", ""]], torch.tensor([[True, False], [False, False]])
@@ -99,12 +90,12 @@ def test_a_dropped_caption_is_the_empty_text(model, clips, tmp_path):
     assert not torch.equal(text[0, 1], text[1, 1])
 
 
-def test_the_curriculum_changes_sources_at_its_step(model, tmp_path):
+def test_the_curriculum_changes_sources_at_its_step(model_folder, tmp_path):
     first, second = write_clips(tmp_path / "first", 1), write_clips(tmp_path / "second", 1)
     (second / "fox0.txt").write_text("a rocket")
     config = base_config(
         tmp_path / "run",
-        model,
+        model_folder,
         first,
         scheme="video_only",
         gradient_accumulation_steps=2,
@@ -122,18 +113,18 @@ def test_the_curriculum_changes_sources_at_its_step(model, tmp_path):
     later.close()
 
 
-def test_settings_that_contradict_each_other_are_said(model, clips, tmp_path):
+def test_settings_that_contradict_each_other_are_said(model_folder, clips, tmp_path):
     with pytest.raises(ValueError, match="joint scheme needs images"):
-        BaseConfig(output=tmp_path, init_from=model, num_steps=1, videos=[{"kind": "world"}])
+        BaseConfig(output=tmp_path, init_from=model_folder, num_steps=1, videos=[{"kind": "world"}])
     with pytest.raises(ValueError, match="set train_text_encoder to false"):
-        base_config(tmp_path, model, clips, scheme="temporal_only", train_text_encoder=True)
+        base_config(tmp_path, model_folder, clips, scheme="temporal_only", train_text_encoder=True)
     with pytest.raises(ConfigError, match="width 26 is not a multiple of the VAE's 4"):
-        BaseStage(base_config(tmp_path, model, clips, video={**VIDEO, "width": 26}))
+        BaseStage(base_config(tmp_path, model_folder, clips, video={**VIDEO, "width": 26}))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning:torch")  # torch's own compiler
-def test_memory_and_compile_options_reach_the_network(model, clips, tmp_path):
-    stage = BaseStage(base_config(tmp_path, model, clips))
+def test_memory_and_compile_options_reach_the_network(model_folder, clips, tmp_path):
+    stage = BaseStage(base_config(tmp_path, model_folder, clips))
     stage.save_memory()
     assert stage.model.unet.is_gradient_checkpointing
     assert not stage.model.vae.is_gradient_checkpointing  # it does not learn
@@ -145,8 +136,8 @@ def test_memory_and_compile_options_reach_the_network(model, clips, tmp_path):
 
 
 @pytest.mark.parametrize("unet", [None, UNET])
-def test_a_half_precision_model_is_trained_in_full(unet, model, clips, tmp_path):
-    half = TextToVideoPipeline.from_pretrained(model, dtype=torch.float16)
+def test_a_half_precision_model_is_trained_in_full(unet, model_folder, clips, tmp_path):
+    half = TextToVideoPipeline.from_pretrained(model_folder, dtype=torch.float16)
     half.save_pretrained(tmp_path / "half")
     stage = BaseStage(base_config(tmp_path / "run", tmp_path / "half", clips, unet=unet))
     assert {weight.dtype for weight in stage.parameters()} == {torch.float32}
@@ -158,10 +149,10 @@ def test_a_missing_folder_is_not_looked_up_on_the_hub(clips, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["image", "base"])
-def test_a_run_ends_well_though_its_data_is_gone(kind, model, tmp_path):
+def test_a_run_ends_well_though_its_data_is_gone(kind, model_folder, tmp_path):
     clips = write_clips(tmp_path / "clips")
     make, config = {"image": (ImageStage, image_config), "base": (BaseStage, base_config)}[kind]
-    run = config(tmp_path / "run", model, clips, num_steps=1, preview_every=1)
+    run = config(tmp_path / "run", model_folder, clips, num_steps=1, preview_every=1)
     folder = train(make(run), on_event=lambda event: shutil.rmtree(clips))
     assert (folder / "model_index.json").is_file()
     previews = {path.suffix for path in (tmp_path / "run" / "previews").iterdir()}
