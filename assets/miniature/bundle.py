@@ -1,8 +1,10 @@
-"""Bundle the miniature's finished base stage: ``python assets/miniature/bundle.py``.
+"""Bundle the miniature: ``python assets/miniature/bundle.py vae image motion base``.
 
-Writes the weights in float16 beside this file, with the logs of the stages that made them.
+Names the finished runs in ``runs/miniature`` in the order they were made. The model of the last one
+is written beside this file, in float16, and everyone's log into ``logs/``.
 """
 
+import argparse
 import json
 import shutil
 import sys
@@ -11,16 +13,18 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-STAGES = ("vae", "image", "motion", "base")
 sys.path.insert(0, str(ROOT))
 
 from lavie import TextToVideoPipeline  # noqa: E402 - found beside this file's folder
 
 
 def main() -> None:
-    """Replace the bundled weights and logs by those of ``runs/miniature``."""
+    """Replace the bundled weights and add the logs of the runs named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", help="folders in runs/miniature, in order")
+    names = parser.parse_args().runs
     runs = ROOT / "runs" / "miniature"
-    pipeline = TextToVideoPipeline.from_pretrained(runs / "base" / "model")
+    pipeline = TextToVideoPipeline.from_pretrained(runs / names[-1] / "model")
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         part.half()
     with tempfile.TemporaryDirectory() as temporary:
@@ -30,8 +34,8 @@ def main() -> None:
         shutil.copytree(temporary, FOLDER, dirs_exist_ok=True)
     logs = FOLDER / "logs"
     logs.mkdir(exist_ok=True)
-    for stage in STAGES:
-        shutil.copy(runs / stage / "metrics.jsonl", logs / f"{stage}.jsonl")
+    for name in names:
+        shutil.copy(runs / name / "metrics.jsonl", logs / f"{name}.jsonl")
 
 
 def _forget_its_path(config: Path) -> None:
