@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lavie.config import Config
+from lavie.data.world.vocabulary import SUBJECTS
 
 
 class SourceConfig(Config):
@@ -30,6 +31,9 @@ class SourceConfig(Config):
 
     split: Literal["train", "validation", "test"] = "train"
     """Which part of the ``world``; real data is split by giving another path or other urls."""
+
+    subjects: tuple[str, ...] = tuple(SUBJECTS)
+    """Which subjects the stills of the ``world`` show; its clips show all that may move."""
 
     stills: bool = False
     """False: clips only. True: one-frame samples, from every picture and one frame of a clip."""
@@ -68,6 +72,11 @@ class SourceConfig(Config):
                 f"A source of kind '{self.kind}' has no split '{self.split}'; "
                 "give the files of that split as path or urls."
             )
+        unknown = [subject for subject in self.subjects if subject not in SUBJECTS]
+        if unknown or not self.subjects:
+            raise ValueError(f"The subjects of the world are {', '.join(SUBJECTS)}; name some.")
+        if self.subjects != tuple(SUBJECTS) and not (self.kind == "world" and self.stills):
+            raise ValueError("Only stills of the world can be of some subjects; leave it out.")
         if self.to_step is not None and self.to_step <= self.from_step:
             raise ValueError(
                 f"A source is used from step {self.from_step} to step {self.to_step}, "

@@ -42,7 +42,9 @@ def open_source(
         case "world":
             from lavie.data.world_source import WorldSource
 
-            return WorldSource(config.split, num_frames, height, width, config.stills)
+            return WorldSource(
+                config.split, num_frames, height, width, config.stills, config.subjects
+            )
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)
         case "metadata":

@@ -1,6 +1,6 @@
 """The procedural world as a data source."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
@@ -23,6 +23,7 @@ class WorldSource(VideoSource):
         height: A whole multiple of the world's height.
         width: The same multiple of the world's width.
         stills: Stills instead of clips.
+        subjects: Which subjects the stills show; clips show all that may move.
 
     Raises:
         InputError: The size is no whole multiple of the world's.
@@ -35,6 +36,7 @@ class WorldSource(VideoSource):
         height: int = world.HEIGHT,
         width: int = world.WIDTH,
         stills: bool = False,
+        subjects: Sequence[str] = tuple(world.SUBJECTS),
     ) -> None:
         self.scale = height // world.HEIGHT
         if (height, width) != (self.scale * world.HEIGHT, self.scale * world.WIDTH) or height == 0:
@@ -45,6 +47,7 @@ class WorldSource(VideoSource):
         self.split: world.Split = split
         self.num_frames = num_frames
         self.stills = stills
+        self.subjects = subjects
         self.reports = (SkipReport(f"world ({split})"),)
 
     def draws(
@@ -58,7 +61,7 @@ class WorldSource(VideoSource):
 
     def _draw(self, seed: int) -> Sample:
         if self.stills:
-            clip = world.render_still(seed, self.split, self.scale)
+            clip = world.render_still(seed, self.split, self.scale, self.subjects)
         else:
             clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
         self.reports[0].add_sample()

@@ -1,6 +1,6 @@
 """Clips and stills of the world, each a pure function of its seed and split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,20 +98,23 @@ def render_clip(
     return Clip(frames, caption, attributes, focus)
 
 
-def render_still(seed: int, split: Split = "train", scale: int = 1) -> Clip:
+def render_still(
+    seed: int, split: Split = "train", scale: int = 1, subjects: Sequence[str] = tuple(SUBJECTS)
+) -> Clip:
     """A subject standing anywhere in a place; all subjects appear, the still-only ones too.
 
     Args:
         seed: Any integer of at least 0.
         split: Only makes the seeds differ: stills have no motion, so no triple to hold out.
         scale: As for `render_clip`.
+        subjects: Those that may appear, each as often as the others.
 
     Raises:
         InputError: An argument is out of range.
         MissingDependencyError: The emoji font is not installed.
     """
     rng = _generator(seed, split, is_clip=False)
-    subject = list(SUBJECTS)[rng.integers(len(SUBJECTS))]
+    subject = subjects[int(rng.integers(len(subjects)))]
     place = list(PLACES)[rng.integers(len(PLACES))]
     style = _draw_style(rng)
     caption = compose_caption(subject, place, None, style, rng)

@@ -17,6 +17,9 @@ from lavie.errors import ConfigError
         (["kind=world", "weight=0"], "weight"),
         (["kind=world", "wieght=1"], "did you mean 'weight'"),
         (["kind=moon"], "kind"),
+        (["kind=world", "stills=true", "subjects=[shark]"], "subjects of the world are panda"),
+        (["kind=world", "stills=true", "subjects=[]"], "name some"),
+        (["kind=world", "subjects=[panda]"], "Only stills"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(settings, message):

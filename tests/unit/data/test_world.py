@@ -1,3 +1,4 @@
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from lavie.data import world
 from lavie.data.world import drawing
+from lavie.data.world_source import WorldSource
 from lavie.errors import InputError, MissingDependencyError
 
 seeds = st.integers(0, 2**63)
@@ -52,6 +54,15 @@ def test_still_only_subjects_never_enter_clips_but_do_enter_stills(split):
     stills = {world.render_still(seed, split).attributes["subject"] for seed in range(200)}
     assert clips.isdisjoint(world.STILL_ONLY_SUBJECTS)
     assert stills == set(world.SUBJECTS)
+
+
+def test_stills_can_be_of_some_subjects_only():
+    some = ("koala", "fox")
+    stills = [world.render_still(seed, subjects=some).attributes["subject"] for seed in range(60)]
+    assert set(stills) == set(some)
+    source = WorldSource("train", 1, stills=True, subjects=("koala",))
+    captions = [sample.caption for sample in islice(source.iterate(seed=0), 9)]
+    assert all("koala" in caption for caption in captions)
 
 
 def test_every_split_shows_every_motion():
