@@ -32,6 +32,8 @@ def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a
         raise InputError(
             f"{name} has {len(prompt):,} characters. Use at most {MAX_PROMPT_LENGTH:,}.", field
         )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError(f"{name} has bytes in it that are no text. Type it in UTF-8.", field)
     return prompt
 
 

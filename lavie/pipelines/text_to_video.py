@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+MAX_SLICE_SIZE = 2**16
+
 OutputType = Literal["frames", "pt", "latent"]
 StepCallback = Callable[["TextToVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
@@ -180,7 +182,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
     def __call__(
         self,
         prompt: str | Sequence[str] | None = None,
-        negative_prompt: str | Sequence[str] = "",
+        negative_prompt: str | Sequence[str] | None = None,
         height: int | None = None,
         width: int | None = None,
         num_frames: int | None = None,
@@ -202,7 +204,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
 
         Args:
             prompt: One text or B texts, each of 1 to 1,000 characters.
-            negative_prompt: What to stay away from; one for all or one per prompt.
+            negative_prompt: What to stay away from; one for all or one per prompt. None: nothing.
             height: Pixels, a multiple of the VAE's factor; None: the model's own. A video may hold
                 16 times the pixels of the model's own.
             width: As ``height``.
@@ -235,13 +237,16 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         )
         shape = self.latent_shape(settings)
         limits.check_choice(output_type, get_args(OutputType), "output_type")
+        limits.check_whole_number(decode_slice_size, "decode_slice_size", 1, MAX_SLICE_SIZE)
         for name in callback_on_step_end_tensor_inputs:
             limits.check_choice(
                 name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs"
             )
         prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
-        negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", batch_size)
+        self._check_embeds(prompt_embeds, batch_size, "prompt_embeds")
+        self._check_embeds(negative_prompt_embeds, batch_size, "negative_prompt_embeds")
+        negative_prompts = one_prompt_each(negative_prompt or "", "negative_prompt", batch_size)
         generators = one_generator_each(generator, batch_size)
         if latents is not None and latents.shape != (batch_size, *shape):
             raise InputError(
@@ -317,6 +322,13 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             scheduler=limits.check_scheduler(scheduler),
         )
 
+    def _check_embeds(self, embeds: Tensor | None, batch_size: int, field: str) -> None:
+        width = self.unet.config["cross_attention_dim"]
+        if embeds is not None and (embeds.ndim != 3 or embeds.shape[::2] != (batch_size, width)):
+            raise InputError(
+                f"{field} {tuple(embeds.shape)} should be ({batch_size}, L, {width}).", field
+            )
+
     def latent_shape(self, settings: TextToVideoSettings) -> tuple[int, int, int, int]:
         """Shape of one sample's latents, ``(C, F, h, w)``."""
         height, width = (
@@ -346,6 +358,12 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         if negative_prompts:
             if negative_prompt_embeds is None:
                 negative_prompt_embeds = self.encode_prompt(negative_prompts)
+            if negative_prompt_embeds.shape != prompt_embeds.shape:
+                raise InputError(
+                    f"negative_prompt_embeds {tuple(negative_prompt_embeds.shape)} should be "
+                    f"{tuple(prompt_embeds.shape)}, as those of the prompt.",
+                    "negative_prompt_embeds",
+                )
             prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
         return prompt_embeds.to(self._execution_device, self.unet.dtype)
 
