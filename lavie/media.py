@@ -100,7 +100,7 @@ def check_output(path: Path, suffix: str) -> None:
         suffix: The ending it must have, as ``.mp4``.
 
     Raises:
-        InputError: Another ending, no such folder, a folder of that name, or one that is not for us.
+        InputError: Another ending, no such folder, a folder of that name, or not for us.
     """
     if path.suffix.lower() != suffix:
         raise InputError(f"Output '{path.name}' does not end in {suffix}.", "output")

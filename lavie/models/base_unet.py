@@ -17,6 +17,7 @@ from lavie.models.architecture import (
     check_choice,
     check_groups,
     check_heads,
+    check_lists,
     check_positive,
 )
 from lavie.models.attention import SpatioTemporalTransformer
@@ -114,6 +115,11 @@ class BaseUNet(VideoModel):
             norm_num_groups=norm_num_groups,
             cross_attention_dim=cross_attention_dim,
         )
+        check_lists(
+            block_out_channels=block_out_channels,
+            down_block_types=down_block_types,
+            up_block_types=up_block_types,
+        )
         levels = len(block_out_channels)
         heads = check_heads(attention_head_dim, block_out_channels, ROTARY_WIDTH)
         check_groups(block_out_channels, norm_num_groups)
@@ -180,8 +186,8 @@ class BaseUNet(VideoModel):
             sample: Noisy latents ``(B, C, F, h, w)``; any F, h and w.
             timestep: One for all, or ``(B,)``; may be fractional.
             encoder_hidden_states: Text ``(B, L, D)``. With images, one text for the video followed
-                by one per image, ``(B, 1 + num_images, L, D)``; without any video frame, one per
-                image, ``(B, F, L, D)``.
+                by one per image, ``(B, 1 + num_images, L, D)``; without any video frame its text
+                may be left out, ``(B, F, L, D)``.
             num_images: How many of the last frames are independent images; they bypass everything
                 temporal. F means that there is no video.
             frame_index: Where in their clip the video frames lie, ``(F - num_images,)`` or
@@ -254,6 +260,8 @@ class BaseUNet(VideoModel):
         batch, _, num_frames = sample.shape[:3]
         num_video_frames = num_frames - num_images
         text = text[:, None] if text.ndim == 3 else text  # (B, S, L, D)
+        if not num_video_frames and text.shape[1] == 1 + num_images:
+            text = text[:, 1:]  # nobody reads the text of a video that is not there
         self._check_shapes(sample, text, num_images)
         if frame_index is None:
             frame_index = torch.arange(num_video_frames, device=sample.device)
