@@ -49,6 +49,7 @@ class VideoPipeline(DiffusionPipeline):
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = torch.float32  # else the text encoder alone would follow the files
         folder = find_model_folder(model)
+        usual_dtype = torch.get_default_dtype()
         try:
             if folder is None:
                 options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
@@ -58,6 +59,7 @@ class VideoPipeline(DiffusionPipeline):
         except CheckpointError:
             raise
         except Exception as error:  # every library below has its own exceptions for a bad file
+            torch.set_default_dtype(usual_dtype)  # diffusers leaves the one it was building in
             raise loading_error(model, error) from error
         if "quantization_config" not in kwargs:  # a quantised module has other tensors
             for name, module in pipeline.components.items():
