@@ -75,7 +75,7 @@ def load_config(
         values = _merge(values, layer.values)
     try:
         # As JSON, because strict mode then still reads paths from strings and tuples from lists.
-        return schema.model_validate_json(json.dumps(values, default=str), strict=True)
+        return schema.model_validate_json(_as_json(values), strict=True)
     except ValidationError as error:
         sentences = [_explain(problem, schema, values, layers) for problem in error.errors()]
         raise ConfigError(" ".join(sentences)) from error
@@ -109,7 +109,7 @@ cast(Any, _StrictLoader).add_implicit_resolver(  # PyYAML's stubs leave it untyp
 def _parse_yaml(text: str, origin: str) -> object:
     try:
         return cast(object, _StrictLoader(text).get_single_data())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an impossible date, a ladder
         reason = " ".join(str(error).split())
         raise ConfigError(f"{origin} is not valid YAML: {reason}.") from error
 
@@ -145,6 +145,13 @@ def _parse_override(text: str) -> Values:
     for part in reversed(parts):
         values = {part: values}
     return values
+
+
+def _as_json(values: Values) -> str:
+    try:
+        return json.dumps(values, default=str)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The settings hold what can't be said in JSON: {error}.") from error
 
 
 def _merge(base: Values, extra: Values) -> Values:

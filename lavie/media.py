@@ -1,6 +1,7 @@
 """Files to frames and back: the only place that knows codecs, fps and [0, 255]."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -104,25 +105,47 @@ def check_output(path: Path, suffix: str) -> None:
         suffix: The ending it must have, as ``.mp4``.
 
     Raises:
-        InputError: Another ending, no such folder, or a folder of that name.
+        InputError: Another ending, no such folder, a folder of that name, or not for us.
     """
     if path.suffix.lower() != suffix:
         raise InputError(f"Output '{path.name}' does not end in {suffix}.", "output")
-    if path.is_dir():
-        raise InputError(f"Output '{path}' is a folder. Add a file name.", "output")
-    if not path.parent.is_dir():
-        raise InputError(f"Output folder '{path.parent}' does not exist. Make it first.", "output")
+    try:
+        if path.is_dir():
+            raise InputError(f"Output '{path}' is a folder. Add a file name.", "output")
+        if not path.parent.is_dir():
+            raise InputError(
+                f"Output folder '{path.parent}' does not exist. Make it first.", "output"
+            )
+        _try_to_write(path.parent)
+    except OSError as error:
+        raise InputError(
+            f"Output '{path}' cannot be written: {error.strerror}.", "output"
+        ) from error
 
 
 def check_output_folder(folder: Path) -> None:
     """Refuse a folder that could not be made, before the work that would fill it.
 
     Raises:
-        InputError: It, or what it should lie in, is a file.
+        InputError: It, or what it should lie in, is a file or not for us.
     """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise InputError(f"Output folder '{folder}' cannot be made: {nearest} is a file.", "output")
+    try:
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not nearest.is_dir():
+            raise InputError(
+                f"Output folder '{folder}' cannot be made: {nearest} is a file.", "output"
+            )
+        _try_to_write(nearest)
+    except OSError as error:
+        raise InputError(
+            f"Output folder '{folder}' cannot be made: {error.strerror}.", "output"
+        ) from error
+
+
+def _try_to_write(folder: Path) -> None:
+    """Asking for the rights would not tell of disks that are full or read only."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def write_video(

@@ -69,8 +69,16 @@ def _generate(arguments: argparse.Namespace) -> None:
     settings["stages"] = arguments.stages and arguments.stages.split(",")
     limits.check_given(settings)
 
-    from lavie.media import check_output, enlarge_frames, write_recipe, write_video
+    from lavie.media import (
+        check_output,
+        check_output_folder,
+        enlarge_frames,
+        write_recipe,
+        write_video,
+    )
 
+    if arguments.output is None:
+        check_output_folder(OUTPUT_FOLDER)
     output = _choose_output(arguments.output)
     check_output(output, ".mp4")
     if output.exists():

@@ -69,8 +69,10 @@ def _train(arguments: argparse.Namespace) -> int:
             print(dump_config(config), *(f"# {line}" for line in lines), sep="\n")
         return 0
 
+    from lavie.media import check_output_folder
     from lavie.training.loop import train
 
+    check_output_folder(config.output)
     silence_loading_bars()
     stage = stage_class(config)
     try:

@@ -167,6 +167,8 @@ def _cast(
     """Bring tensors to one type, each with memory of its own, and check that they stay finite."""
     cast, storages = {}, set[int]()
     for name, tensor in state_dict.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{file_name}: {name} holds {tensor.dtype}, not real numbers.")
         value = tensor.to(dtype).contiguous()
         if not value.isfinite().all():
             raise CheckpointError(_why_not_finite(tensor, name, dtype, file_name))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lavie.errors import CheckpointError, InputError
+from lavie.media import check_output_folder
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -15,8 +16,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     Raises:
         InputError: The target is a file, holds files, or holds something other than a model.
     """
-    if target.is_file():
-        raise InputError(f"Output {target} is a file; name a folder.", "output")
+    check_output_folder(target)
     if not target.exists() or not any(target.iterdir()):
         return
     if not overwrite:

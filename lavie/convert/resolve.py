@@ -127,7 +127,7 @@ def _cached_models() -> list[FoundModel]:
 def _is_ours(folder: Path) -> bool:
     """Whether a folder is a LaVie model, and not one of the many others in diffusers' layout."""
     index = folder / "model_index.json"
-    return index.is_file() and '"lavie.models' in index.read_text(encoding="utf-8")
+    return index.is_file() and b'"lavie.models' in index.read_bytes()
 
 
 def _subfolders(folder: Path) -> list[Path]:

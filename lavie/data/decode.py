@@ -84,9 +84,11 @@ def read_picture(file: Path | BinaryIO) -> np.ndarray:
                 white = Image.new("RGBA", upright.size, "white")
                 upright = Image.alpha_composite(white, upright.convert("RGBA"))
             return np.array(upright.convert("RGB"))
+    except UnusableClip:
+        raise
     except Image.DecompressionBombError as error:
         raise UnusableClip("too large", str(error)) from error
-    except (OSError, ValueError, SyntaxError, EOFError, ArithmeticError) as error:
+    except Exception as error:  # damaged bytes make Pillow fail in any way
         raise UnusableClip("unreadable", _one_line(error)) from error
 
 

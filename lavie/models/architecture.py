@@ -55,6 +55,17 @@ def check_positive(**values: object) -> None:
             raise ConfigError(f"{name} {value!r} must be a whole number of at least 1.")
 
 
+def check_lists(**values: object) -> None:
+    """Raise unless every value is a list, with one entry per level.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name, value in values.items():
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{name} {value!r} must be a list with one entry per level.")
+
+
 def check_choice(value: object, choices: Sequence[str], name: str) -> None:
     """Raise unless a value is one of the choices.
 
@@ -102,7 +113,7 @@ def check_groups(widths: Sequence[int], groups: int) -> None:
 
 
 def check_heads(
-    heads: int | Sequence[int],
+    heads: int | list[int] | tuple[int, ...],
     widths: Sequence[int],
     in_use: Sequence[bool],
     min_head_width: int,
@@ -118,7 +129,7 @@ def check_heads(
     Raises:
         ConfigError: A head would be too narrow, or the numbers do not fit together.
     """
-    heads = (heads,) * len(widths) if isinstance(heads, int) else tuple(heads)
+    heads = tuple(heads) if isinstance(heads, list | tuple) else (heads,) * len(widths)
     if len(heads) != len(widths):
         raise ConfigError(f"attention_head_dim has {len(heads)} values for {len(widths)} levels.")
     for width, count, is_in_use in zip(widths, heads, in_use, strict=True):

@@ -118,8 +118,8 @@ class BaseUNet(VideoUNet):
             sample: Noisy latents ``(B, C, F, h, w)``; any F, h and w.
             timestep: One for all, or ``(B,)``; may be fractional.
             encoder_hidden_states: Text ``(B, L, D)``. With images, one text for the video followed
-                by one per image, ``(B, 1 + num_images, L, D)``; without any video frame, one per
-                image, ``(B, F, L, D)``.
+                by one per image, ``(B, 1 + num_images, L, D)``; without any video frame its text
+                may be left out, ``(B, F, L, D)``.
             num_images: How many of the last frames are independent images; they bypass everything
                 temporal. F means that there is no video.
             frame_index: Where in their clip the video frames lie, ``(F - num_images,)`` or

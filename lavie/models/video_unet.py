@@ -16,6 +16,7 @@ from lavie.models.architecture import (
     check_choice,
     check_groups,
     check_heads,
+    check_lists,
     check_positive,
 )
 from lavie.models.blocks import MidBlock, ResnetBlock, TimeScaleShift
@@ -42,6 +43,11 @@ class VideoUNet(VideoModel):
     def __init__(self) -> None:
         super().__init__()
         config: Any = self.config
+        check_lists(
+            block_out_channels=config.block_out_channels,
+            down_block_types=config.down_block_types,
+            up_block_types=config.up_block_types,
+        )
         widths, groups = config.block_out_channels, config.norm_num_groups
         check_positive(
             in_channels=config.in_channels,
@@ -182,6 +188,8 @@ class VideoUNet(VideoModel):
         batch, _, num_frames = sample.shape[:3]
         num_video_frames = num_frames - num_images
         text = text[:, None] if text.ndim == 3 else text  # (B, S, L, D)
+        if not num_video_frames and text.shape[1] == 1 + num_images:
+            text = text[:, 1:]  # nobody reads the text of a video that is not there
         self._check_shapes(sample, text, num_images)
         if frame_index is None:
             frame_index = torch.arange(num_video_frames, device=sample.device)

@@ -21,7 +21,7 @@ def one_prompt_each(
     Raises:
         InputError: A text breaks its rule, or there are too few or too many.
     """
-    texts = [prompt] if isinstance(prompt, str) or prompt is None else prompt
+    texts = prompt if isinstance(prompt, list | tuple) else [prompt]
     prompts = [limits.check_prompt(text, field) for text in texts]
     if batch_size is not None and len(prompts) == 1:
         prompts *= batch_size

@@ -163,6 +163,9 @@ class InterpolationPipeline(VideoPipeline):
         # The door: nothing slow before all arguments are known to be good
         settings = self.check_denoising(num_inference_steps, guidance_scale, scheduler)
         limits.check_choice(output_type, get_args(OutputType), "output_type")
+        limits.check_slice_size(slice_size, "slice_size")
+        self.check_embeds(prompt_embeds, 1, "prompt_embeds")
+        self.check_embeds(negative_prompt_embeds, 1, "negative_prompt_embeds")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
         prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", 1)

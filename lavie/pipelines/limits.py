@@ -32,6 +32,8 @@ def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a
         raise InputError(
             f"{name} has {len(prompt):,} characters. Use at most {MAX_PROMPT_LENGTH:,}.", field
         )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError(f"{name} has bytes in it that are no text. Type it in UTF-8.", field)
     return prompt
 
 
@@ -98,6 +100,15 @@ def check_steps(value: Any) -> int:  # noqa: ANN401
         InputError: It is not.
     """
     return check_whole_number(value, "num_inference_steps", 1, MAX_INFERENCE_STEPS)
+
+
+def check_slice_size(value: Any, field: str) -> int:  # noqa: ANN401
+    """Give ``value`` as an int if it is a number of frames for the VAE to work on at once.
+
+    Raises:
+        InputError: It is not between 1 and 65,536.
+    """
+    return check_whole_number(value, field, 1, 2**16)
 
 
 def check_fps(value: Any) -> int:  # noqa: ANN401

@@ -118,6 +118,10 @@ def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -
             )
         if name not in passed and not (folder / name).is_dir():
             raise CheckpointError(f"Model folder '{folder}' has no part '{name}'.")
+        if name == "tokenizer" and name not in passed:  # transformers makes do without any word
+            files = [folder / name / file for file in ("tokenizer.json", "vocab.json")]
+            if not any(file.is_file() for file in files):
+                raise CheckpointError(f"{files[0]} does not exist. Get or convert the model again.")
     return index
 
 
@@ -134,9 +138,11 @@ def load_component(
     Raises:
         CheckpointError: It is missing, broken, or lacks tensors.
     """
+    import torch
     from torch import nn
 
     loading: Any = kind  # both libraries have it, but no common type says so
+    usual_dtype = torch.get_default_dtype()
     try:
         if not folder.is_dir():  # else its name could be taken for one on the hub
             raise FileNotFoundError("there is no such folder")
@@ -150,6 +156,7 @@ def load_component(
             output_loading_info=True,
         )
     except Exception as error:  # each library has its own exceptions for a bad file
+        torch.set_default_dtype(usual_dtype)  # diffusers leaves the one it was building in
         raise CheckpointError(f"{folder} cannot be loaded: {first_line(error)}") from error
     missing = sorted(info["missing_keys"])
     if missing:

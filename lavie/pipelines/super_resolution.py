@@ -198,6 +198,9 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_overlap,
         )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
+        limits.check_slice_size(slice_size, "slice_size")
+        self.check_embeds(prompt_embeds, 1, "prompt_embeds")
+        self.check_embeds(negative_prompt_embeds, 1, "negative_prompt_embeds")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
         prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         negative_prompt = default_to(negative_prompt, self.config.default_negative_prompt)

@@ -114,7 +114,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
     def __call__(
         self,
         prompt: str | Sequence[str] | None = None,
-        negative_prompt: str | Sequence[str] = "",
+        negative_prompt: str | Sequence[str] | None = None,
         height: int | None = None,
         width: int | None = None,
         num_frames: int | None = None,
@@ -136,7 +136,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
 
         Args:
             prompt: One text or B texts, each of 1 to 1,000 characters.
-            negative_prompt: What to stay away from; one for all or one per prompt.
+            negative_prompt: What to stay away from; one for all or one per prompt. None: nothing.
             height: Pixels, a multiple of the VAE's factor; None: the model's own. A video may hold
                 16 times the pixels of the model's own.
             width: As ``height``.
@@ -170,9 +170,12 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         shape = self.latent_shape(settings)
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
+        limits.check_slice_size(decode_slice_size, "decode_slice_size")
         prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
         batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
-        negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", batch_size)
+        self.check_embeds(prompt_embeds, batch_size, "prompt_embeds")
+        self.check_embeds(negative_prompt_embeds, batch_size, "negative_prompt_embeds")
+        negative_prompts = one_prompt_each(negative_prompt or "", "negative_prompt", batch_size)
         generators = one_generator_each(generator, batch_size)
         if latents is not None and latents.shape != (batch_size, *shape):
             raise InputError(

@@ -86,6 +86,7 @@ class VideoPipeline(DiffusionPipeline):
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = torch.float32  # else the text encoder alone would follow the files
         folder = find_model_folder(model)
+        usual_dtype = torch.get_default_dtype()
         try:
             if folder is None:
                 options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
@@ -95,6 +96,7 @@ class VideoPipeline(DiffusionPipeline):
         except CheckpointError:
             raise
         except Exception as error:  # every library below has its own exceptions for a bad file
+            torch.set_default_dtype(usual_dtype)  # diffusers leaves the one it was building in
             raise CheckpointError(
                 f"Model '{model}' cannot be loaded: {first_line(error)}"
             ) from error
@@ -190,6 +192,18 @@ class VideoPipeline(DiffusionPipeline):
                 name, self._callback_tensor_inputs, "callback_on_step_end_tensor_inputs"
             )
 
+    def check_embeds(self, embeds: Tensor | None, batch_size: int, field: str) -> None:
+        """Raise unless embedded prompts are ``(B, L, D)`` as the network reads them.
+
+        Raises:
+            InputError: They are not.
+        """
+        width = self.unet.config["cross_attention_dim"]
+        if embeds is not None and (embeds.ndim != 3 or embeds.shape[::2] != (batch_size, width)):
+            raise InputError(
+                f"{field} {tuple(embeds.shape)} should be ({batch_size}, L, {width}).", field
+            )
+
     def make_sampler(self, settings: DenoisingSettings) -> Scheduler:
         """A sampler of this call's own: samplers keep state, and two users may call at once."""
         if settings.scheduler == scheduler_name(self.scheduler):
@@ -212,6 +226,12 @@ class VideoPipeline(DiffusionPipeline):
         if negative_prompts:
             if negative_prompt_embeds is None:
                 negative_prompt_embeds = self.encode_prompt(negative_prompts)
+            if negative_prompt_embeds.shape != prompt_embeds.shape:
+                raise InputError(
+                    f"negative_prompt_embeds {tuple(negative_prompt_embeds.shape)} should be "
+                    f"{tuple(prompt_embeds.shape)}, as those of the prompt.",
+                    "negative_prompt_embeds",
+                )
             prompt_embeds = torch.cat([negative_prompt_embeds, prompt_embeds])
         return prompt_embeds.to(self._execution_device, self.unet.dtype)
 

@@ -228,6 +228,8 @@ def test_info_finds_published_files_and_converted_folders(original, tmp_path, ta
     shutil.copytree(original, tmp_path / "pretrained_models")
     (tmp_path / "out" / "other").mkdir()
     (tmp_path / "out" / "other" / "model_index.json").write_text('{"_class_name": "Other"}')
+    (tmp_path / "out" / "other-bytes").mkdir()
+    (tmp_path / "out" / "other-bytes" / "model_index.json").write_bytes(b"\xff\xfe")
     found = {model.name: model.kind for model in find_models(tmp_path, tmp_path / "out")}
     assert found[str(tmp_path / "pretrained_models")] == "published files"
     assert found[str(target)] == "model folder"

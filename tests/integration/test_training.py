@@ -262,6 +262,9 @@ def test_missing_files_are_said_in_one_line(tmp_path, model_folder, capsys):
     code = main(["train", "base", "--set", f"init_from={missing}", "--output", str(tmp_path / "r")])
     assert code == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    (tmp_path / "file").touch()
+    assert main(["train", "vae", "--output", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
     assert main(["train", "base", "--set", "num_step=3", "--dry-run"]) == 2
     assert "did you mean 'num_steps'?" in capsys.readouterr().err
 

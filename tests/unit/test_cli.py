@@ -84,6 +84,13 @@ def test_bad_input_is_one_line_and_exit_code_2(generate, tmp_path, arguments, se
     assert not list(tmp_path.glob("**/*.mp4"))
 
 
+def test_a_file_in_the_way_of_the_outputs_is_said(generate, tmp_path):
+    (tmp_path / "outputs").touch()
+    code, _, err = generate()
+    assert code == 2
+    assert "Output folder 'outputs' cannot be made" in err
+
+
 def test_debug_shows_where(generate):
     code, _, err = generate("--debug", "--guidance-scale", "nan")
     assert code == 2

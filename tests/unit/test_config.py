@@ -245,6 +245,20 @@ def test_broken_yaml_names_the_line(tmp_path):
     assert "line 3" in message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: &a [*a]",
+        "seed: " + "[" * 5000 + "]" * 5000,
+        "seed: 2020-13-45",
+        "? !!binary aGVsbG8=\n: 1",
+        "2020-01-01: 1",
+    ],
+)
+def test_yaml_that_no_setting_can_hold_is_refused(tmp_path, text):
+    assert refused(file=write(tmp_path / "run.yaml", text))
+
+
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     message = refused(file=write(tmp_path / "run.yaml", "seed: 1\nseed: 2\n"))
     assert "key 'seed' stands twice" in message

@@ -1,5 +1,6 @@
 import itertools
 import json
+from pathlib import Path
 
 import av
 import numpy as np
@@ -145,7 +146,13 @@ def test_recipe_lies_beside_the_video_for_people_to_read(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("a.avi", "does not end in .mp4"), ("no/a.mp4", "does not exist"), ("d.mp4", "is a folder")],
+    [
+        ("a.avi", "does not end in .mp4"),
+        ("no/a.mp4", "does not exist"),
+        ("d.mp4", "is a folder"),
+        ("/dev/fd/a.mp4", "cannot be written"),
+        (f"{'x' * 300}.mp4", "cannot be written"),
+    ],
 )
 def test_an_output_that_cannot_be_written_is_refused_early(tmp_path, frames, name, sentence):
     (tmp_path / "d.mp4").mkdir()
@@ -165,6 +172,8 @@ def test_an_output_folder_that_cannot_be_made_is_refused_early(tmp_path):
     for folder in ("file", "file/new"):
         with pytest.raises(InputError, match="is a file"):
             check_output_folder(tmp_path / folder)
+    with pytest.raises(InputError, match="cannot be made"):
+        check_output_folder(Path("/dev/fd/new"))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

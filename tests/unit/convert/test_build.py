@@ -148,6 +148,13 @@ def test_undefined_values_are_refused(base, tmp_path):
         load_unet(with_checkpoint(base, tmp_path, state_dict), torch.float32)
 
 
+def test_whole_numbers_are_no_weights(base, tmp_path):
+    state_dict = make_state_dict()
+    state_dict["conv_out.bias"] = state_dict["conv_out.bias"].long()
+    with pytest.raises(CheckpointError, match=r"conv_out\.bias holds torch\.int64"):
+        load_unet(with_checkpoint(base, tmp_path, state_dict), torch.float32)
+
+
 def test_huge_shapes_are_refused_before_they_take_memory(base, tmp_path):
     state_dict = make_state_dict()
     state_dict["conv_in.weight"] = torch.zeros(1).expand(10**6, 10**6)

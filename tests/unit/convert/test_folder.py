@@ -79,8 +79,9 @@ def test_other_folders_are_never_replaced(tmp_path):
 
 def test_file_as_target_is_refused(tmp_path):
     (tmp_path / "model").touch()
-    with pytest.raises(InputError, match="is a file"), new_folder(tmp_path / "model"):
-        pytest.fail("the block must not run")
+    for target in (tmp_path / "model", tmp_path / "model" / "below"):
+        with pytest.raises(InputError, match="is a file"), new_folder(target):
+            pytest.fail("the block must not run")
 
 
 def test_too_small_disk_is_refused_with_both_figures(tmp_path, monkeypatch):

@@ -194,6 +194,17 @@ def test_pictures_are_upright_rgb_on_white(tmp_path):
     assert read_picture(tmp_path / "b.jpg").shape == (6, 4, 3)
 
 
+def test_a_picture_that_confuses_the_library_is_unusable(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "hello"
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
+    as_a_number = (tmp_path / "a.jpg").read_bytes().replace(b"\x01\x0e", b"\x01\x1f")
+    (tmp_path / "a.jpg").write_bytes(as_a_number)
+    with pytest.raises(UnusableClip, match="unreadable"):
+        read_picture(tmp_path / "a.jpg")
+
+
 def test_broken_pictures_are_unusable(tmp_path, monkeypatch):
     good = write_picture(tmp_path / "good.png", size=(64, 64))
     cut = tmp_path / "cut.png"

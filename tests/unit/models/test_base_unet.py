@@ -64,6 +64,9 @@ def make_inputs(frames: int = 3) -> dict[str, Tensor | int]:
             "choose 'CrossAttnDownBlock3D' or",
         ),
         ({"block_out_channels": []}, "block_out_channels is empty"),
+        ({"block_out_channels": 32}, "block_out_channels 32 must be a list"),
+        ({"down_block_types": None}, "down_block_types None must be a list"),
+        ({"attention_head_dim": None}, "attention_head_dim None must be a whole number"),
         ({"attention_head_dim": [1]}, "attention_head_dim has 1 values for 2 levels"),
         ({"attention_head_dim": 2}, "heads of at least 32; use 1 or"),
         ({"norm_num_groups": 7}, "32 is not a multiple of norm_num_groups 7"),
@@ -114,6 +117,15 @@ def test_any_number_of_levels(levels: int):
 def test_inputs_that_do_not_fit_are_refused_with_a_sentence(changes: dict, message: str):
     with pytest.raises(InputError, match=message):
         make_unet()(**make_inputs() | changes)
+
+
+def test_images_alone_may_keep_a_place_for_the_text_of_a_video():
+    unet, inputs = make_unet().eval(), make_inputs(frames=2)
+    texts = torch.randn(2, 3, 3, 8)
+    with torch.no_grad():
+        kept = unet(**inputs | {"encoder_hidden_states": texts}, num_images=2).sample
+        left_out = unet(**inputs | {"encoder_hidden_states": texts[:, 1:]}, num_images=2).sample
+    assert torch.equal(kept, left_out)
 
 
 def test_output_as_tuple():

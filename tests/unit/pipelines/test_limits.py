@@ -43,7 +43,7 @@ def test_advice_for_a_size_is_itself_allowed():
     assert limits.check_size(20, 64, 16, 4, MINIATURE) == (20, 64, 16)
 
 
-@pytest.mark.parametrize("prompt", ["", "   \n", "x" * 1001, None, 3])
+@pytest.mark.parametrize("prompt", ["", "   \n", "x" * 1001, "a \udcff", None, 3])
 def test_prompt_must_be_a_text_of_1_to_1000_characters(prompt):
     with pytest.raises(InputError) as caught:
         limits.check_prompt(prompt)

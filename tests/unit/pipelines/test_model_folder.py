@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
@@ -157,6 +158,7 @@ def damage_weights(folder):
         damage_weights,
         lambda folder: shutil.rmtree(folder / "vae"),
         lambda folder: shutil.rmtree(folder / "tokenizer"),
+        lambda folder: (folder / "tokenizer" / "tokenizer.json").unlink(),
         lambda folder: (folder / "unet" / "config.json").write_text("{"),
         lambda folder: (folder / "model_index.json").write_text("[]"),
         lambda folder: (folder / "model_index.json").write_bytes(b"\xff\xfe"),
@@ -167,3 +169,14 @@ def test_a_broken_folder_is_refused_in_one_line(broken, damage):
     with pytest.raises(CheckpointError) as caught:
         TextToVideoPipeline.from_pretrained(broken)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_fails_in_half_precision_leaves_no_trace(broken):
+    (broken / "vae" / "config.json").write_text('{"block_out_channels": "abc"}')
+    for load in (
+        lambda: TextToVideoPipeline.from_pretrained(broken, dtype=torch.float16),
+        lambda: load_component(AutoencoderKL, broken / "vae", torch.float16),
+    ):
+        with pytest.raises(CheckpointError):
+            load()
+        assert torch.get_default_dtype() == torch.float32

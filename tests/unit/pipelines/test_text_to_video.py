@@ -64,6 +64,14 @@ def test_guidance_up_to_1_leaves_the_negative_prompt_out(pipeline, small, genera
     assert not torch.equal(make(3.0, ""), make(3.0, "a car"))
 
 
+def test_no_negative_prompt_is_an_empty_one(pipeline, small, generator):
+    none, empty = (
+        pipeline("a fox", negative_prompt=text, generator=generator(0), **small).frames
+        for text in (None, "")
+    )
+    assert np.array_equal(none, empty)
+
+
 def test_guidance_extrapolates_from_unconditional_to_conditional(pipeline):
     sample, timestep = torch.randn(1, 8, 2, 4, 4), torch.tensor(500)
     embeds = pipeline.encode_prompt(["", "a fox"])
@@ -161,6 +169,12 @@ def test_no_preview_without_a_map():
         ({"prompt": ""}, "prompt"),
         ({"prompt": None}, "prompt"),
         ({"prompt": []}, "prompt"),
+        ({"prompt": 5}, "prompt"),
+        ({"prompt": None, "prompt_embeds": torch.zeros(16, 32)}, "prompt_embeds"),
+        ({"prompt": None, "prompt_embeds": torch.zeros(1, 16, 5)}, "prompt_embeds"),
+        ({"negative_prompt_embeds": torch.zeros(2, 16, 32)}, "negative_prompt_embeds"),
+        ({"negative_prompt_embeds": torch.zeros(1, 9, 32)}, "negative_prompt_embeds"),
+        ({"decode_slice_size": 0}, "decode_slice_size"),
         ({"prompt": ["a", "b"], "negative_prompt": ["x", "y", "z"]}, "negative_prompt"),
         ({"height": 41}, "height"),
         ({"guidance_scale": float("nan")}, "guidance_scale"),
