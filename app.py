@@ -11,6 +11,7 @@ from app.model_card import read_model_card
 from app.runner import CascadeRunner
 from app.service import Service
 from lavie.errors import LaVieError
+from lavie.pipelines import limits
 
 
 def create_parser() -> argparse.ArgumentParser:
@@ -43,7 +44,12 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
+        if arguments.port is not None:
+            limits.check_whole_number(arguments.port, "port", 0, 65535)
         card = read_model_card(arguments.model)
+        from lavie.media import check_output_folder  # torch takes seconds: as gradio below
+
+        check_output_folder(arguments.data)
     except LaVieError as error:
         parser.error(str(error))
     from app.theme import studio_theme  # gradio takes seconds: flags are answered without it

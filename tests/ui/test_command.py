@@ -20,10 +20,18 @@ def test_help_explains_every_flag():
         assert flag in text
 
 
-def test_a_wrong_model_is_one_clear_line_and_exit_code_2(tmp_path):
-    done = run_app("--model", str(tmp_path / "absent"))
+@pytest.mark.parametrize(
+    ("flag", "value", "sentence"),
+    [
+        ("--model", "no/such/folder", "Model 'no/such/folder' is not a folder."),
+        ("--port", "99999", "Port 99999 is not between 0 and 65535."),
+        ("--data", "README.md", "Output folder 'README.md' cannot be made:"),
+    ],
+)
+def test_a_wrong_flag_is_one_clear_line_and_exit_code_2(flag, value, sentence):
+    done = run_app(flag, value)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("app.py: error: Model '")
+    assert done.stderr.splitlines()[-1].startswith(f"app.py: error: {sentence}")
     assert "Traceback" not in done.stderr
 
 
