@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 from app.model_card import read_model_card
 from app.runner import CascadeRunner
 from app.service import Service
-from lavie.errors import LaVieError
+from lavie.errors import LaVieError, first_line
 from lavie.pipelines import limits
 
 
@@ -59,17 +59,23 @@ def main() -> None:
     service = Service(card, CascadeRunner(arguments.model), data)
     page = create_page(service)
     service.start()  # loads the model while the page is already served
-    page.launch(
-        server_name=arguments.host,
-        server_port=arguments.port,
-        share=arguments.share,
-        allowed_paths=[str(data)],
-        theme=studio_theme(),
-        css_paths=CSS_FILE,
-        footer_links=["settings"],
-        run_history=False,
-        ssr_mode=False,
-    )
+    try:
+        page.launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            allowed_paths=[str(data)],
+            theme=studio_theme(),
+            css_paths=CSS_FILE,
+            footer_links=["settings"],
+            run_history=False,
+            ssr_mode=False,
+        )
+    except OSError as error:  # the port is taken, or not ours to use
+        parser.error(
+            f"Port {arguments.port or 7860} cannot be used ({first_line(error)[:40]}). "
+            "Choose another with --port."
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class ModelCard:
     """A model as the page needs to know it before it is loaded.
 
     Args:
-        name: What `lavie.convert.resolve.load_cascade` takes.
+        name: What `lavie.Cascade.from_pretrained` takes.
         ranges: The numbers each setting may take, with the model's own defaults.
         vocabulary: All words it was taught, in lower case; None for a model of open language.
     """

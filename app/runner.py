@@ -11,7 +11,7 @@ from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.types import CancelToken, OnEvent
 
 if TYPE_CHECKING:
-    from lavie.pipelines.cascade import Cascade, Generation
+    from lavie.cascade import Cascade, Generation
 
 _VIEW_HEIGHT = 320
 
@@ -20,7 +20,7 @@ class CascadeRunner:
     """Runs requests on a cascade, which it loads on first use.
 
     Args:
-        model: What `lavie.convert.resolve.load_cascade` takes.
+        model: What `lavie.Cascade.from_pretrained` takes.
     """
 
     def __init__(self, model: str) -> None:
@@ -32,9 +32,9 @@ class CascadeRunner:
         if self._cascade is None:
             with pause_garbage_collection():
                 silence_loading_bars()
-                from lavie.convert.resolve import load_cascade  # torch, diffusers: seconds
+                from lavie.cascade import Cascade  # torch, diffusers: seconds
 
-                self._cascade = load_cascade(self._model)
+                self._cascade = Cascade.from_pretrained(self._model)
 
     def run(
         self, request: TextToVideoRequest, folder: Path, on_event: OnEvent, cancel: CancelToken

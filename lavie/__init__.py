@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lavie.cascade import Cascade as Cascade
+    from lavie.cascade import Generation as Generation
     from lavie.models import BaseUNet as BaseUNet
     from lavie.models import InterpolationUNet as InterpolationUNet
     from lavie.models import SuperResolutionUNet as SuperResolutionUNet
-    from lavie.pipelines.cascade import Cascade as Cascade
-    from lavie.pipelines.cascade import Generation as Generation
     from lavie.pipelines.interpolation import InterpolationPipeline as InterpolationPipeline
     from lavie.pipelines.super_resolution import SuperResolutionPipeline as SuperResolutionPipeline
     from lavie.pipelines.text_to_video import TextToVideoPipeline as TextToVideoPipeline
 
 _HOMES = {
     "BaseUNet": "lavie.models",
-    "Cascade": "lavie.pipelines.cascade",
-    "Generation": "lavie.pipelines.cascade",
+    "Cascade": "lavie.cascade",
+    "Generation": "lavie.cascade",
     "InterpolationPipeline": "lavie.pipelines.interpolation",
     "InterpolationUNet": "lavie.models",
     "SuperResolutionPipeline": "lavie.pipelines.super_resolution",

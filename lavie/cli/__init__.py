@@ -5,6 +5,7 @@ heavy is imported inside the work, so ``--help`` and bad flags answer at once.
 """
 
 import argparse
+import errno
 import logging
 import sys
 import traceback
@@ -18,6 +19,9 @@ from lavie.cli.train import add_train
 from lavie.errors import LaVieError
 
 _COMMANDS = (add_generate, add_convert, add_info, add_train, add_evaluate, add_world)
+
+_PATH_ERRORS = (errno.EEXIST, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
+"""What is wrong with a name or a disk, and not with us."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _report(error, "Stopped.", 130, arguments.debug)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename:
+            message = f"'{str(error.filename)[:100]}' cannot be used: {error.strerror}."
+            return _report(error, message, 2, arguments.debug)
         message = f"{type(error).__name__}: {error}. This is a fault of ours; --debug shows where."
         return _report(error, message, 1, arguments.debug)
 

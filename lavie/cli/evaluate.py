@@ -131,11 +131,11 @@ def _evaluate_motion(arguments: argparse.Namespace) -> None:
 def _load_model_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
     """The pipeline and the judge that the flags name."""
     silence_loading_bars()
-    from lavie.convert.resolve import load_cascade
+    from lavie.cascade import Cascade
     from lavie.evaluation.judge import JUDGE_FOLDER, Judge
 
     judge = Judge.from_folder(arguments.judge or JUDGE_FOLDER)
-    return load_cascade(arguments.model, arguments.device).base, judge
+    return Cascade.from_pretrained(arguments.model, arguments.device).base, judge
 
 
 def _train_judge(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 
 if TYPE_CHECKING:
-    from lavie.pipelines.cascade import Generation
+    from lavie.cascade import Generation
 
 
 def add_generate(commands: Any) -> None:  # noqa: ANN401
@@ -88,9 +88,11 @@ def _generate(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     with pause_garbage_collection():
         silence_loading_bars()
-        from lavie.convert.resolve import load_cascade
+        from lavie.cascade import Cascade
 
-        cascade = load_cascade(arguments.model, arguments.device, _dtype(arguments.dtype))
+        cascade = Cascade.from_pretrained(
+            arguments.model, arguments.device, _dtype(arguments.dtype)
+        )
     seconds = {"load": time.perf_counter() - started}
     generation = cascade.generate(
         arguments.prompt,

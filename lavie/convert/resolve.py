@@ -19,7 +19,6 @@ from lavie.convert.sources import (
     is_published_repository,
     network_of,
 )
-from lavie.pipelines.cascade import Cascade, choose_device, choose_dtype
 from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 
@@ -41,26 +40,6 @@ class FoundModel:
     name: str
     kind: FoundKind
     num_bytes: int
-
-
-def load_cascade(
-    model: str | Path,
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
-) -> Cascade:
-    """Load any model ready to run.
-
-    Args:
-        model: See `load_pipeline`.
-        device: None: the GPU if there is one, else the CPU.
-        dtype: None: float16 on a CUDA GPU, as the published code, else float32.
-
-    Raises:
-        CheckpointError: There is no such model, or it is broken or unsafe.
-    """
-    device = choose_device(device)
-    dtype = choose_dtype(device) if dtype is None else dtype
-    return Cascade(load_pipeline(model, dtype).to(device), str(model))
 
 
 def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:

@@ -224,7 +224,9 @@ class _Hub:
 
     def _file(self, repository: str, name: str, num_bytes: int) -> Path:
         from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+        from huggingface_hub.utils.logging import set_verbosity_error
 
+        set_verbosity_error()  # it tells of every retry; we say once what failed
         cached = try_to_load_from_cache(repository, name, cache_dir=self.cache_dir)
         if not isinstance(cached, str):
             check_space(Path(self.cache_dir or constants.HF_HUB_CACHE), num_bytes)

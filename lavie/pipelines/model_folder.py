@@ -101,7 +101,8 @@ def read_model_index(folder: Path, pipeline: str, passed: Container[str] = ()) -
         class_name = index["_class_name"]
     except FileNotFoundError:
         raise CheckpointError(
-            f"'{folder}' is not a model folder: it has no model_index.json."
+            f"'{folder}' is not a model folder: it has no model_index.json. Published files "
+            "become one by python -m lavie convert."
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} cannot be read: {first_line(error)}") from error

@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lavie.cascade import Cascade
 from lavie.cli import main
 from lavie.convert.published import STABLE_DIFFUSION
-from lavie.convert.resolve import find_models, load_cascade, load_pipeline
+from lavie.convert.resolve import find_models, load_pipeline
 from lavie.errors import CheckpointError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.fake_hub import serve_hub
@@ -74,7 +75,7 @@ def test_half_precision_folder_holds_the_rounded_weights(original, tmp_path, tar
 
 
 def test_original_folder_is_a_model_by_itself(original):
-    cascade = load_cascade(original, device="cpu")
+    cascade = Cascade.from_pretrained(original, device="cpu")
     video = cascade.generate(
         "a fox", height=32, width=32, num_frames=2, num_inference_steps=1, seed=3
     )

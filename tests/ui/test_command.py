@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 
@@ -32,6 +33,15 @@ def test_a_wrong_flag_is_one_clear_line_and_exit_code_2(flag, value, sentence):
     done = run_app(flag, value)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"app.py: error: {sentence}")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_app("--port", str(port))
+    assert done.returncode == 2
+    assert f"app.py: error: Port {port} cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -69,6 +69,7 @@ def test_enlarging_shows_every_pixel_as_a_square(generate, tmp_path):
         (["--stages", "bass"], "Stages 'bass' is not one of base, interpolation,"),
         (["--stages", "base,super_resolution"], "has no stage 'super_resolution'. It has base."),
         (["--model", "nothing"], "Model 'nothing' is not a folder."),
+        (["--model", "x" * 3000], "cannot be used: File name too long."),
         (["--output", "a.avi"], "Output 'a.avi' does not end in .mp4."),
         (["--output", "no/a.mp4"], "Output folder 'no' does not exist. Make it first."),
         (["--enlarge", "100"], "Enlarge 100 is not between 1 and 16."),

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from lavie import Cascade, __version__
+from lavie.cascade import choose_device, choose_dtype
 from lavie.errors import Cancelled, InputError, MemoryBudgetError
-from lavie.pipelines.cascade import choose_device, choose_dtype
 from lavie.types import CancelToken, Preview, Progress
 
 

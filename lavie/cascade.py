@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lavie import __version__
+from lavie.convert.resolve import load_pipeline
 from lavie.errors import InputError, MemoryBudgetError
 from lavie.models.fingerprint import hash_weights
 from lavie.pipelines import limits
@@ -70,20 +71,21 @@ class Cascade:
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> Self:
-        """Load a model folder.
+        """Load any model.
 
         Args:
-            model: A folder, ``"miniature"`` or a hub id.
+            model: A model folder; ``"miniature"``; a folder in the original's
+                ``pretrained_models/`` layout; the hub id of a model folder or of the published
+                checkpoint.
             device: None: the GPU if there is one, else the CPU.
             dtype: None: float16 on a GPU, as the published code, else float32.
 
         Raises:
-            CheckpointError: The folder is missing, broken, or for another pipeline.
+            CheckpointError: There is no such model, or it is broken or unsafe.
         """
         device = choose_device(device)
         dtype = choose_dtype(device) if dtype is None else dtype
-        pipeline = TextToVideoPipeline.from_pretrained(model, dtype=dtype)
-        return cls(pipeline.to(device), str(model))
+        return cls(load_pipeline(model, dtype).to(device), str(model))
 
     @property
     def stages(self) -> tuple[StageName, ...]:
