@@ -12,13 +12,24 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 FOLDER = Path(__file__).parent
-STAGES = {"vae": "psnr", "image": "loss", "motion": "loss", "base": "video_loss"}
+STAGES = {
+    "vae": "psnr",
+    "image": "loss",
+    "motion": "loss",
+    "base": "video_loss",
+    "base-again": "video_loss",
+    "base-whole": "video_loss",
+    "base-still": "video_loss",
+}
 
 
 def main() -> None:
     """One panel a stage, each line of its log a faint dot, their running mean a line."""
-    _, panels = plt.subplots(1, len(STAGES), figsize=(16, 3.5), tight_layout=True)
-    for panel, (stage, metric) in zip(panels, STAGES.items(), strict=True):
+    _, panels = plt.subplots(2, 4, figsize=(16, 6.5), tight_layout=True)
+    panels = panels.flatten()
+    for panel in panels[len(STAGES) :]:
+        panel.remove()
+    for panel, (stage, metric) in zip(panels, STAGES.items(), strict=False):
         lines = (FOLDER / "logs" / f"{stage}.jsonl").read_text().splitlines()
         rows = [json.loads(line) for line in lines]
         samples, values = [row["samples"] for row in rows], [row[metric] for row in rows]

@@ -48,22 +48,23 @@ def test_one_seed_gives_one_video_alone_or_in_a_batch(pipeline):
 
 
 def test_it_shows_what_the_sentence_says(pipeline):
-    places = ["ocean", "grass", "night", "sunset"]
-    prompts = [
-        "a panda moving left over the ocean",
-        "a panda moving right on the grass",
-        "a panda moving up at night",
-        "a panda moving down at sunset",
+    asked = [
+        ("panda", "ocean", "left", "a panda moving left over the ocean"),
+        ("fox", "grass", "right", "a fox moving right on the grass"),
+        ("panda", "night", "up", "a panda moving up at night"),
+        ("fox", "sunset", "down", "a fox moving down at sunset"),
+        ("frog", "snow", "grow", "a frog growing in the snow"),
+        ("panda", "desert", "bounce", "a panda bouncing in the desert"),
     ]
-    generators = [torch.Generator().manual_seed(0) for _ in prompts]
-    seen = judge_clips(
-        Judge.from_folder(JUDGE_FOLDER), pipeline(prompts, generator=generators).frames
-    )
-    assert [verdict.place for verdict in seen] == places
-    # From the first to the last quarter of the clip, in pixels to the right and down
-    travels = [verdict.path[-4:, :2].mean(0) - verdict.path[:4, :2].mean(0) for verdict in seen]
-    (left, _), (right, _), (_, up), (_, down) = travels
-    assert max(left + 8, up + 4) < 0 < min(right - 8, down - 4), travels
+    generators = [torch.Generator().manual_seed(0) for _ in asked]
+    clips = pipeline([prompt for *_, prompt in asked], generator=generators).frames
+    seen = judge_clips(Judge.from_folder(JUDGE_FOLDER), clips)
+    verdicts = [(verdict.subject, verdict.place) for verdict in seen]
+    assert verdicts == [(subject, place) for subject, place, _, _ in asked]
+    motions = [
+        verdict.motion == motion for verdict, (_, _, motion, _) in zip(seen, asked, strict=True)
+    ]
+    assert sum(motions) >= 5, [verdict.motion for verdict in seen]  # an outline may smear once
 
 
 def test_the_recipe_makes_the_same_video_again():
