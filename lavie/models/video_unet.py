@@ -185,6 +185,8 @@ class VideoUNet(VideoModel):
         Raises:
             InputError: They do not.
         """
+        if sample.ndim != 5:
+            raise InputError(f"Latents {tuple(sample.shape)} should be (B, C, F, h, w).")
         batch, _, num_frames = sample.shape[:3]
         num_video_frames = num_frames - num_images
         text = text[:, None] if text.ndim == 3 else text  # (B, S, L, D)
@@ -195,7 +197,10 @@ class VideoUNet(VideoModel):
             frame_index = torch.arange(num_video_frames, device=sample.device)
         frame_index = frame_index.reshape(-1, num_video_frames) if num_video_frames else frame_index
 
-        timestep = torch.as_tensor(timestep, device=sample.device).reshape(-1).expand(batch)
+        timestep = torch.as_tensor(timestep, device=sample.device).reshape(-1)
+        if len(timestep) not in (1, batch):
+            raise InputError(f"{len(timestep)} timesteps for {batch} samples; give one or as many.")
+        timestep = timestep.expand(batch)
         time_embed = self.time_embedding(self.time_proj(timestep).to(sample.dtype))[:, None]
         if self.text_embedding is not None:
             pooled = self.text_embedding(text)
@@ -216,6 +221,12 @@ class VideoUNet(VideoModel):
             )
         if not 0 <= num_images <= num_frames:
             raise InputError(f"num_images {num_images} must lie between 0 and {num_frames} frames.")
+        batch, width = len(sample), self.config["cross_attention_dim"]
+        if text.ndim != 4 or (len(text), text.shape[3]) != (batch, width):
+            raise InputError(
+                f"The text {tuple(text.shape)} should be ({batch}, L, {width}), or "
+                f"({batch}, 1 + num_images, L, {width}) with independent images."
+            )
         slots = num_images + (num_images < num_frames)
         if text.shape[1] != slots:
             raise InputError(

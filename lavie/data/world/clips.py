@@ -164,6 +164,6 @@ def _draw_style(rng: np.random.Generator) -> str:
 def _generator(seed: int, split: Split, is_clip: bool) -> np.random.Generator:
     if split not in SPLITS:
         raise InputError(f"Split '{split}' is unknown. Use one of {', '.join(SPLITS)}.", "split")
-    if seed < 0:
-        raise InputError(f"Seed {seed} is negative. Use 0 or more.", "seed")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"Seed {seed!r} is not a whole number of at least 0.", "seed")
     return np.random.default_rng([seed, SPLITS.index(split), int(is_clip)])

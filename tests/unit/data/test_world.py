@@ -134,8 +134,9 @@ def test_a_larger_scale_shows_the_same_scene():
 def test_bad_arguments_are_refused_in_a_sentence():
     with pytest.raises(InputError, match="Split 'dev' is unknown"):
         world.render_clip(0, "dev")
-    with pytest.raises(InputError, match="negative"):
-        world.render_still(-1)
+    for seed in (-1, 1.5, "x", None):
+        with pytest.raises(InputError, match="whole number of at least 0"):
+            world.render_still(seed)
     with pytest.raises(InputError, match="at least 2"):
         world.render_clip(0, num_frames=1)
     with pytest.raises(InputError, match="'whale' is no subject"):

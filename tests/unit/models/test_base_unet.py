@@ -111,6 +111,11 @@ def test_any_number_of_levels(levels: int):
     [
         ({"sample": torch.zeros(2, 5, 3, 5, 6)}, "have 5 channels; this model takes 4"),
         ({"num_images": 4}, "num_images 4 must lie between 0 and 3 frames"),
+        ({"sample": torch.zeros(2, 4, 5, 6)}, r"should be \(B, C, F, h, w\)"),
+        ({"timestep": torch.zeros(3)}, "3 timesteps for 2 samples"),
+        ({"encoder_hidden_states": torch.zeros(3, 3, 8)}, r"should be \(2, L, 8\)"),
+        ({"encoder_hidden_states": torch.zeros(2, 3, 9)}, r"should be \(2, L, 8\)"),
+        ({"encoder_hidden_states": torch.zeros(2, 8)}, r"should be \(2, L, 8\)"),
         ({"num_images": 1}, "1 prompts per sample; 3 frames with 1 independent images need 2"),
     ],
 )
