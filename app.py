@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 from app.model_card import read_model_card
 from app.runner import CascadeRunner
 from app.service import Service
-from lavie.errors import LaVieError, first_line
+from lavie.errors import LaVieError
 from lavie.pipelines import limits
 
 
@@ -71,11 +71,9 @@ def main() -> None:
             run_history=False,
             ssr_mode=False,
         )
-    except OSError as error:  # the port is taken, or not ours to use
-        parser.error(
-            f"Port {arguments.port or 7860} cannot be used ({first_line(error)[:40]}). "
-            "Choose another with --port."
-        )
+    except OSError:  # the port is taken, or not ours to use
+        port = arguments.port or 7860
+        parser.error(f"Port {port} cannot be used. Choose another with --port.")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from torch import Tensor
 from lavie.errors import InputError
 from lavie.models.attention import InterpolationBlock
 from lavie.models.base_unet import FIXED_VALUES, BaseUNet
-from lavie.models.condition import Condition
 
 
 class InterpolationUNet(BaseUNet):
@@ -29,17 +28,9 @@ class InterpolationUNet(BaseUNet):
 
     _repeated_blocks = ["InterpolationBlock"]  # noqa: RUF012 - diffusers' form
 
-    def make_condition(
-        self,
-        sample: Tensor,
-        timestep: Tensor | float,
-        text: Tensor,
-        num_images: int,
-        frame_index: Tensor | None = None,
-    ) -> Condition:
-        """See `VideoUNet.make_condition`; independent images are refused."""
+    def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
         if num_images:
             raise InputError(
                 f"num_images {num_images} must be 0: the interpolation network takes videos only."
             )
-        return super().make_condition(sample, timestep, text, num_images, frame_index)
+        super()._check_shapes(sample, text, num_images)

@@ -1,5 +1,6 @@
 """What the three networks share: a latent U-Net that denoises all frames of a video together."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, get_args
 
@@ -29,7 +30,7 @@ from lavie.models.u_shape import has_attention, make_down_blocks, make_up_blocks
 from lavie.models.video_model import VideoModel
 
 
-class VideoUNet(VideoModel):
+class VideoUNet(VideoModel, ABC):
     """The U of LaVie's networks, built from the config that a subclass has registered.
 
     Subclasses say what a transformer is (`make_transformer`), and how wide its heads must be.
@@ -106,6 +107,7 @@ class VideoUNet(VideoModel):
         self.conv_norm_out = VideoGroupNorm(groups, first, eps=config.norm_eps)
         self.conv_out = nn.Conv2d(first, config.out_channels, kernel_size=3, padding=1)
 
+    @abstractmethod
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block.
 
@@ -114,7 +116,6 @@ class VideoUNet(VideoModel):
             heads: Number of heads.
             level: 0 is the finest; None is the middle of the U.
         """
-        raise NotImplementedError
 
     def refine(self, part: str, index: int, hidden_states: Tensor, condition: Condition) -> Tensor:
         """What follows a whole block: ``part`` is "down", "mid" or "up". Nothing, by default."""
