@@ -51,8 +51,9 @@ def download(page: Page, button: str, folder: Path) -> Path:
 def test_the_whole_journey_from_words_to_files(page, tmp_path):
     page.locator("#word-subject").get_by_text("panda").click()
     expect(prompt_box(page)).to_have_value(re.compile("^a panda .+"))
-    page.locator("#examples").get_by_role("button").first.click()
-    expect(prompt_box(page)).not_to_have_value("")
+    example = page.locator("#examples").get_by_role("button").nth(1)
+    example.click()
+    expect(prompt_box(page)).to_have_value(example.inner_text().strip())
     fill_in(page, PROMPT, steps=12)
     generate_button(page).click()
 
