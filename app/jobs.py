@@ -211,8 +211,9 @@ class Worker(threading.Thread):
 
     def _do(self, job: Job) -> None:
         def on_event(event: Event) -> None:
-            change = {"preview" if isinstance(event, Preview) else "progress": event}
-            self._store.update(job.id, **change)
+            if isinstance(event, Progress | Preview):
+                change = {"preview" if isinstance(event, Preview) else "progress": event}
+                self._store.update(job.id, **change)
 
         logger.info("Job %s starts: seed %d", job.id, job.request.seed)
         try:

@@ -10,7 +10,7 @@ Representations, named once for the whole code base:
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -18,6 +18,29 @@ from lavie.errors import Cancelled
 
 Frames = np.ndarray
 """uint8 ``(F, H, W, 3)`` in [0, 255]."""
+
+
+class FrameSequence(Protocol):
+    """Frames that need not all be in memory: an array, or a file that is read as it goes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(F, H, W, 3)``."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8."""
+        ...
+
+    def __len__(self) -> int:
+        """F."""
+        ...
+
+    def __getitem__(self, part: slice, /) -> Frames:
+        """Some frames in a row, uint8 ``(f, H, W, 3)``."""
+        ...
+
 
 StageName = Literal["base", "interpolation", "super_resolution"]
 SchedulerName = Literal["dpm++", "ddim", "ddpm", "euler"]
@@ -42,7 +65,16 @@ class Preview:
     frames: Frames
 
 
-Event = Progress | Preview
+@dataclass(frozen=True)
+class StageFinished:
+    """A stage is done: what the video is now, before the stages that are still to come."""
+
+    stage: str
+    frames: Frames
+    fps: float
+
+
+Event = Progress | Preview | StageFinished
 OnEvent = Callable[[Event], None]
 
 
