@@ -32,9 +32,9 @@ def add_convert(commands: Any) -> None:  # noqa: ANN401
 
 def _convert(arguments: argparse.Namespace) -> None:
     from lavie.convert.build import MismatchError
-    from lavie.convert.folder import check_target
     from lavie.convert.sources import choose_source, download_notice, network_of
     from lavie.convert.write import convert
+    from lavie.pipelines.new_folder import check_target
 
     # The door, before anything is downloaded
     network = network_of(arguments.source, arguments.network)

@@ -1,9 +1,10 @@
 """From whatever a user calls a model to a model that runs."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 
@@ -18,11 +19,33 @@ from lavie.convert.sources import (
     is_original_folder,
     is_published_repository,
     network_of,
+    published_stages,
 )
-from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
+from lavie.errors import CheckpointError
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.model_folder import (
+    LATER_STAGES,
+    MINIATURE,
+    MINIATURE_FOLDER,
+    download_model_folder,
+    find_borrowed_parts,
+    find_model_folder,
+    get_model_folder,
+    read_model_index,
+    stages_in,
+)
+from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.video_pipeline import VideoPipeline
+from lavie.types import StageName
 
 logger = logging.getLogger(__name__)
+
+_PIPELINES: dict[StageName, type[VideoPipeline]] = {
+    "base": TextToVideoPipeline,
+    "interpolation": InterpolationPipeline,
+    "super_resolution": SuperResolutionPipeline,
+}
 
 FoundKind = Literal["bundled", "model folder", "published files"]
 
@@ -43,22 +66,67 @@ class FoundModel:
 
 
 def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
-    """Load any text-to-video model.
+    """Load any text-to-video model: the base stage, see `load_stage`."""
+    return cast(TextToVideoPipeline, load_stage(model, "base", dtype))
+
+
+def find_stages(model: str | Path) -> tuple[StageName, ...]:
+    """Say which stages a model has, in their order, without loading or downloading anything.
+
+    Args:
+        model: See `load_stage`. A model folder on the hub has the base stage at least; of others
+            can be told once it has been downloaded.
+
+    Raises:
+        CheckpointError: There is no such model.
+    """
+    path = Path(model)
+    if is_original_folder(path) or (is_published_repository(str(model)) and not path.exists()):
+        return published_stages(model)
+    folder = find_model_folder(model)
+    if folder is None:
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        try:
+            folder = download_model_folder(str(model), local_files_only=True, without=LATER_STAGES)
+        except LocalEntryNotFoundError:
+            return ("base",)
+    return stages_in(folder)
+
+
+def load_stage(
+    model: str | Path,
+    stage: StageName,
+    dtype: torch.dtype = torch.float32,
+    shared: Mapping[str, Any] | None = None,
+) -> VideoPipeline:
+    """Load one stage of any model.
 
     Args:
         model: A model folder; ``"miniature"``; a folder in the original's ``pretrained_models/``
-            layout; the hub id of a model folder or of the published checkpoint.
+            layout; the hub id of a model folder or of the published checkpoints.
+        stage: Which one.
         dtype: Of all weights.
+        shared: Components of the base, by name. Those that the stage has in common with the base
+            are taken from here instead of being loaded again.
 
     Raises:
-        CheckpointError: There is no such model, or it is broken or unsafe.
+        CheckpointError: There is no such model or stage, or it is broken or unsafe.
     """
     path = Path(model)
+    pipeline_class = _PIPELINES[stage]
+    if stage != "base" and stage not in find_stages(model):
+        raise CheckpointError(f"Model '{model}' has no stage '{stage}'.")
     if is_original_folder(path):
-        return load_published(find_source(path, NETWORKS["base"]), dtype)
+        return load_published(find_source(path, NETWORKS[stage]), dtype)
     if is_published_repository(str(model)) and not path.exists():
         return load_published(_download(str(model)), dtype)
-    return TextToVideoPipeline.from_pretrained(model, dtype=dtype)
+    folder = get_model_folder(model, pipeline_class.__name__)
+    index = read_model_index(folder, pipeline_class.__name__)
+    borrowed = find_borrowed_parts(folder, index).keys() & (shared or {}).keys()
+    return pipeline_class.from_pretrained(
+        folder, dtype=dtype, **{name: (shared or {})[name] for name in borrowed}
+    )
 
 
 def find_models(*places: Path) -> list[FoundModel]:

@@ -9,8 +9,8 @@ The original's folder::
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from lavie.convert.folder import check_space
 from lavie.convert.published import (
     NETWORKS,
     STABLE_DIFFUSION,
@@ -21,6 +21,8 @@ from lavie.convert.published import (
 )
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.pipelines.model_folder import is_hub_id
+from lavie.pipelines.new_folder import check_space
+from lavie.types import StageName
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
@@ -90,6 +92,16 @@ def find_source(
 def is_published_repository(name: str) -> bool:
     """Whether a hub id is one of those that hold a published checkpoint."""
     return any(name in network.repositories for network in NETWORKS.values())
+
+
+def published_stages(where: str | Path) -> tuple[StageName, ...]:
+    """The stages whose checkpoints a folder of the original's layout, or a hub id, holds."""
+    stages: tuple[StageName, ...] = get_args(StageName)
+    return tuple(stage for stage in stages if stage in NETWORKS and _holds(where, NETWORKS[stage]))
+
+
+def _holds(where: str | Path, network: PublishedNetwork) -> bool:
+    return str(where) in network.repositories or (Path(where) / network.file).is_file()
 
 
 def choose_source(

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from lavie.convert.build import load_components
-from lavie.convert.folder import check_space, check_target, new_folder
 from lavie.convert.published import NetworkName, PublishedNetwork
 from lavie.convert.sources import Source
 from lavie.models.keys import KeyReport
+from lavie.pipelines.new_folder import check_space, check_target, new_folder
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 
 DTYPES: dict[str, torch.dtype] = {"fp16": torch.float16, "fp32": torch.float32}

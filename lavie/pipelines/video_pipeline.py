@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoencoderKL, DiffusionPipeline
 from einops import rearrange
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -19,8 +19,9 @@ from lavie.media import pixels_to_frames
 from lavie.pipelines import limits
 from lavie.pipelines.model_folder import (
     check_weights,
-    download_model_folder,
-    find_model_folder,
+    find_borrowed_parts,
+    get_model_folder,
+    load_component,
     read_model_index,
 )
 from lavie.pipelines.schedulers import (
@@ -39,6 +40,7 @@ Network = Callable[[Tensor, Tensor, Tensor], Any]
 StepCallback = Callable[["VideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
 _DOWNLOAD_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")
+_SHARED_KINDS = {"vae": AutoencoderKL, "text_encoder": CLIPTextModel, "tokenizer": CLIPTokenizer}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +73,12 @@ class VideoPipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs) -> Self:
-        """Load a model folder.
+        """Load a model folder, or the stage in a model folder that this pipeline is for.
 
         Args:
             pretrained_model_name_or_path: A folder, ``"miniature"``, or a hub id, which is
-                downloaded on first use.
+                downloaded on first use. What a stage's sub-folder leaves out is taken from the
+                base model's folder above.
             **kwargs: As in diffusers: ``dtype`` (float32 unless said, whatever the files hold),
                 ``revision``, ``cache_dir``, components, ...
 
@@ -85,13 +88,14 @@ class VideoPipeline(DiffusionPipeline):
         model = pretrained_model_name_or_path
         if not {"dtype", "torch_dtype"} & kwargs.keys():
             kwargs["dtype"] = torch.float32  # else the text encoder alone would follow the files
-        folder = find_model_folder(model)
+        options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
+        folder = get_model_folder(model, cls.__name__, **options)
         usual_dtype = torch.get_default_dtype()
         try:
-            if folder is None:
-                options = {name: kwargs[name] for name in _DOWNLOAD_OPTIONS if name in kwargs}
-                folder = download_model_folder(str(model), **options)
-            read_model_index(folder, cls.__name__, passed=kwargs)
+            index = read_model_index(folder, cls.__name__, passed=kwargs)
+            for name, part in find_borrowed_parts(folder, index).items():
+                if name not in kwargs:
+                    kwargs[name] = _load_borrowed(name, part, kwargs)
             pipeline = super().from_pretrained(str(folder), use_safetensors=True, **kwargs)
         except CheckpointError:
             raise
@@ -299,6 +303,14 @@ class VideoPipeline(DiffusionPipeline):
             return output
         unconditional, conditional = output.chunk(2)
         return unconditional + guidance_scale * (conditional - unconditional)
+
+
+def _load_borrowed(name: str, folder: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Load a part that a stage has in common with the base, in the type the others get."""
+    dtype = options.get("dtype", options.get("torch_dtype"))
+    if isinstance(dtype, dict):
+        dtype = dtype.get(name, dtype.get("default", torch.float32))
+    return load_component(_SHARED_KINDS[name], folder, dtype, use_safetensors=True)
 
 
 def default_to(value: T | None, default: T) -> T:

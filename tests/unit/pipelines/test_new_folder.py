@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lavie.convert.folder import check_space, new_folder
 from lavie.errors import CheckpointError, InputError
+from lavie.pipelines.new_folder import check_space, new_folder
 
 
 def make_model_folder(path: Path, content: str) -> Path:
