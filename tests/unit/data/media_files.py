@@ -18,14 +18,15 @@ def grey_frames(levels, size=SIZE):
     return [np.full((*size, 3), level, np.uint8) for level in levels]
 
 
-def write_clip(path, frames, fps=8, codec="libx264", seconds=None, options=None):
+def write_clip(path, frames, fps=8, codec="libx264", seconds=None, options=None, pix_fmt=None):
     """Encode frames at a constant rate, or each at its own second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options or {})
         stream.codec_context.thread_count = 1
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+        usual = {"gif": "rgb8", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
+        stream.pix_fmt = pix_fmt or usual
         stream.codec_context.time_base = Fraction(1, 1000) if seconds else Fraction(1, fps)
         for index, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
