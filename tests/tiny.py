@@ -11,6 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.model_folder import save_stage
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.text import make_tokenizer
@@ -140,3 +141,14 @@ def make_tiny_super_resolution(seed: int = 0, **defaults) -> SuperResolutionPipe
     pipeline = SuperResolutionPipeline(**components, **defaults)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def write_tiny_cascade(folder: Path, seed: int = 0) -> Path:
+    """Save all three stages as one model folder, whose later stages borrow the base's parts."""
+    write_tiny_model(folder, seed)
+    base = make_tiny_pipeline(seed).config
+    previews = {name: base[name] for name in ("latent_rgb_factors", "latent_rgb_bias")}
+    few = {"default_num_frames": 4, "default_num_inference_steps": 2}
+    save_stage(make_tiny_interpolation(seed, **few, **previews), folder)
+    save_stage(make_tiny_super_resolution(seed, **few), folder)
+    return folder

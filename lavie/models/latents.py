@@ -1,5 +1,7 @@
 """Pixels to latents and back: the one place that folds frames, slices and scales for the VAE."""
 
+from collections.abc import Iterator
+
 import torch
 from diffusers import AutoencoderKL
 from einops import rearrange
@@ -14,6 +16,7 @@ def encode_pixels(
     pixels: Tensor,
     generator: torch.Generator | None = None,
     slice_size: int = 8,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Encode a video frame by frame.
 
@@ -23,6 +26,8 @@ def encode_pixels(
         generator: Source of the posterior's noise, drawn on its own device in float32 and for the
             whole video at once, so slices don't matter. None gives the posterior's mode.
         slice_size: Frames per call of the network, at least 1. Memory grows with it.
+        noise: ``(B, C, F, h, w)`` of unit variance: the posterior's noise where it is already
+            drawn, as it is for parts of a longer video.
 
     Returns:
         Latents ``(B, C, F, h, w)``, float32, times the VAE's scaling factor.
@@ -31,8 +36,11 @@ def encode_pixels(
     posteriors = [vae.encode(part).latent_dist for part in images.split(slice_size)]  # type: ignore[reportAttributeAccessIssue]
     latents = torch.cat([posterior.mean for posterior in posteriors]).float()
     if generator is not None:
-        noise = torch.randn(latents.shape, generator=generator, device=generator.device)
+        drawn = torch.randn(latents.shape, generator=generator, device=generator.device)
+        noise = rearrange(drawn, "(B F) C h w -> B C F h w", B=len(pixels))
+    if noise is not None:
         std = torch.cat([posterior.std for posterior in posteriors]).float()
+        noise = rearrange(noise, "B C F h w -> (B F) C h w")
         latents = latents + std * noise.to(latents.device)
     return rearrange(latents, "(B F) C h w -> B C F h w", B=len(pixels)) * vae.config.scaling_factor
 
@@ -62,6 +70,24 @@ def decode_latents(
             cancel.raise_if_cancelled()
         parts.append(vae.decode(part, return_dict=False)[0].float())  # type: ignore[reportIndexIssue]
     return rearrange(torch.cat(parts), "(B F) C H W -> B C F H W", B=len(latents))
+
+
+def decode_in_slices(
+    vae: AutoencoderKL, latents: Tensor, slice_size: int, cancel: CancelToken | None = None
+) -> Iterator[Tensor]:
+    """Decode a video and give it slice by slice, so that what is done can leave the device.
+
+    Args:
+        vae: As in `decode_latents`, and so the others.
+        latents: ``(B, C, F, h, w)``.
+        slice_size: Frames of a slice, at least 1.
+        cancel: Looked at before every slice.
+
+    Yields:
+        Pixels ``(B, 3, f, H, W)``.
+    """
+    for part in latents.split(slice_size, dim=2):
+        yield decode_latents(vae, part, slice_size, cancel)
 
 
 def fit_latent_rgb(latents: Tensor, pixels: Tensor) -> tuple[list[list[float]], list[float]]:

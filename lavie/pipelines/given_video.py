@@ -6,40 +6,60 @@ from torch import Tensor
 
 from lavie.errors import InputError
 from lavie.media import frames_to_pixels
-from lavie.types import Frames
+from lavie.types import FrameSequence
+
+MIN_SIDE = 8
+MAX_SIDE = 4096
 
 
-def check_video(video: Frames | Tensor | None) -> Frames | Tensor:
+def check_video(video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
     """Give the video if it is one.
 
     Args:
-        video: uint8 frames ``(F, H, W, 3)`` or pixels ``(1, 3, F, H, W)`` in [-1, 1].
+        video: uint8 frames ``(F, H, W, 3)``, in memory or read as they are needed, or pixels
+            ``(1, 3, F, H, W)`` in [-1, 1]; height and width 8 to 4,096.
 
     Raises:
-        InputError: It is neither.
+        InputError: It is neither, or too small or too large.
     """
     if video is None:
         raise InputError("There is no video. Give one.", "video")
+    shape, dtype = tuple(getattr(video, "shape", ())), getattr(video, "dtype", None)
     if isinstance(video, Tensor):
-        is_video = video.ndim == 5 and video.shape[:2] == (1, 3) and video.is_floating_point()
+        is_video = len(shape) == 5 and shape[:2] == (1, 3) and video.is_floating_point()
     else:
-        is_video = video.ndim == 4 and video.shape[3] == 3 and video.dtype == np.uint8
-    if not is_video or 0 in video.shape:
+        is_video = len(shape) == 4 and shape[3] == 3 and dtype == np.uint8
+    if not is_video or 0 in shape:
         raise InputError(
-            f"A video of shape {tuple(video.shape)} and type {video.dtype} cannot be read. Give "
+            f"A video of shape {shape} and type {dtype} cannot be read. Give "
             "uint8 frames (F, H, W, 3) or float pixels (1, 3, F, H, W).",
+            "video",
+        )
+    _, height, width = size_of(video)
+    if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
+        raise InputError(
+            f"The video is {width}x{height}; height and width must be between {MIN_SIDE} and "
+            f"{MAX_SIDE}. Resize it.",
             "video",
         )
     return video
 
 
-def num_frames_of(video: Frames | Tensor) -> int:
-    """F of what `check_video` gave."""
-    return video.shape[2] if isinstance(video, Tensor) else len(video)
+def size_of(video: FrameSequence | Tensor) -> tuple[int, int, int]:
+    """Frames, height and width of what `check_video` gave."""
+    shape = video.shape[2:] if isinstance(video, Tensor) else video.shape[:3]
+    return shape[0], shape[1], shape[2]
 
 
-def pixels_of(video: Frames | Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+def pixels_of(video: FrameSequence | Tensor, start: int = 0, stop: int | None = None) -> Tensor:
     """Frames ``start`` to ``stop - 1`` as float32 pixels ``(1, 3, f, H, W)``."""
     if isinstance(video, Tensor):
-        return video[:, :, start:stop].to(torch.float32)
-    return frames_to_pixels(video[None, start:stop])
+        return video[:, :, start:stop].to(torch.float32).contiguous()
+    return frames_to_pixels(np.ascontiguousarray(video[start:stop])[None]).contiguous()
+
+
+def pad_to_multiple(pixels: Tensor, factor: int) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of ``factor``."""
+    rows, columns = (-side % factor for side in pixels.shape[-2:])
+    padding = (0, columns, 0, rows, 0, 0)
+    return torch.nn.functional.pad(pixels, padding, mode="replicate")

@@ -1,7 +1,7 @@
 """The interpolation stage: three new frames between every two, by guided diffusion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,28 +10,34 @@ from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
+from einops import rearrange
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.errors import InputError
 from lavie.media import pixels_to_frames
 from lavie.models import InterpolationUNet
-from lavie.models.latents import decode_latents, encode_pixels
+from lavie.models.latents import decode_in_slices, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.given_video import check_video, pixels_of
+from lavie.pipelines.given_video import check_video, pad_to_multiple, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
+    OnProgress,
     StepCallback,
     VideoPipeline,
     default_to,
 )
 from lavie.pipelines.windows import Window, blend_windows, plan_windows
-from lavie.types import CancelToken, Frames, SchedulerName
+from lavie.runtime.tiling import frames_at_once
+from lavie.types import CancelToken, FrameSequence, SchedulerName
 
 FACTOR = 4
 """Frames of the result per given frame."""
+
+NO_PROMPT = "None"
+"""What the network was trained to read instead of a caption."""
 
 OutputType = Literal["frames", "pt", "latent"]
 
@@ -42,10 +48,19 @@ class InterpolationOutput(BaseOutput):
 
     Args:
         frames: uint8 array ``(1, 4F - 3, H, W, 3)``; pixels ``(1, 3, 4F - 3, H, W)`` in [-1, 1] for
-            output type ``pt``; latents ``(1, C, 4F - 3, h, w)`` for ``latent``.
+            output type ``pt``; latents ``(1, C, 4F - 3, h, w)`` for ``latent``, of the video with
+            its border repeated up to multiples of the VAE's factor.
     """
 
     frames: np.ndarray | Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolationSettings(DenoisingSettings):
+    """What a call was asked to do, checked, with the model's own values filled in."""
+
+    window_overlap: int
+    sample_posterior: bool
 
 
 class InterpolationPipeline(VideoPipeline):
@@ -107,9 +122,9 @@ class InterpolationPipeline(VideoPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        video: Frames | Tensor | None,
+        video: FrameSequence | Tensor | None,
         prompt: str | None = None,
-        negative_prompt: str = "None",
+        negative_prompt: str = NO_PROMPT,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         scheduler: SchedulerName | None = None,
@@ -121,7 +136,8 @@ class InterpolationPipeline(VideoPipeline):
         sample_posterior: bool = False,
         window_overlap: int | None = None,
         output_type: OutputType = "frames",
-        slice_size: int = 8,
+        slice_size: int | None = None,
+        on_progress: OnProgress | None = None,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         cancel: CancelToken | None = None,
@@ -130,9 +146,11 @@ class InterpolationPipeline(VideoPipeline):
         """Smooth one video.
 
         Args:
-            video: uint8 frames ``(F, H, W, 3)`` or pixels ``(1, 3, F, H, W)`` in [-1, 1]; F at
-                least 2, H and W multiples of the VAE's factor. None with ``given_latents``.
-            prompt: What the video shows, 1 to 1,000 characters.
+            video: uint8 frames ``(F, H, W, 3)``, in memory or read as they are needed, or pixels
+                ``(1, 3, F, H, W)`` in [-1, 1]; F at least 2, H and W 8 to 4,096. None with
+                ``given_latents``.
+            prompt: What the video shows, up to 1,000 characters. None or empty: the text "None",
+                as trained, and no guidance.
             negative_prompt: The literal "None" is what the network was trained with.
             num_inference_steps: 1 to 1000; None: the model's own.
             guidance_scale: 0 to 50; up to 1 means no guidance; None: the model's own.
@@ -150,7 +168,9 @@ class InterpolationPipeline(VideoPipeline):
                 more than one window's; at least 1, None: a quarter of a window. Their predictions
                 are blended at every step.
             output_type: ``frames``, ``pt`` or ``latent``, see `InterpolationOutput`.
-            slice_size: Frames encoded and decoded at once; memory grows with it.
+            slice_size: Frames encoded and decoded at once; memory grows with it. None: fewer the
+                larger they are.
+            on_progress: Hears of every window of every step.
             callback_on_step_end: See `TextToVideoPipeline`, as for the next.
             callback_on_step_end_tensor_inputs: Names of tensors.
             cancel: Looked at before every step, window and slice.
@@ -161,55 +181,56 @@ class InterpolationPipeline(VideoPipeline):
             Cancelled: ``cancel`` was set.
         """
         # The door: nothing slow before all arguments are known to be good
-        settings = self.check_denoising(num_inference_steps, guidance_scale, scheduler)
+        prompt = limits.check_optional_prompt(prompt)
+        settings = self.check_settings(
+            num_inference_steps,
+            guidance_scale if prompt or prompt_embeds is not None else 1.0,
+            scheduler,
+            window_overlap,
+            sample_posterior,
+        )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
-        limits.check_slice_size(slice_size, "slice_size")
+        if slice_size is not None:
+            limits.check_slice_size(slice_size, "slice_size")
         self.check_embeds(prompt_embeds, 1, "prompt_embeds")
         self.check_embeds(negative_prompt_embeds, 1, "negative_prompt_embeds")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
-        prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
+        text = prompt + self.config.prompt_suffix if prompt else NO_PROMPT
         negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", 1)
         (generator,) = one_generator_each(generator, 1)
-        source = self._check_video(video) if given_latents is None else given_latents
-        num_given = source.shape[2]
-        windows = self._windows(num_given, window_overlap)
+        source = self.check_video(video) if given_latents is None else given_latents
+        is_encoded = given_latents is not None
+        given_shape = tuple(source.shape) if is_encoded else self._latent_shape(source)
+        if latents is not None:
+            _check_noise(latents, given_shape)
         if cancel is not None:
             cancel.raise_if_cancelled()
 
         # The work
         prompt_embeds = self.embed_prompts(
-            [text + self.config.prompt_suffix for text in prompts],
+            [text],
             negative_prompts if settings.guidance_scale > 1 else [],
             prompt_embeds,
             negative_prompt_embeds,
         )
-        given = source.to(self._execution_device)
-        if given_latents is None:
-            posterior_generator = generator if sample_posterior else None
-            given = encode_pixels(self.vae, given, posterior_generator, slice_size)
-        condition = repeat_given_latents(given)
+        given = given_latents
+        if given is None:
+            posterior_generator = generator if settings.sample_posterior else None
+            given = self._encode(source, posterior_generator, slice_size, cancel)
+        condition = repeat_given_latents(given.to(self._execution_device))
         if latents is None:
             latents = randn_tensor(
                 tuple(condition.shape), [generator], self._execution_device, torch.float32
             )
-        if latents.shape != condition.shape:
-            raise InputError(
-                f"Latents {tuple(latents.shape)} should be {tuple(condition.shape)}.", "latents"
-            )
-
-        def network(sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
-            clean = condition.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
-            sample = torch.cat([sample, clean], dim=1)
-            if cancel is not None:
-                cancel.raise_if_cancelled()
-            return UNet3DConditionOutput(
-                blend_windows(lambda part: self.unet(part, timestep, text).sample, sample, windows)
-            )
-
+        sampler = self.make_sampler(settings)
+        windows = self.windows(given.shape[2], settings.window_overlap)
+        network = _WindowedNetwork(
+            self.unet, condition, windows, len(sampler.timesteps), on_progress, cancel
+        )
         smooth = self.denoise(
             latents,
             prompt_embeds,
-            self.make_sampler(settings),
+            sampler,
             settings.guidance_scale,
             network,
             [generator],
@@ -217,10 +238,11 @@ class InterpolationPipeline(VideoPipeline):
             callback_on_step_end_tensor_inputs,
             cancel,
         )
+        result = smooth
         if output_type != "latent":
-            smooth = decode_latents(self.vae, smooth, slice_size, cancel)
+            size = None if is_encoded else size_of(source)[1:]
+            result = self._decode(smooth, size, slice_size, output_type == "frames", cancel)
         self.maybe_free_model_hooks()
-        result = pixels_to_frames(smooth) if output_type == "frames" else smooth
         return InterpolationOutput(frames=result) if return_dict else (result,)
 
     def make_sampler(self, settings: DenoisingSettings) -> Scheduler:
@@ -238,29 +260,173 @@ class InterpolationPipeline(VideoPipeline):
         sampler.set_timesteps(timesteps=steps, device=self._execution_device)
         return sampler
 
-    def _check_video(self, video: Frames | Tensor | None) -> Tensor:
-        pixels = pixels_of(check_video(video))
-        frames, height, width = pixels.shape[2:]
-        if frames < 2:
-            raise InputError("A video of one frame has nothing between its frames.", "video")
-        factor = self.vae_scale_factor
-        if height % factor or width % factor:
-            raise InputError(
-                f"The video is {width}x{height}; both must be multiples of {factor}. Resize it to "
-                f"{max(1, width // factor) * factor}x{max(1, height // factor) * factor}.",
-                "video",
-            )
-        return pixels
+    def check_settings(
+        self,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        window_overlap: int | None = None,
+        sample_posterior: bool = False,
+    ) -> InterpolationSettings:
+        """Fill in the model's own values where None is given, and check the whole.
 
-    def _windows(self, num_given: int, overlap: int | None) -> list[Window]:
-        """Windows over the frames of the result, whose borders are given frames."""
+        Raises:
+            InputError: A value breaks its rule.
+        """
         size = self.config.default_num_frames
-        overlap = default_to(overlap, max(1, size // 4))
-        overlap = limits.check_whole_number(overlap, "window_overlap", 1, size - 1)
+        overlap = default_to(window_overlap, max(1, size // 4))
+        return InterpolationSettings(
+            window_overlap=limits.check_whole_number(overlap, "window_overlap", 1, size - 1),
+            sample_posterior=bool(sample_posterior),
+            **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
+        )
+
+    def check_video(self, video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
+        """Give the video if something can be put between its frames.
+
+        Raises:
+            InputError: It is none, of one frame, or too small or too large.
+        """
+        video = check_video(video)
+        if size_of(video)[0] < 2:
+            raise InputError("A video of one frame has nothing between its frames.", "video")
+        return video
+
+    def windows(self, num_given: int, overlap: int) -> list[Window]:
+        """Windows over the frames of the result, whose borders are given frames.
+
+        Args:
+            num_given: Frames of the given video.
+            overlap: Given frames that two windows share.
+        """
         return [
             Window(FACTOR * window.start, FACTOR * (window.stop - 1) + 1)
-            for window in plan_windows(num_given, size, overlap)
+            for window in plan_windows(num_given, self.config.default_num_frames, overlap)
         ]
+
+    def _latent_shape(self, video: FrameSequence | Tensor) -> tuple[int, ...]:
+        """``(1, C, F, h, w)`` of the given frames' latents."""
+        num_frames, height, width = size_of(video)
+        factor = self.vae_scale_factor
+        channels = self.vae.config["latent_channels"]
+        return 1, channels, num_frames, -(-height // factor), -(-width // factor)
+
+    def _encode(
+        self,
+        video: FrameSequence | Tensor,
+        generator: torch.Generator | None,
+        slice_size: int | None,
+        cancel: CancelToken | None,
+    ) -> Tensor:
+        """Latents ``(1, C, F, h, w)``, slice by slice; of the posterior's mode without a generator.
+
+        The posterior's noise is drawn for the whole video at once, so slices don't matter.
+        """
+        num_frames, height, width = size_of(video)
+        size = default_to(slice_size, frames_at_once(height, width))
+        device, factor = self._execution_device, self.vae_scale_factor
+        noise = None
+        if generator is not None:
+            _, C, F, h, w = self._latent_shape(video)
+            noise = randn_tensor((F, C, h, w), generator, device, torch.float32)
+            noise = rearrange(noise, "F C h w -> 1 C F h w")
+        parts = []
+        for start in range(0, num_frames, size):
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            stop = min(start + size, num_frames)
+            pixels = pad_to_multiple(pixels_of(video, start, stop), factor).to(device)
+            part = None if noise is None else noise[:, :, start:stop]
+            parts.append(encode_pixels(self.vae, pixels, slice_size=size, noise=part))
+        return torch.cat(parts, dim=2)
+
+    def _decode(
+        self,
+        latents: Tensor,
+        size: tuple[int, int] | None,
+        slice_size: int | None,
+        as_frames: bool,
+        cancel: CancelToken | None,
+    ) -> np.ndarray | Tensor:
+        """Pixels, or frames that leave the device slice by slice, cropped to ``(H, W)``."""
+        factor = self.vae_scale_factor
+        height, width = size or (latents.shape[3] * factor, latents.shape[4] * factor)
+        at_once = default_to(slice_size, frames_at_once(height, width))
+        slices = (
+            pixels[..., :height, :width]
+            for pixels in decode_in_slices(self.vae, latents, at_once, cancel)
+        )
+        if not as_frames:
+            return torch.cat(list(slices), dim=2)
+        frames = np.empty((1, latents.shape[2], height, width, 3), np.uint8)
+        start = 0
+        for pixels in slices:
+            stop = start + pixels.shape[2]
+            frames[:, start:stop] = pixels_to_frames(pixels)
+            start = stop
+        return frames
+
+
+class _WindowedNetwork:
+    """The network, window by window, with the given frames beside the noisy ones.
+
+    Args:
+        unet: The network.
+        condition: Clean latents ``(1, C, F, h, w)`` for every frame of the result.
+        windows: Of the result's frames.
+        num_steps: Denoising steps of the call.
+        on_progress: Hears of every window of every step.
+        cancel: Looked at before every window.
+    """
+
+    def __init__(
+        self,
+        unet: InterpolationUNet,
+        condition: Tensor,
+        windows: Sequence[Window],
+        num_steps: int,
+        on_progress: OnProgress | None,
+        cancel: CancelToken | None,
+    ) -> None:
+        self.unet = unet
+        self.condition = condition
+        self.windows = windows
+        self.total = num_steps * len(windows)
+        self.done = 0
+        self.on_progress = on_progress
+        self.cancel = cancel
+
+    def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
+        """Predict for ``(1 or 2, C, F, h, w)``."""
+        clean = self.condition.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
+
+        def predict(part: Tensor) -> Tensor:
+            if self.cancel is not None:
+                self.cancel.raise_if_cancelled()
+            output = self.unet(part, timestep, text, frame_index=self._places(part)).sample
+            self.done += 1
+            if self.on_progress is not None:
+                self.on_progress(self.done, self.total)
+            return output
+
+        return UNet3DConditionOutput(
+            blend_windows(predict, torch.cat([sample, clean], dim=1), self.windows)
+        )
+
+    def _places(self, part: Tensor) -> Tensor | None:
+        """Where a window's frames lie, counted in given frames from its start.
+
+        Only for networks that were trained to read it, as the miniature; not the published one.
+        """
+        if not self.unet.config["use_frame_embedding"]:
+            return None
+        return torch.arange(part.shape[2], device=part.device) / FACTOR
+
+
+def _check_noise(noise: Tensor, given_shape: tuple[int, ...]) -> None:
+    expected = (*given_shape[:2], FACTOR * given_shape[2] - 3, *given_shape[3:])
+    if noise.shape != expected:
+        raise InputError(f"Latents {tuple(noise.shape)} should be {expected}.", "latents")
 
 
 def repeat_given_latents(given: Tensor) -> Tensor:

@@ -37,6 +37,17 @@ def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a
     return prompt
 
 
+def check_optional_prompt(prompt: Any) -> str:  # noqa: ANN401
+    """Give ``prompt`` as `check_prompt` does, or an empty text where there is none.
+
+    Raises:
+        InputError: The prompt breaks the rule.
+    """
+    if prompt is None or (isinstance(prompt, str) and not prompt.strip()):
+        return ""
+    return check_prompt(prompt)
+
+
 def check_whole_number(value: Any, field: str, low: int, high: int) -> int:  # noqa: ANN401
     """Give ``value`` as an int if it is a whole number in ``[low, high]``.
 
@@ -118,6 +129,21 @@ def check_fps(value: Any) -> int:  # noqa: ANN401
         InputError: It is not.
     """
     return check_whole_number(value, "fps", 1, MAX_FPS)
+
+
+def check_speed(value: Any) -> float:  # noqa: ANN401
+    """Give ``value`` as a float if a given video can play at so many frames per second.
+
+    Raises:
+        InputError: It is not above 0 and finite.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InputError(f"{value} frames per second is not a number above 0.", "fps")
+    return number
 
 
 def check_seed(seed: Any) -> int:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,21 +15,31 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.media import pixels_to_frames
 from lavie.models import SuperResolutionUNet
-from lavie.models.latents import decode_latents
+from lavie.models.latents import decode_in_slices
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.given_video import check_video, num_frames_of, pixels_of
+from lavie.pipelines.given_video import check_video, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
+    OnProgress,
     StepCallback,
     VideoPipeline,
     default_to,
 )
 from lavie.pipelines.windows import blend_tiles, plan_windows
-from lavie.types import CancelToken, Frames, SchedulerName
+from lavie.runtime.memory import free_memory
+from lavie.runtime.tiling import choose_tile_size, frames_at_once
+from lavie.types import CancelToken, Frames, FrameSequence, SchedulerName
+
+FACTOR = 4
+"""Pixels of the result, along each side, per pixel given."""
 
 OutputType = Literal["frames", "latent"]
+TileSize = int | Literal["auto"] | None
+
+_ACTIVATIONS_PER_CHANNEL = 60
+"""Most values that the network holds per cell and channel of its finest level, measured."""
 
 
 @dataclass
@@ -37,7 +47,7 @@ class SuperResolutionOutput(BaseOutput):
     """The enlarged video.
 
     Args:
-        frames: uint8 array ``(1, F, 4H, 4W, 3)``, or latents ``(1, C, F, H, W)`` for output type
+        frames: uint8 array ``(1, F, 4H, 4W, 3)``; latents ``(1, C, F, H, W)`` for output type
             ``latent``; None if they went to ``on_frames``.
     """
 
@@ -131,7 +141,7 @@ class SuperResolutionPipeline(VideoPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        video: Frames | Tensor,
+        video: FrameSequence | Tensor | None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
         num_inference_steps: int | None = None,
@@ -142,11 +152,12 @@ class SuperResolutionPipeline(VideoPipeline):
         prompt_embeds: Tensor | None = None,
         negative_prompt_embeds: Tensor | None = None,
         window_overlap: int | None = None,
-        tile_size: int | None = None,
+        tile_size: TileSize = None,
         tile_overlap: int = 16,
         output_type: OutputType = "frames",
-        slice_size: int = 4,
+        slice_size: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
+        on_progress: OnProgress | None = None,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         cancel: CancelToken | None = None,
@@ -155,9 +166,9 @@ class SuperResolutionPipeline(VideoPipeline):
         """Enlarge one video.
 
         Args:
-            video: uint8 frames ``(F, H, W, 3)`` or pixels ``(1, 3, F, H, W)`` in [-1, 1], of any
-                size and length.
-            prompt: What the video shows, 1 to 1,000 characters.
+            video: uint8 frames ``(F, H, W, 3)``, in memory or read window by window, or pixels
+                ``(1, 3, F, H, W)`` in [-1, 1]; H and W 8 to 4,096, any length.
+            prompt: What the video shows, up to 1,000 characters; None: nothing is said.
             negative_prompt: What to stay away from; None: the model's own.
             num_inference_steps: 1 to 1000; None: the model's own.
             guidance_scale: 0 to 50; up to 1 means no guidance; None: the model's own.
@@ -172,15 +183,18 @@ class SuperResolutionPipeline(VideoPipeline):
             window_overlap: Frames that two windows in time share; 0: none, as published; None: half
                 a window.
             tile_size: Side of the square tiles, in pixels of the small video, that the network
-                sees at once where a frame is larger; None: whole frames.
+                sees at once where a frame is larger; None: whole frames; "auto": whole frames if
+                they fit the device's free memory, else the largest tiles that do.
             tile_overlap: Pixels that two tiles share.
             output_type: ``frames`` or ``latent``, see `SuperResolutionOutput`.
-            slice_size: Frames decoded at once; memory grows with it.
+            slice_size: Frames decoded at once; memory grows with it. None: fewer the larger they
+                are, one of 1280x2048.
             on_frames: Gets uint8 frames ``(f, 4H, 4W, 3)`` in order, as soon as they are final,
                 instead of the caller: memory does then not grow with the length of the video.
+            on_progress: Hears of every step of every window.
             callback_on_step_end: See `TextToVideoPipeline`; steps begin anew in every window.
             callback_on_step_end_tensor_inputs: Names of tensors.
-            cancel: Looked at before every step and slice.
+            cancel: Looked at before every step, tile and slice.
             return_dict: False gives a plain tuple.
 
         Raises:
@@ -188,6 +202,8 @@ class SuperResolutionPipeline(VideoPipeline):
             Cancelled: ``cancel`` was set.
         """
         # The door: nothing slow before all arguments are known to be good
+        video = self.check_video(video)
+        _, height, width = size_of(video)
         settings = self.check_settings(
             num_inference_steps,
             guidance_scale,
@@ -196,28 +212,30 @@ class SuperResolutionPipeline(VideoPipeline):
             window_overlap,
             tile_size,
             tile_overlap,
+            (height, width),
         )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
+        slice_size = default_to(slice_size, frames_at_once(FACTOR * height, FACTOR * width))
         limits.check_slice_size(slice_size, "slice_size")
         self.check_embeds(prompt_embeds, 1, "prompt_embeds")
         self.check_embeds(negative_prompt_embeds, 1, "negative_prompt_embeds")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
-        prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
+        prompt = limits.check_optional_prompt(prompt)
         negative_prompt = default_to(negative_prompt, self.config.default_negative_prompt)
         negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", 1)
         (generator,) = one_generator_each(generator, 1)
-        check_video(video)
         if cancel is not None:
             cancel.raise_if_cancelled()
 
         # The work
         prompt_embeds = self.embed_prompts(
-            prompts,
+            [prompt],
             negative_prompts if settings.guidance_scale > 1 else [],
             prompt_embeds,
             negative_prompt_embeds,
         )
-        parts = []
+        parts: list[Any] = []
+        leave = default_to(on_frames, parts.append)
         for latents in self._enlarge(
             video,
             prompt_embeds,
@@ -225,18 +243,20 @@ class SuperResolutionPipeline(VideoPipeline):
             generator,
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
+            on_progress,
             cancel,
         ):
-            part = latents if output_type == "latent" else self._decode(latents, slice_size, cancel)
-            if on_frames is None:
-                parts.append(part)
-            elif isinstance(part, np.ndarray):
-                on_frames(part[0])
+            if output_type == "latent":
+                parts.append(latents)
+                continue
+            for frames in self._decode(latents, slice_size, cancel):
+                leave(frames)
         self.maybe_free_model_hooks()
         result = None
-        if on_frames is None:
-            is_latent = output_type == "latent"
-            result = torch.cat(parts, dim=2) if is_latent else np.concatenate(parts, axis=1)
+        if output_type == "latent":
+            result = torch.cat(parts, dim=2)
+        elif on_frames is None:
+            result = np.concatenate(parts)[None]
         return SuperResolutionOutput(frames=result) if return_dict else (result,)
 
     def check_settings(
@@ -246,10 +266,21 @@ class SuperResolutionPipeline(VideoPipeline):
         scheduler: SchedulerName | None = None,
         noise_level: int | None = None,
         window_overlap: int | None = None,
-        tile_size: int | None = None,
+        tile_size: TileSize = None,
         tile_overlap: int = 16,
+        frame_size: tuple[int, int] | None = None,
     ) -> SuperResolutionSettings:
         """Fill in the model's own values where None is given, and check the whole.
+
+        Args:
+            num_inference_steps: As in a call; likewise the others.
+            guidance_scale: 0 to 50.
+            scheduler: Sampler by name.
+            noise_level: 0 to the highest the network knows.
+            window_overlap: Frames that two windows share.
+            tile_size: "auto" becomes what fits the memory that is free now.
+            tile_overlap: Pixels that two tiles share.
+            frame_size: Height and width of the small video, which "auto" depends on.
 
         Raises:
             InputError: A value breaks its rule.
@@ -258,33 +289,59 @@ class SuperResolutionPipeline(VideoPipeline):
         highest = self.unet.config["max_noise_level"]
         level = default_to(noise_level, self.config.default_noise_level)
         overlap = default_to(window_overlap, size // 2)
-        if tile_size is not None:
-            tile_overlap = limits.check_whole_number(tile_overlap, "tile_overlap", 0, 1 << 16)
+        denoising = self.check_denoising(num_inference_steps, guidance_scale, scheduler)
+        tile_overlap = limits.check_whole_number(tile_overlap, "tile_overlap", 0, 1 << 16)
+        if tile_size == "auto":
+            tile_size = self._tile_that_fits(frame_size, tile_overlap, denoising.guidance_scale)
+        elif tile_size is not None:
             tile_size = limits.check_whole_number(tile_size, "tile_size", tile_overlap + 1, 1 << 16)
         return SuperResolutionSettings(
             noise_level=limits.check_whole_number(level, "noise_level", 0, highest),
             window_overlap=limits.check_whole_number(overlap, "window_overlap", 0, size - 1),
             tile_size=tile_size,
             tile_overlap=tile_overlap,
-            **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
+            **asdict(denoising),
         )
+
+    def check_video(self, video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
+        """Give the video if it can be enlarged.
+
+        Raises:
+            InputError: It is none, or too small or too large.
+        """
+        return check_video(video)
+
+    def _tile_that_fits(
+        self, frame_size: tuple[int, int] | None, overlap: int, guidance_scale: float
+    ) -> int | None:
+        """None where whole frames fit, or their size is not known."""
+        if frame_size is None:
+            return None
+        copies = 2 if guidance_scale > 1 else 1
+        channels = self.unet.config["block_out_channels"][0]
+        per_cell = copies * channels * _ACTIVATIONS_PER_CHANNEL * self.unet.dtype.itemsize
+        free = free_memory(self._execution_device)
+        frames = self.config.default_num_frames
+        return choose_tile_size(*frame_size, frames, per_cell, free, overlap)
 
     def _enlarge(
         self,
-        video: Frames | Tensor,
+        video: FrameSequence | Tensor,
         prompt_embeds: Tensor,
         settings: SuperResolutionSettings,
         generator: torch.Generator,
         callback: StepCallback | None,
         callback_tensors: Sequence[str],
+        on_progress: OnProgress | None,
         cancel: CancelToken | None,
     ) -> Iterator[Tensor]:
         """Yield latents ``(1, C, f, H, W)`` in order, as soon as they are final."""
         windows = plan_windows(
-            num_frames_of(video), self.config.default_num_frames, settings.window_overlap
+            size_of(video)[0], self.config.default_num_frames, settings.window_overlap
         )
         carried = _Carried()
-        for window, following in zip(windows, [*windows[1:], None], strict=True):
+        for index, window in enumerate(windows):
+            following = windows[index + 1] if index + 1 < len(windows) else None
             stop = window.stop if following is None else following.start
             num_final = stop - window.start
             num_known = 0 if carried.noise is None else carried.noise.shape[2]
@@ -296,11 +353,17 @@ class SuperResolutionPipeline(VideoPipeline):
             if carried.low_res is not None and carried.noise is not None:
                 low_res = torch.cat([carried.low_res, low_res], dim=2)
                 noise = torch.cat([carried.noise, noise], dim=2)
-            network = _WindowNetwork(self.unet, low_res, settings, carried.outputs, num_final)
+            sampler = self.make_sampler(settings)
+            report = on_progress and _of_one_window(
+                on_progress, index, len(windows), len(sampler.timesteps)
+            )
+            network = _WindowNetwork(
+                self.unet, low_res, settings, carried.outputs, num_final, report, cancel
+            )
             latents = self.denoise(
                 noise,
                 prompt_embeds,
-                self.make_sampler(settings),
+                sampler,
                 settings.guidance_scale,
                 network,
                 [generator],
@@ -323,11 +386,20 @@ class SuperResolutionPipeline(VideoPipeline):
         shape = (1, self.unet.config["out_channels"], *pixels.shape[2:])
         return low_res, randn_tensor(shape, generator, device, torch.float32)
 
-    def _decode(self, latents: Tensor, slice_size: int, cancel: CancelToken | None) -> np.ndarray:
+    def _decode(
+        self, latents: Tensor, slice_size: int, cancel: CancelToken | None
+    ) -> Iterator[Frames]:
         if self.vae.dtype == torch.float16:  # it overflows there, so it was published in float32
             self.vae.to(dtype=torch.float32)
-        pixels = decode_latents(self.vae, latents, slice_size, cancel)
-        return pixels_to_frames(pixels, is_rounded=False)
+        for pixels in decode_in_slices(self.vae, latents, slice_size, cancel):
+            yield pixels_to_frames(pixels, is_rounded=False)[0]
+
+
+def _of_one_window(
+    on_progress: OnProgress, index: int, num_windows: int, num_steps: int
+) -> Callable[[int], None]:
+    """Tell of a window's steps as parts of the steps of all windows."""
+    return lambda step: on_progress(index * num_steps + step, num_windows * num_steps)
 
 
 class _WindowNetwork:
@@ -339,6 +411,8 @@ class _WindowNetwork:
         settings: Of the call.
         carried: What the window before said of the first frames, per step.
         num_final: Frames that no later window sees.
+        on_step: Hears how many steps are done.
+        cancel: Looked at before every tile.
     """
 
     def __init__(
@@ -348,12 +422,16 @@ class _WindowNetwork:
         settings: SuperResolutionSettings,
         carried: list[Tensor],
         num_final: int,
+        on_step: Callable[[int], None] | None,
+        cancel: CancelToken | None,
     ) -> None:
         self.unet = unet
         self.low_res = low_res
         self.settings = settings
         self.carried = carried
         self.num_final = num_final
+        self.on_step = on_step
+        self.cancel = cancel
         self.kept: list[Tensor] = []
 
     def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
@@ -364,6 +442,8 @@ class _WindowNetwork:
         )
 
         def predict(tile: Tensor) -> Tensor:
+            if self.cancel is not None:
+                self.cancel.raise_if_cancelled()
             noisy, small = tile.tensor_split([sample.shape[1]], dim=1)
             return self.unet(noisy, timestep, text, low_res=small, class_labels=levels).sample
 
@@ -376,4 +456,6 @@ class _WindowNetwork:
             weight = (ramp / (shared + 1))[:, None, None]
             output[:, :, :shared] = said + weight * (output[:, :, :shared] - said)
         self.kept.append(output[:, :, self.num_final :].clone())
+        if self.on_step is not None:
+            self.on_step(len(self.kept))
         return UNet3DConditionOutput(output)

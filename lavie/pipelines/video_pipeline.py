@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Network = Callable[[Tensor, Tensor, Tensor], Any]
+OnProgress = Callable[[int, int], None]
+"""Told how many of how many parts of the denoising are done: a step of a window is a part."""
 StepCallback = Callable[["VideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
 _DOWNLOAD_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")

@@ -48,22 +48,26 @@ def blend_windows(
         dim: What they are windows of: 2 for frames, 3 for rows, 4 for columns.
 
     Returns:
-        ``(B, D, F, h, w)``.
+        ``(B, D, F, h, w)``, summed in float32.
 
     Source: MultiDiffusion (arXiv:2302.08113).
     """
     if len(windows) == 1:
         return predict(sample)
-    parts = [predict(sample.narrow(dim, start, stop - start)) for start, stop in windows]
-    shape = (*parts[0].shape[:2], *sample.shape[2:])
-    total, weights = parts[0].new_zeros(shape), parts[0].new_zeros(shape[dim])
+    total, weights = None, sample.new_zeros(sample.shape[dim], dtype=torch.float32)
     along = [1] * (sample.ndim - dim - 1)
-    for (start, stop), part in zip(windows, parts, strict=True):
-        ramp = torch.arange(1, stop - start + 1, device=part.device, dtype=part.dtype)
+    for start, stop in windows:
+        part = predict(sample.narrow(dim, start, stop - start))
+        if total is None:
+            shape = (*part.shape[:2], *sample.shape[2:])
+            total = part.new_zeros(shape, dtype=torch.float32)
+        ramp = torch.arange(1.0, stop - start + 1, device=part.device)
         weight = torch.minimum(ramp, ramp.flip(0))
         total.narrow(dim, start, stop - start).add_(part * weight.view(-1, *along))
         weights[start:stop] += weight
-    return total / weights.view(-1, *along)
+    if total is None:
+        raise ValueError("There are no windows.")
+    return total.div_(weights.view(-1, *along)).to(sample.dtype)
 
 
 def blend_tiles(

@@ -38,6 +38,7 @@ def test_recipe_says_what_the_model_filled_in(cascade):
         "version": __version__,
         "model": cascade.model,
         "model_hash": cascade.model_hash,
+        "model_hashes": {"base": cascade.model_hash},
         "stages": ["base"],
         "prompt": "a fox",
         "negative_prompt": "",

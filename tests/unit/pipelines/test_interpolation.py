@@ -95,10 +95,11 @@ def test_cancel_stops_within_a_step(pipeline):
     [
         (None, {}, "video", "no video"),
         (clip(1), {}, "video", "one frame"),
-        (clip(3, 15, 24), {}, "video", "multiples of 4. Resize it to 24x12"),
+        (clip(3, 7, 24), {}, "video", "24x7; height and width must be between 8 and 4096"),
+        (clip(2, 8, 4097), {}, "video", "4097x8; height and width must be between 8 and 4096"),
         (clip(3)[0], {}, "video", "uint8 frames"),
         (torch.zeros(2, 3, 4, 16, 16), {}, "video", "uint8 frames"),
-        (clip(3), {"prompt": ""}, "prompt", "empty"),
+        (clip(3), {"prompt": "a" * 1001}, "prompt", "1,001 characters"),
         (clip(3), {"window_overlap": 0}, "window_overlap", "between 1 and 3"),
         (clip(3), {"window_overlap": 4}, "window_overlap", "between 1 and 3"),
         (clip(3), {"num_inference_steps": 0}, "num_inference_steps", "between 1"),

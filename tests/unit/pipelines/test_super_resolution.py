@@ -16,12 +16,12 @@ def pipeline() -> SuperResolutionPipeline:
     return make_tiny_super_resolution(default_num_frames=4)
 
 
-def clip(num_frames: int, height: int = 6, width: int = 10) -> np.ndarray:
+def clip(num_frames: int, height: int = 8, width: int = 12) -> np.ndarray:
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (num_frames, height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("shape", [(1, 6, 10), (4, 5, 7), (7, 6, 10)])
+@pytest.mark.parametrize("shape", [(1, 8, 12), (4, 9, 11), (7, 8, 12)])
 def test_every_size_becomes_four_times_as_large(pipeline, shape):
     frames = pipeline(clip(*shape), **FEW).frames
     assert frames.shape == (1, shape[0], 4 * shape[1], 4 * shape[2], 3)
@@ -90,17 +90,17 @@ def test_shared_frames_begin_as_the_window_before_and_end_as_the_own(pipeline, g
 
 def test_tiles_that_agree_change_nothing(pipeline, generator):
     options = {"generator": generator(1), "output_type": "latent", **FEW}
-    whole = pipeline(clip(2, 6, 10), **options).frames
+    whole = pipeline(clip(2), **options).frames
     options["generator"] = generator(1)
-    one_tile = pipeline(clip(2, 6, 10), tile_size=16, tile_overlap=2, **options).frames
+    one_tile = pipeline(clip(2), tile_size=16, tile_overlap=2, **options).frames
     assert torch.equal(whole, one_tile)
     seen = []
     handle = pipeline.unet.register_forward_pre_hook(
         lambda _module, inputs: seen.append(tuple(inputs[0].shape[-2:]))
     )
-    pipeline(clip(2, 6, 10), tile_size=6, tile_overlap=2, **options)
+    pipeline(clip(2), tile_size=8, tile_overlap=2, **options)
     handle.remove()
-    assert seen == [(6, 6)] * 2 * 2
+    assert seen == [(8, 8)] * 2 * 2
     sample = torch.randn(1, 3, 2, 9, 11)
     blended = blend_tiles(lambda tile: tile[:, :2] * 2, sample, size=4, overlap=1)
     torch.testing.assert_close(blended, sample[:, :2] * 2)
@@ -134,7 +134,9 @@ def test_cancel_stops_within_a_step(pipeline):
         (clip(3)[0], {}, "video", "uint8 frames"),
         (clip(3).astype(float), {}, "video", "uint8 frames"),
         (clip(0), {}, "video", "uint8 frames"),
-        (clip(3), {"prompt": " "}, "prompt", "empty"),
+        (clip(3, 7, 8), {}, "video", "8x7; height and width must be between 8 and 4096"),
+        (clip(1, 8, 4097), {}, "video", "4097x8; height and width must be between 8 and 4096"),
+        (clip(3), {"prompt": "a" * 1001}, "prompt", "1,001 characters"),
         (clip(3), {"noise_level": 351}, "noise_level", "between 0 and 350"),
         (clip(3), {"window_overlap": 4}, "window_overlap", "between 0 and 3"),
         (clip(3), {"tile_size": 16}, "tile_size", "between 17"),

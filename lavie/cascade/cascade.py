@@ -1,0 +1,439 @@
+"""The stages of a model in one object, from a sentence to a smooth, large video."""
+
+import inspect
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+
+from lavie import __version__
+from lavie.cascade.generation import Generation
+from lavie.cascade.loading import Stages
+from lavie.cascade.running import run_base, run_interpolation, run_super_resolution
+from lavie.convert.resolve import find_stages, load_pipeline
+from lavie.errors import InputError
+from lavie.pipelines import limits
+from lavie.pipelines.given_video import check_video, size_of
+from lavie.pipelines.interpolation import FACTOR as TIMES_THE_FRAMES
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.super_resolution import FACTOR as TIMES_THE_SIZE
+from lavie.pipelines.super_resolution import SuperResolutionPipeline, TileSize
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.video_pipeline import VideoPipeline, default_to
+from lavie.runtime.devices import choose_device, choose_dtype
+from lavie.types import (
+    CancelToken,
+    Frames,
+    FrameSequence,
+    OnEvent,
+    SchedulerName,
+    StageFinished,
+    StageName,
+)
+
+logger = logging.getLogger(__name__)
+
+_NOT_SETTINGS = {"video", "fps", "on_frames", "on_event", "cancel"}
+
+
+class Cascade:
+    """The stages that a model has, ready to run one after the other.
+
+    Between two stages go uint8 frames: what is shown is what the next stage gets, so a stage that
+    is run later makes the same frames.
+
+    Args:
+        base: The text-to-video stage, on the device where all are to work.
+        model: What the recipe calls the model: the name or folder it was loaded from.
+        stages: Those that can be loaded from there.
+        low_memory: See `from_pretrained`.
+    """
+
+    def __init__(
+        self,
+        base: TextToVideoPipeline,
+        model: str,
+        stages: Sequence[StageName] = ("base",),
+        low_memory: bool | None = None,
+    ) -> None:
+        self.base = base
+        self.model = model
+        self._stages = Stages(base, model, stages, low_memory)
+        self.model_hash = self._stages.hashes["base"]
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        low_memory: bool | None = None,
+    ) -> Self:
+        """Open any model. Its base stage is loaded, the others are on first use.
+
+        Args:
+            model: A model folder; ``"miniature"``; a folder in the original's
+                ``pretrained_models/`` layout; the hub id of a model folder or of the published
+                checkpoints.
+            device: None: the GPU if there is one, else the CPU.
+            dtype: None: float16 on a GPU, as the published code, else float32.
+            low_memory: Whether stages that do not work leave the device to the one that does;
+                None: only where they would not fit beside each other.
+
+        Raises:
+            CheckpointError: There is no such model, or it is broken or unsafe.
+        """
+        device = choose_device(device)
+        dtype = choose_dtype(device) if dtype is None else dtype
+        base = load_pipeline(model, dtype).to(device)
+        return cls(base, str(model), find_stages(model), low_memory)
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """The stages this model has, in their order."""
+        return self._stages.names
+
+    def pipeline(self, stage: StageName) -> VideoPipeline:
+        """The pipeline of a stage, on the device, loaded if it was not.
+
+        Raises:
+            InputError: The model has no such stage.
+            CheckpointError: The stage's folder is broken.
+        """
+        return self._stages.begin(stage)
+
+    def generate(
+        self,
+        prompt: str,
+        stages: Sequence[str] | None = ("base",),
+        seed: int = 0,
+        negative_prompt: str = "",
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_frames: int | None = None,
+        fps: int | None = None,
+        interpolation: Mapping[str, Any] | None = None,
+        super_resolution: Mapping[str, Any] | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generation:
+        """Make a video.
+
+        Args:
+            prompt: What to show, 1 to 1,000 characters.
+            stages: ``base`` alone, or with ``interpolation``, ``super_resolution`` or both, which
+                then run in this order. None: the base stage alone.
+            seed: Whole number in ``[0, 2**63)``; the same seed gives the same video.
+            negative_prompt: What to stay away from, for the base stage.
+            num_inference_steps: Steps of the base stage; None: the model's own. Likewise the
+                other settings, which `TextToVideoPipeline` explains.
+            guidance_scale: 0 to 50.
+            scheduler: Sampler by name.
+            height: Pixels.
+            width: Pixels.
+            num_frames: Frames of the base stage.
+            fps: 1 to 120; the speed at which the video of the base stage plays, not what is in it.
+            interpolation: Settings of that stage, as `interpolate` takes them.
+            super_resolution: Settings of that stage, as `upscale` takes them.
+            on_event: Hears of every step, of previews if the model can show them, and of every
+                stage's result.
+            cancel: Looked at once per step.
+
+        Raises:
+            InputError: An argument breaks its rule; said before anything is made.
+            MemoryBudgetError: The video does not fit the device's memory.
+            Cancelled: ``cancel`` was set.
+        """
+        asked = self._check_stages(stages)
+        limits.check_prompt(prompt)
+        seed = limits.check_seed(seed)
+        settings = self.base.check_settings(
+            height, width, num_frames, num_inference_steps, guidance_scale, scheduler
+        )
+        fps = limits.check_fps(self.base.config.default_fps if fps is None else fps)
+        later = {"interpolation": interpolation or {}, "super_resolution": super_resolution or {}}
+        shape = settings.num_frames, settings.height, settings.width
+        for stage in asked[1:]:
+            self._check_later(stage, later[stage], shape)
+
+        recipe = self._recipe(prompt, seed, fps) | {"negative_prompt": negative_prompt}
+        nothing = Generation(np.empty((0, *shape[1:], 3), np.uint8), fps, seed, recipe)
+        generation = self._run(
+            "base",
+            nothing,
+            asdict(settings),
+            lambda: run_base(self.base, settings, prompt, negative_prompt, seed, on_event, cancel),
+            on_event,
+            f"{shape[0]} frames of {shape[2]}x{shape[1]} do not fit",
+            "Ask for a smaller size or fewer frames",
+        )
+        events: dict[str, Any] = {"on_event": on_event, "cancel": cancel}
+        if "interpolation" in asked:
+            generation = self.interpolate(generation, **later["interpolation"], **events)
+        if "super_resolution" in asked:
+            generation = self.upscale(generation, **later["super_resolution"], **events)
+        return generation
+
+    def interpolate(
+        self,
+        video: Generation | FrameSequence,
+        *,
+        fps: float | None = None,
+        prompt: str | None = None,
+        seed: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        window_overlap: int | None = None,
+        sample_posterior: bool = False,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generation:
+        """Smooth a video: F frames become 4F - 3, at four times the frames per second.
+
+        Args:
+            video: A generation, or frames uint8 ``(F, H, W, 3)``, in memory or in a file.
+            fps: Of frames; None: what the file says, else the model's own. A generation has one.
+            prompt: What the video shows; None: the generation's, nothing for frames.
+            seed: None: the generation's, 0 for frames.
+            num_inference_steps: None: the model's own. Likewise the other settings, which
+                `InterpolationPipeline` explains.
+            guidance_scale: 0 to 50; there is none without a prompt.
+            scheduler: Sampler by name.
+            window_overlap: Given frames that two windows share.
+            sample_posterior: Encode as the published code does.
+            on_event: As in `generate`.
+            cancel: As in `generate`.
+
+        Raises:
+            InputError: An argument breaks its rule, or the model has no such stage.
+            MemoryBudgetError: A window of the video does not fit the device's memory.
+            Cancelled: ``cancel`` was set.
+        """
+        pipeline = cast(InterpolationPipeline, self._stages.get("interpolation"))
+        given = self._given(video, fps, prompt, seed)
+        if "super_resolution" in given.metadata["stages"]:
+            raise InputError(
+                "This video is enlarged already. Smooth what it was before (previous), then "
+                "enlarge that.",
+                "video",
+            )
+        prompt, seed, changes = _asked_anew(given, prompt, seed)
+        pipeline.check_video(given.frames)
+        settings = pipeline.check_settings(
+            num_inference_steps,
+            guidance_scale if prompt else 1.0,
+            scheduler,
+            window_overlap,
+            sample_posterior,
+        )
+        _, height, width = size_of(given.frames)
+        return self._run(
+            "interpolation",
+            given,
+            asdict(settings) | changes,
+            lambda: run_interpolation(
+                pipeline, settings, given.frames, prompt, seed, on_event, cancel
+            ),
+            on_event,
+            f"Smoothing frames of {width}x{height} does not fit",
+            "Give a smaller video",
+            fps_factor=TIMES_THE_FRAMES,
+        )
+
+    def upscale(
+        self,
+        video: Generation | FrameSequence,
+        *,
+        fps: float | None = None,
+        prompt: str | None = None,
+        seed: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: SchedulerName | None = None,
+        negative_prompt: str | None = None,
+        noise_level: int | None = None,
+        window_overlap: int | None = None,
+        tile_size: TileSize = "auto",
+        tile_overlap: int = 16,
+        on_frames: Callable[[Frames], None] | None = None,
+        on_event: OnEvent | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Generation:
+        """Enlarge a video to four times its height and width.
+
+        Args:
+            video: As in `interpolate`, and so fps, prompt and seed.
+            fps: Of frames.
+            prompt: What the video shows.
+            seed: Whole number in ``[0, 2**63)``.
+            num_inference_steps: None: the model's own. Likewise the other settings, which
+                `SuperResolutionPipeline` explains.
+            guidance_scale: 0 to 50.
+            scheduler: Sampler by name.
+            negative_prompt: What to stay away from.
+            noise_level: More invents more.
+            window_overlap: Frames that two windows share.
+            tile_size: "auto": whole frames if they fit the memory, else the largest tiles that do.
+                The recipe says what it was.
+            tile_overlap: Pixels that two tiles share.
+            on_frames: Gets the frames ``(f, 4H, 4W, 3)`` as soon as they are final, in place of the
+                generation, so that memory does not grow with their number.
+            on_event: As in `generate`.
+            cancel: As in `generate`.
+
+        Raises:
+            InputError: An argument breaks its rule, or the model has no such stage.
+            MemoryBudgetError: A window of the video does not fit the device's memory.
+            Cancelled: ``cancel`` was set.
+        """
+        pipeline = cast(SuperResolutionPipeline, self._stages.get("super_resolution"))
+        given = self._given(video, fps, prompt, seed)
+        if "super_resolution" in given.metadata["stages"]:
+            raise InputError(
+                "This video is enlarged already. Enlarge what it was before (previous).", "video"
+            )
+        prompt, seed, changes = _asked_anew(given, prompt, seed)
+        _, height, width = size_of(given.frames)
+        options = {
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+            "scheduler": scheduler,
+            "noise_level": noise_level,
+            "window_overlap": window_overlap,
+            "tile_size": tile_size,
+            "tile_overlap": tile_overlap,
+        }
+        pipeline.check_settings(**options)
+        negative_prompt = default_to(negative_prompt, pipeline.config.default_negative_prompt)
+        limits.check_prompt(negative_prompt, "negative_prompt")
+        self._stages.begin("super_resolution")  # "auto" looks at the memory that is then free
+        settings = pipeline.check_settings(**options, frame_size=(height, width))
+        tile = settings.tile_size
+        generation = self._run(
+            "super_resolution",
+            given,
+            asdict(settings) | {"negative_prompt": negative_prompt} | changes,
+            lambda: default_to(
+                run_super_resolution(
+                    pipeline,
+                    settings,
+                    given.frames,
+                    prompt,
+                    negative_prompt,
+                    seed,
+                    on_frames,
+                    on_event,
+                    cancel,
+                ),
+                np.empty((0, TIMES_THE_SIZE * height, TIMES_THE_SIZE * width, 3), np.uint8),
+            ),
+            on_event,
+            f"Enlarging frames of {width}x{height} does not fit",
+            f"Ask for {'tiles' if tile is None else f'tiles smaller than {tile}'} (tile_size)",
+        )
+        return generation
+
+    def _run(
+        self,
+        stage: StageName,
+        given: Generation,
+        settings: Mapping[str, Any],
+        work: Callable[[], Frames],
+        on_event: OnEvent | None,
+        too_large: str,
+        way_out: str,
+        fps_factor: int = 1,
+    ) -> Generation:
+        """Let a stage do its work, and note what it made of what."""
+        started = time.perf_counter()
+        with self._stages.at_work(stage, too_large, way_out):
+            frames = work()
+        seconds = time.perf_counter() - started
+        logger.info("Stage %s took %.1f s.", stage, seconds)
+        fps = given.fps * fps_factor
+        made = given.then(stage, frames, fps, settings, self._stages.hashes[stage], seconds)
+        if on_event is not None:
+            on_event(StageFinished(stage, made.frames, made.fps))
+        return made
+
+    def _given(
+        self,
+        video: Generation | FrameSequence,
+        fps: float | None,
+        prompt: str | None,
+        seed: int | None,
+    ) -> Generation:
+        """What a stage is given: a generation, or a clip as one that no stage has made."""
+        if isinstance(video, Generation):
+            if fps is not None:
+                raise InputError("This video has its frames per second. Leave fps out.", "fps")
+            check_video(video.frames)
+            return video
+        fps = default_to(fps, getattr(video, "fps", None))
+        fps = limits.check_speed(default_to(fps, self.base.config.default_fps))
+        recipe = self._recipe(
+            limits.check_optional_prompt(prompt), limits.check_seed(default_to(seed, 0)), fps
+        )
+        return Generation(cast(Frames, check_video(video)), fps, recipe["seed"], recipe)
+
+    def _recipe(self, prompt: str, seed: int, fps: float) -> dict[str, Any]:
+        """What all stages have in common, before any has run."""
+        return {
+            "version": __version__,
+            "model": self.model,
+            "model_hash": self.model_hash,
+            "model_hashes": {},
+            "stages": [],
+            "prompt": prompt,
+            "seed": seed,
+            "fps": fps,
+            "settings": {},
+            "dtype": str(self.base.unet.dtype).removeprefix("torch."),
+            "device": self._stages.turns.device.type,
+        }
+
+    def _check_stages(self, stages: Sequence[str] | None) -> list[StageName]:
+        stages = default_to(stages, ("base",))
+        for stage in stages:
+            self._stages.check(stage)
+        if "base" not in stages:
+            raise InputError("A video from a prompt needs the stage 'base'.", "stages")
+        return [stage for stage in self.stages if stage in stages]
+
+    def _check_later(
+        self, stage: StageName, settings: Mapping[str, Any], shape: tuple[int, int, int]
+    ) -> None:
+        """Refuse what a later stage would refuse, before the base stage has run for nothing."""
+        method = self.interpolate if stage == "interpolation" else self.upscale
+        known = sorted(inspect.signature(method).parameters.keys() - _NOT_SETTINGS)
+        for name in settings:
+            limits.check_choice(name, known, stage)
+        pipeline: Any = self._stages.get(stage)
+        checked = inspect.signature(pipeline.check_settings).parameters.keys() & settings.keys()
+        pipeline.check_settings(**{name: settings[name] for name in checked})
+        limits.check_optional_prompt(settings.get("prompt"))
+        limits.check_prompt(settings.get("negative_prompt") or "", "negative_prompt")
+        limits.check_seed(default_to(settings.get("seed"), 0))
+        pipeline.check_video(np.broadcast_to(np.uint8(0), (*shape, 3)))
+
+
+def _asked_anew(
+    given: Generation, prompt: str | None, seed: int | None
+) -> tuple[str, int, dict[str, Any]]:
+    """Prompt and seed of a stage, and those of the two that are not the recipe's."""
+    recipe = given.metadata
+    asked = {
+        "prompt": recipe["prompt"] if prompt is None else limits.check_optional_prompt(prompt),
+        "seed": recipe["seed"] if seed is None else limits.check_seed(seed),
+    }
+    changes = {name: value for name, value in asked.items() if value != recipe[name]}
+    return asked["prompt"], asked["seed"], changes
