@@ -2,11 +2,24 @@
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar
+from lavie.errors import InputError
 from lavie.runtime.loading import silence_loading_bars
+
+if TYPE_CHECKING:
+    from lavie.types import StageName
+
+_PARTS: dict[str, tuple["StageName", ...]] = {
+    "interpolation": ("interpolation",),
+    "super_resolution": ("super_resolution",),
+    "prompts": ("interpolation", "super_resolution"),
+}
+"""What `evaluate cascade` measures, and the stages that takes."""
 
 
 def add_evaluate(commands: Any) -> None:  # noqa: ANN401
@@ -37,6 +50,20 @@ def add_evaluate(commands: Any) -> None:  # noqa: ANN401
     add("--guidance-scale", type=float, help="0 to 50; default: the model's own")
     add("--batch-size", type=int, default=4, help="clips made together; changes none of them")
     add("--output", type=Path, default=OUTPUT_FOLDER / "prompt-accuracy", help="folder to fill")
+    add("--json", action="store_true", help="end with one line of JSON")
+
+    parser = add_command(
+        kinds,
+        "cascade",
+        _evaluate_cascade,
+        "How good are the later stages on clips that are known in full?",
+    )
+    add = parser.add_argument
+    _add_model_and_judge(parser)
+    add("--num-clips", type=int, help="clips of each part; default: 16, 8 and 24")
+    add("--parts", default=",".join(_PARTS), help="comma-separated; default: %(default)s")
+    add("--steps", type=int, help="of the later stages, 1 to 1000; default: the model's own")
+    add("--output", type=Path, default=OUTPUT_FOLDER / "cascade", help="folder to fill")
     add("--json", action="store_true", help="end with one line of JSON")
 
     parser = add_command(
@@ -89,7 +116,8 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
     from lavie.evaluation.report import settings_of, table, write_report
 
     # The work
-    pipeline, judge = _load_model_and_judge(arguments)
+    cascade, judge = _load_cascade_and_judge(arguments)
+    pipeline = cascade.base
     settings = settings_of(
         pipeline, arguments.model, arguments.steps, arguments.guidance_scale, arguments.seed
     )
@@ -110,6 +138,82 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
         print(json.dumps({key: summary[key] for key in summary if key != "clips"}))
 
 
+def _evaluate_cascade(arguments: argparse.Namespace) -> None:
+    from lavie.media import check_output_folder
+    from lavie.pipelines import limits
+
+    # The door, before anything is loaded
+    check_output_folder(arguments.output)
+    limits.check_seed(arguments.seed)
+    limits.check_given({"num_inference_steps": arguments.steps})
+    if arguments.num_clips is not None:
+        limits.check_whole_number(arguments.num_clips, "num_clips", 1, 10_000)
+    parts = arguments.parts.split(",")
+    for part in parts:
+        limits.check_choice(part, tuple(_PARTS), "parts")
+    stages = sorted({stage for part in parts for stage in _PARTS[part]})
+    _check_stages(arguments.model, stages)
+
+    from lavie.evaluation.cascade_prompts import judge_every_stage
+    from lavie.evaluation.cascade_report import table, write_report
+    from lavie.evaluation.interpolation_quality import measure_interpolation
+    from lavie.evaluation.questions import make_questions
+    from lavie.evaluation.super_resolution_quality import measure_super_resolution
+
+    # The work
+    cascade, judge = _load_cascade_and_judge(arguments)
+    pipelines = _load_stages(cascade, stages)
+    measured: dict[str, Any] = {}
+    count, seed = arguments.num_clips, arguments.seed
+    options = {"num_inference_steps": arguments.steps, "on_event": draw_bar("clip")}
+    if "interpolation" in parts:
+        measured["interpolation"] = measure_interpolation(
+            pipelines["interpolation"], judge, count or 16, seed, **options
+        )
+    if "super_resolution" in parts:
+        measured["super_resolution"] = measure_super_resolution(
+            pipelines["super_resolution"], count or 8, seed, **options
+        )
+    if "prompts" in parts:
+        questions = make_questions("held_out", count or 24, seed)
+        measured["prompts"] = judge_every_stage(
+            cascade.base, **pipelines, judge=judge, questions=questions, **options
+        )
+    settings = {"model": arguments.model, "seed": seed} | {
+        stage: asdict(pipeline.check_denoising(arguments.steps))
+        for stage, pipeline in pipelines.items()
+    }
+    summary = write_report(arguments.output, settings, **measured)
+    print(*table(summary), sep="\n")
+    print(f"{arguments.output}: report.json and sheets")
+    if arguments.json:
+        print(json.dumps(summary))
+
+
+def _check_stages(model: str, stages: Sequence[str]) -> None:
+    from lavie.convert.resolve import find_stages
+
+    found = find_stages(model)
+    for stage in stages:
+        if stage not in found:
+            raise InputError(
+                f"Model '{model}' has no stage '{stage}', only {', '.join(found)}. Evaluate a "
+                "model that has it, or other --parts.",
+                "model",
+            )
+
+
+def _load_stages(cascade: Any, stages: Sequence["StageName"]) -> dict[str, Any]:  # noqa: ANN401
+    """Later stages, with the parts that they share with the base in memory once."""
+    from lavie.convert.resolve import load_stage
+
+    base, pipelines = cascade.base, {}
+    for stage in stages:
+        pipelines[stage] = load_stage(cascade.model, stage, base.dtype, base.components)
+        pipelines[stage].to(base.device).set_progress_bar_config(disable=True)
+    return pipelines
+
+
 def _evaluate_motion(arguments: argparse.Namespace) -> None:
     from lavie.media import check_output
 
@@ -118,8 +222,8 @@ def _evaluate_motion(arguments: argparse.Namespace) -> None:
 
     from lavie.evaluation.motion_instrument import motion_table, read_motions
 
-    pipeline, judge = _load_model_and_judge(arguments)
-    reading = read_motions(pipeline, judge, arguments.subject, arguments.place, arguments.seed)
+    cascade, judge = _load_cascade_and_judge(arguments)
+    reading = read_motions(cascade.base, judge, arguments.subject, arguments.place, arguments.seed)
     print(*motion_table(reading), sep="\n")
     if arguments.sheet is not None:
         from lavie.data.world import contact_sheet
@@ -128,14 +232,14 @@ def _evaluate_motion(arguments: argparse.Namespace) -> None:
         contact_sheet(rows, 8, 1, zoom=2).save(arguments.sheet)
 
 
-def _load_model_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
-    """The pipeline and the judge that the flags name."""
+def _load_cascade_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN401
+    """The model and the judge that the flags name."""
     silence_loading_bars()
     from lavie.cascade import Cascade
     from lavie.evaluation.judge import JUDGE_FOLDER, Judge
 
     judge = Judge.from_folder(arguments.judge or JUDGE_FOLDER)
-    return Cascade.from_pretrained(arguments.model, arguments.device).base, judge
+    return Cascade.from_pretrained(arguments.model, arguments.device), judge
 
 
 def _train_judge(arguments: argparse.Namespace) -> None:
