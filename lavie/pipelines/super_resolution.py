@@ -38,8 +38,9 @@ FACTOR = 4
 OutputType = Literal["frames", "latent"]
 TileSize = int | Literal["auto"] | None
 
-_ACTIVATIONS_PER_CHANNEL = 60
-"""Most values that the network holds per cell and channel of its finest level, measured."""
+_ACTIVATIONS_PER_CHANNEL = 24
+"""Values that the published network holds at most per cell and channel of its finest level: 16
+counted (there is a test), and half as many again for what the libraries work with."""
 
 
 @dataclass
