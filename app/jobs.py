@@ -8,14 +8,16 @@ import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from app import texts
-from app.request import TextToVideoRequest
+from app.costs import Costs
+from app.request import Request, StageRequest
+from app.result import Effort, Result
 from lavie.errors import Cancelled, InputError, LaVieError
 from lavie.types import CancelToken, Event, OnEvent, Preview, Progress
 
@@ -28,37 +30,19 @@ JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
-class Result:
-    """The files of a finished job.
+class Job:
+    """What is known about a job at one moment; ``revision`` grows with each change.
 
-    Args:
-        video: The MP4 in the size the model made; its metadata is the recipe.
-        view: The same, enlarged to be looked at; ``video`` itself where that is large enough.
-        gif: The same as an animated GIF.
-        recipe: Everything needed to make it again, as JSON.
-        metadata: What ``recipe`` holds.
-        seed: The seed that was used.
+    ``results`` has one for each stage that is done, and those that the job was given to go on from.
     """
 
-    video: Path
-    view: Path
-    gif: Path
-    recipe: Path
-    metadata: Mapping[str, Any]
-    seed: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is known about a job at one moment; ``revision`` grows with each change."""
-
     id: str
-    request: TextToVideoRequest
+    request: Request
     created: datetime
     state: JobState = "queued"
     progress: Progress | None = None
     preview: Preview | None = None
-    result: Result | None = None
+    results: tuple[Result, ...] = ()
     error: str | None = None
     is_cancel_requested: bool = False
     revision: int = 0
@@ -68,18 +52,29 @@ class Job:
         """Whether nothing more will happen to it."""
         return self.state in ("done", "failed", "cancelled")
 
+    def result_of(self, stage: str) -> Result | None:
+        """What a stage left, or None if it did not run."""
+        return next((result for result in self.results if result.stage == stage), None)
+
 
 class Runner(Protocol):
     """Owns a model and turns a request into files."""
 
-    def prepare(self) -> None:
-        """Load what the first job needs."""
+    def prepare(self) -> tuple[Effort, float] | None:
+        """Load what the first job needs; may tell how many seconds a small sample of it took."""
         ...
 
     def run(
-        self, request: TextToVideoRequest, folder: Path, on_event: OnEvent, cancel: CancelToken
-    ) -> Result:
-        """Make the video and write its files into ``folder``, which does not exist yet."""
+        self, request: Request, folder: Path, on_event: OnEvent, cancel: CancelToken
+    ) -> Iterator[Result]:
+        """Run the stages and give each one's result, whose files are in ``folder`` by then.
+
+        Args:
+            request: What to make.
+            folder: Does not exist yet.
+            on_event: Hears of every step.
+            cancel: Stops the stage at hand; those that are done keep their files.
+        """
         ...
 
 
@@ -94,14 +89,15 @@ class JobStore:
         self._cancel_tokens: dict[str, CancelToken] = {}
         self._changed = threading.Condition()
 
-    def add(self, request: TextToVideoRequest) -> Job:
+    def add(self, request: Request) -> Job:
         """Queue a request. Its id sorts by time and cannot be guessed.
 
         Raises:
             InputError: `MAX_QUEUED` jobs are waiting already.
         """
         now = datetime.now(UTC)
-        job = Job(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(6)}", request, now)
+        given = request.given if isinstance(request, StageRequest) else ()
+        job = Job(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(6)}", request, now, results=given)
         with self._changed:
             if len(self._queued()) >= MAX_QUEUED:
                 raise InputError(texts.queue_is_full(MAX_QUEUED))
@@ -183,13 +179,15 @@ class Worker(threading.Thread):
         store: Where jobs come from and progress goes to.
         runner: Owns the model. Its `prepare` is called first, in this thread.
         data: Results are written to ``data/<year-month-day>/<job id>``.
+        costs: Learns how long each stage takes.
     """
 
-    def __init__(self, store: JobStore, runner: Runner, data: Path) -> None:
+    def __init__(self, store: JobStore, runner: Runner, data: Path, costs: Costs) -> None:
         super().__init__(name="lavie-worker", daemon=True)
         self._store = store
         self._runner = runner
         self._data = data
+        self._costs = costs
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -199,7 +197,9 @@ class Worker(threading.Thread):
     def run(self) -> None:
         """Work until stopped."""
         try:
-            self._runner.prepare()
+            sample = self._runner.prepare()
+            if sample is not None:
+                self._costs.hint(*sample)
         except LaVieError as error:
             logger.error("The model could not be loaded: %s", error)
         except Exception:
@@ -219,8 +219,12 @@ class Worker(threading.Thread):
         try:
             folder = self._data / f"{job.created:%Y-%m-%d}" / job.id
             cancel = self._store.cancel_token(job.id)
-            result = self._runner.run(job.request, folder, on_event, cancel)
-            self._store.update(job.id, state="done", result=result, preview=None)
+            results = job.results
+            for result in self._runner.run(job.request, folder, on_event, cancel):
+                results = (*results, result)
+                self._costs.learn(result.effort, result.seconds)
+                self._store.update(job.id, results=results, progress=None, preview=None)
+            self._store.update(job.id, state="done")
             logger.info("Job %s is done", job.id)
         except Cancelled:
             self._store.update(job.id, state="cancelled", preview=None)

@@ -3,18 +3,38 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.request import MAX_SEED, Range
+from app.request import MAX_SEED, STEP_FIELDS, Range
 from lavie.convert.published import NETWORKS
-from lavie.convert.sources import find_source, is_original_folder
+from lavie.convert.sources import (
+    find_source,
+    is_original_folder,
+    is_published_repository,
+    published_stages,
+)
 from lavie.errors import CheckpointError
-from lavie.pipelines.model_folder import find_model_folder, read_model_index
+from lavie.pipelines.model_folder import (
+    LATER_STAGES,
+    STAGE_PIPELINES,
+    find_model_folder,
+    find_part,
+    read_model_index,
+    stages_in,
+)
+from lavie.types import StageName
 
 _CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
 _PUBLISHED_FACTOR = 8
+_PUBLISHED_WEIGHTS: dict[StageName, float] = {
+    "base": 3.64 / 8**2,
+    "interpolation": 3.64 / 8**2,
+    "super_resolution": 2.76 / 4**2,
+}
+"""Gigabytes of the published networks; cells of 8x8 and, of super-resolution, 4x4 pixels."""
+_USUAL_STEPS = 25
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ONE_LETTER_WORD = "a"  # the other letters are in a tokenizer to spell with
 
@@ -27,11 +47,16 @@ class ModelCard:
         name: What `lavie.Cascade.from_pretrained` takes.
         ranges: The numbers each setting may take, with the model's own defaults.
         vocabulary: All words it was taught, in lower case; None for a model of open language.
+        stages: What it can do, in order.
+        weights: What one step of each stage costs per frame and pixel, relative to the others: how
+            large its network is, and how many of its cells stand for a pixel.
     """
 
     name: str
     ranges: Mapping[str, Range]
     vocabulary: frozenset[str] | None = None
+    stages: tuple[StageName, ...] = ("base",)
+    weights: Mapping[StageName, float] = field(default_factory=lambda: _PUBLISHED_WEIGHTS)
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""
@@ -56,15 +81,22 @@ def read_model_card(model: str) -> ModelCard:
     """
     folder = find_model_folder(model)
     if folder is None:
-        return ModelCard(model, _ranges({}, _PUBLISHED_FACTOR))
+        stages = published_stages(model) if is_published_repository(model) else ("base",)
+        return ModelCard(model, _ranges({}), None, stages)
     if is_original_folder(folder):
         find_source(folder, NETWORKS["base"])  # says so now if a file is missing
-        return ModelCard(model, _ranges({}, _PUBLISHED_FACTOR))
-    index = read_model_index(folder, "TextToVideoPipeline")
+        return ModelCard(model, _ranges({}), None, published_stages(folder))
+    indexes: dict[StageName, dict[str, Any]] = {
+        "base": read_model_index(folder, STAGE_PIPELINES["base"])
+    }
+    for stage in stages_in(folder)[1:]:
+        indexes[stage] = read_model_index(folder / stage, STAGE_PIPELINES[stage])
     return ModelCard(
         name=model,
-        ranges=_ranges(index, _vae_factor(folder)),
+        ranges=_ranges(indexes, _vae_factor(folder / "vae")),
         vocabulary=_read_vocabulary(folder / "tokenizer"),
+        stages=tuple(indexes),
+        weights={stage: _weight(folder, stage) for stage in indexes},
     )
 
 
@@ -72,8 +104,16 @@ def _words(text: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
 
 
-def _ranges(index: Mapping[str, Any], factor: int) -> dict[str, Range]:
-    own = {**NETWORKS["base"].defaults, **index}
+def _weight(folder: Path, stage: StageName) -> float:
+    own = folder if stage == "base" else folder / stage
+    num_bytes = sum(file.stat().st_size for file in (own / "unet").glob("*.safetensors"))
+    return max(num_bytes, 1) / _vae_factor(find_part(own, "vae")) ** 2
+
+
+def _ranges(
+    indexes: Mapping[StageName, Mapping[str, Any]], factor: int = _PUBLISHED_FACTOR
+) -> dict[str, Range]:
+    own = {**NETWORKS["base"].defaults, **indexes.get("base", {})}
     num_frames = own["default_num_frames"]
     return {
         "seed": Range(0, MAX_SEED, default=None),
@@ -82,7 +122,12 @@ def _ranges(index: Mapping[str, Any], factor: int) -> dict[str, Range]:
         "width": _size_range(own["default_width"], factor),
         "height": _size_range(own["default_height"], factor),
         "num_frames": Range(2, num_frames * 2, num_frames),
+        **{STEP_FIELDS[stage]: _step_range(indexes.get(stage, {})) for stage in LATER_STAGES},
     }
+
+
+def _step_range(index: Mapping[str, Any]) -> Range:
+    return Range(1, 100, index.get("default_num_inference_steps", _USUAL_STEPS))
 
 
 def _size_range(usual: int, factor: int) -> Range:
@@ -91,10 +136,10 @@ def _size_range(usual: int, factor: int) -> Range:
     return Range(minimum, usual * 2, usual, step=factor)
 
 
-def _vae_factor(folder: Path) -> int:
-    levels = _read_json(folder / "vae" / "config.json").get("block_out_channels")
+def _vae_factor(vae: Path) -> int:
+    levels = _read_json(vae / "config.json").get("block_out_channels")
     if not isinstance(levels, list):
-        raise CheckpointError(f"{folder / 'vae' / 'config.json'} lacks its block_out_channels.")
+        raise CheckpointError(f"{vae / 'config.json'} lacks its block_out_channels.")
     return 2 ** (len(levels) - 1)
 
 

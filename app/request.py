@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import get_args
 
+from app.result import Effort, Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_scheduler
-from lavie.types import SchedulerName
+from lavie.pipelines.model_folder import STAGE_PIPELINES
+from lavie.types import SchedulerName, StageName
 
 MAX_SEED = 2**32 - 1
+STAGE_ORDER = tuple(STAGE_PIPELINES)
+SMOOTHING_FACTOR = UPSCALING_FACTOR = 4
 SCHEDULERS: tuple[SchedulerName, ...] = get_args(SchedulerName)
 
 
@@ -94,9 +98,72 @@ class TextToVideoRequest:
     width: int
     height: int
     num_frames: int
+    smooth: bool
+    upscale: bool
+    smoothing_steps: int
+    upscaling_steps: int
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """The stages that it takes, in their order."""
+        chosen = (True, self.smooth, self.upscale)
+        return tuple(stage for stage, is_on in zip(STAGE_ORDER, chosen, strict=True) if is_on)
+
+    @property
+    def new_stages(self) -> tuple[StageName, ...]:
+        """Those that have to run: all."""
+        return self.stages
+
+    @property
+    def num_steps(self) -> dict[StageName, int]:
+        """The denoising steps of each stage."""
+        steps = self.num_inference_steps, self.smoothing_steps, self.upscaling_steps
+        return dict(zip(STAGE_ORDER, steps, strict=True))
 
 
+@dataclass(frozen=True)
+class StageRequest:
+    """One more stage for a video that is there.
+
+    Args:
+        given: The results up to the one to go on from, which is the last.
+        stage: What to do with it.
+        num_inference_steps: Denoising steps.
+    """
+
+    given: tuple[Result, ...]
+    stage: StageName
+    num_inference_steps: int
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """The stages of the video, the new one last."""
+        return (*(result.stage for result in self.given), self.stage)
+
+    @property
+    def new_stages(self) -> tuple[StageName, ...]:
+        """Those that have to run: the last."""
+        return (self.stage,)
+
+    @property
+    def num_steps(self) -> dict[StageName, int]:
+        """The denoising steps of the new stage."""
+        return {self.stage: self.num_inference_steps}
+
+    @property
+    def seed(self) -> int:
+        """All stages share it."""
+        return self.given[-1].seed
+
+
+Request = TextToVideoRequest | StageRequest
 FIELDS = tuple(field.name for field in fields(TextToVideoRequest))
+SWITCHES: dict[str, StageName] = {"smooth": "interpolation", "upscale": "super_resolution"}
+STEP_FIELDS: dict[StageName, str] = {
+    "base": "num_inference_steps",
+    "interpolation": "smoothing_steps",
+    "super_resolution": "upscaling_steps",
+}
 
 
 def check_request(
@@ -126,6 +193,36 @@ def _check_field(field: str, value: object, ranges: Mapping[str, Range]) -> obje
         return ranges[field].check(value, field)
     if field == "scheduler":
         return check_scheduler(value)
+    if field in SWITCHES:
+        return _check_switch(value, field)
     text = " ".join(value.split()) if isinstance(value, str) else value
     check_prompt(text, field)
     return text
+
+
+def _check_switch(value: object, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{field.capitalize()} must be on or off, not '{value!s:.40}'.", field)
+    return value
+
+
+def next_stages(stage: StageName) -> tuple[StageName, ...]:
+    """What makes sense to do with a video whose last stage was this one: only what comes later."""
+    return STAGE_ORDER[STAGE_ORDER.index(stage) + 1 :]
+
+
+def effort_of(stage: StageName, num_steps: int, num_frames: int, height: int, width: int) -> Effort:
+    """What a stage is asked to do with a video of this length and size.
+
+    Of the first stage, length and size are those that it is to make.
+    """
+    if stage == "interpolation":
+        num_frames = count_smooth_frames(num_frames)
+    if stage == "super_resolution":
+        height, width = UPSCALING_FACTOR * height, UPSCALING_FACTOR * width
+    return Effort(stage, num_steps, num_frames, height, width)
+
+
+def count_smooth_frames(num_frames: int) -> int:
+    """Frames of a video that was smoothed: three new ones between every two."""
+    return SMOOTHING_FACTOR * (num_frames - 1) + 1

@@ -1,14 +1,16 @@
-"""What the screen shows while there is no video: a hint, a preview with progress, or a failure."""
+"""What the screen shows while there is no video, and how far a job is."""
 
 import base64
 import io
+from dataclasses import asdict
 from html import escape
 
 from PIL import Image
 
 from app import texts
+from app.jobs import Job
 from app.service import Status
-from lavie.types import Frames, Preview, Progress
+from lavie.types import Frames, Preview
 
 _PREVIEW_MILLISECONDS = 125
 
@@ -20,15 +22,54 @@ def empty() -> str:
 
 def message(sentence: str, is_alert: bool = False) -> str:
     """The screen with one sentence, spoken at once by screen readers if it is an alert."""
-    role = "alert" if is_alert else "status"
-    return _screen(f'<p class="screen-hint" role="{role}">{escape(sentence)}</p>')
+    return _screen(f'<p class="screen-hint" role="{_role(is_alert)}">{escape(sentence)}</p>')
 
 
-def working(status: Status) -> str:
-    """The screen of a job that waits or runs: preview, sentence, bar."""
+def working(job: Job) -> str:
+    """The screen of a job that waits or runs and has no video to show yet."""
+    return _screen(_picture(job.preview) if job.preview else '<div class="screen-noise"></div>')
+
+
+def progress(status: Status) -> str:
+    """How far a job is: the stages, a bar, a sentence."""
     job = status.job
-    picture = _picture(job.preview) if job.preview else '<div class="screen-noise"></div>'
-    return _screen(picture) + _progress(_sentence(status), job.progress)
+    step, total = (job.progress.step, job.progress.total) if job.progress else (0, 1)
+    percent = round(100 * step / max(total, 1))
+    sentence = escape(_sentence(status))
+    return (
+        _stages(job) + f'<div class="progress-line" role="progressbar" aria-label="{sentence}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}">'
+        f'<div style="width:{percent}%"></div></div>'
+        f'<p class="progress-text" data-step="{step}">{sentence}</p>'
+    )
+
+
+def note(sentence: str, is_alert: bool = False) -> str:
+    """A sentence below a video: what became of the stages after it."""
+    return f'<p class="progress-text" role="{_role(is_alert)}">{escape(sentence)}</p>'
+
+
+def before_after() -> str:
+    """What is on the left and on the right of a comparison."""
+    return f"<span>{escape(texts.BEFORE)}</span><span>{escape(texts.AFTER)}</span>"
+
+
+def _role(is_alert: bool) -> str:
+    return "alert" if is_alert else "status"
+
+
+def _stages(job: Job) -> str:
+    """The stages of a job in their order, if it has more than one."""
+    stages = job.request.stages
+    if len(stages) == 1:
+        return ""
+    num_done = len(job.results)
+    marks = ["done"] * num_done + ["now"] + ["later"] * len(stages)
+    items = (
+        f'<li class="{mark}">{escape(texts.STAGE_NAMES[stage])}</li>'
+        for stage, mark in zip(stages, marks, strict=False)
+    )
+    return f'<ol class="stages">{"".join(items)}</ol>'
 
 
 def _sentence(status: Status) -> str:
@@ -39,18 +80,7 @@ def _sentence(status: Status) -> str:
         return texts.queued(status.num_ahead)
     if job.progress is None:
         return texts.MODEL_IS_LOADING
-    return texts.progress(job.progress.step, job.progress.total, job.progress.seconds_left)
-
-
-def _progress(sentence: str, progress: Progress | None) -> str:
-    step, total = (progress.step, progress.total) if progress else (0, 1)
-    percent = round(100 * step / max(total, 1))
-    return (
-        f'<div class="progress-line" role="progressbar" aria-label="{escape(sentence)}" '
-        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}">'
-        f'<div style="width:{percent}%"></div></div>'
-        f'<p class="progress-text" data-step="{step}">{escape(sentence)}</p>'
-    )
+    return texts.progress(**asdict(job.progress))
 
 
 def _picture(preview: Preview) -> str:

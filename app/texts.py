@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from app.costs import Cost
+from lavie.types import StageName
+
 NAME = "LaVie Studio"
 TAGLINE = "Write a sentence, watch it become a video."
 TAB_TEXT_TO_VIDEO = "Text to video"
@@ -30,6 +33,11 @@ STYLE_INFO = "How the picture is coloured."
 GENERATE = "Make the video"
 CANCEL = "Cancel"
 
+SMOOTH_LABEL = "Smooth"
+UPSCALE_LABEL = "Upscale: four times the size"
+SMOOTH_INFO = "Motion flows: three new frames between every two."
+UPSCALE_INFO = "A larger picture with finer edges."
+
 SETTINGS_HEADING = "Settings"
 NEGATIVE_LABEL = "What to avoid"
 NEGATIVE_INFO = "Things the video should not show. May stay empty."
@@ -48,6 +56,10 @@ SCHEDULER_NAMES = {
     "ddpm": "DDPM (as in the paper)",
     "euler": "Euler",
 }
+SMOOTHING_STEPS_LABEL = "Smoothing steps"
+SMOOTHING_STEPS_INFO = "Steps of smoothing, here and for “Smooth it”."
+UPSCALING_STEPS_LABEL = "Upscaling steps"
+UPSCALING_STEPS_INFO = "Steps of upscaling, here and for “Upscale it”."
 WIDTH_LABEL = "Width"
 HEIGHT_LABEL = "Height"
 FRAMES_LABEL = "Frames"
@@ -55,6 +67,29 @@ FRAMES_INFO = "How many pictures the video has."
 
 VIDEO_LABEL = "Video"
 EMPTY_SCREEN = "Your video will appear here."
+STAGE_NAMES: dict[StageName, str] = {
+    "base": "First version",
+    "interpolation": "Smooth",
+    "super_resolution": "Upscaled",
+}
+FILE_NAMES: dict[StageName, str] = {
+    "base": "base",
+    "interpolation": "smooth",
+    "super_resolution": "upscaled",
+}
+WORKING_NAMES: dict[str, str] = {
+    "base": "Making the video",
+    "interpolation": "Smoothing",
+    "super_resolution": "Upscaling",
+}
+SHOWN_LABEL = "Show"
+SHOWN_INFO = "Every version is kept."
+COMPARE_LABEL = "Before and after"
+COMPARE_INFO = "Side by side, playing in step."
+BEFORE = "Before"
+AFTER = "After"
+SMOOTH_IT = "Smooth it"
+UPSCALE_IT = "Upscale it"
 DOWNLOADS = {
     "view": "Download MP4",
     "video": "MP4, true size",
@@ -72,6 +107,12 @@ MODEL_IS_LOADING = "Getting the model ready…"
 STILL_BUSY = "Your last video is still being made. Wait for it, or cancel it first."
 CANCELLING = "Stopping…"
 CANCELLED = "Cancelled. Nothing was kept."
+CANCELLED_KEPT = "Cancelled. What was finished is kept."
+FORGOTTEN_VIDEO = (
+    "That video is no longer in the studio's memory. Make it again with its seed, with “Smooth” or "
+    "“Upscale” switched on."
+)
+NO_SUCH_RESULT = "There is no such video. Reload the page."
 LOST_JOB = "The studio was restarted and no longer knows that job. Please make the video again."
 FULL_MODEL = (
     "The full model knows open language: `python -m lavie convert` fetches and prepares it, "
@@ -112,10 +153,40 @@ def queued(num_ahead: int) -> str:
     return f"Waiting for {num_ahead} video{'s' if num_ahead != 1 else ''} before yours…"
 
 
-def progress(step: int, total: int, seconds_left: float | None) -> str:
-    """How far a video is."""
-    left = "" if seconds_left is None else f" · about {max(round(seconds_left), 1)} s left"
-    return f"Step {step} of {total}{left}" if step < total else "Writing the files…"
+def progress(stage: str, step: int, total: int, seconds_left: float | None) -> str:
+    """How far a stage is."""
+    if step >= total:
+        return "Writing the files…"
+    left = "" if seconds_left is None else f" · about {duration(seconds_left)} left"
+    return f"{WORKING_NAMES[stage]}: step {step} of {total}{left}"
+
+
+def duration(seconds: float) -> str:
+    """A time as it is said, not as it is measured."""
+    return f"{max(round(seconds), 1)} s" if seconds < 99.5 else f"{round(seconds / 60)} min"
+
+
+def switch_info(purpose: str, cost: Cost) -> str:
+    """What a stage brings, and what it takes here: known, guessed, or not said."""
+    if cost.seconds is None:
+        return purpose
+    about = "About" if cost.is_measured else "Roughly"
+    return f"{purpose} {about} {duration(cost.seconds)} on this computer."
+
+
+def smooth_label(num_frames: int) -> str:
+    """The switch for smoothing, with what comes of it."""
+    return f"{SMOOTH_LABEL}: {num_frames} frames"
+
+
+def no_such_stage(stage: StageName) -> str:
+    """The model cannot do that."""
+    return f"This model has no part for {WORKING_NAMES[stage].lower()}. Use one that has."
+
+
+def stage_makes_no_sense(stage: StageName) -> str:
+    """It was done already, or would have had to be done before."""
+    return f"{WORKING_NAMES[stage]} makes no sense for this video. Choose an earlier version."
 
 
 def unexpected_failure(job_id: str) -> str:

@@ -9,7 +9,7 @@ import gradio as gr
 from app import texts
 from app.handlers import TextToVideoHandlers
 from app.model_card import ModelCard
-from app.service import Service
+from app.service import COST_FIELDS, Service
 from app.tabs.text_to_video import TextToVideoTab, create_text_to_video_tab
 from app.words import words_of
 
@@ -43,15 +43,50 @@ def _bind_text_to_video(
 ) -> None:
     # Nothing here computes: jobs do. So events neither wait for each other nor dim the page.
     watch = partial(dict, outputs=tab.watched(), show_progress="hidden", concurrency_limit=None)
-    gr.on(
+    # Our own rules check the values, so that the sentences are ours.
+    ask = partial(watch, preprocess=False)
+    submitted = gr.on(
         [tab.generate.click, tab.form.prompt.submit],
         handlers.submit,
         [tab.job_id, *tab.form.controls()],
         validator=handlers.check,
-        preprocess=False,  # our own rules check the values, so that the sentences are ours
-        **watch(),
-    ).success(handlers.follow, tab.job_id, **watch())
+        **ask(),
+    )
+    view, form = tab.result, tab.form
+    smoothed = view.smooth_it.click(
+        handlers.smooth_it,
+        [tab.job_id, view.shown, form.smoothing_steps],
+        validator=handlers.check_smoothing,
+        **ask(),
+    )
+    upscaled = view.upscale_it.click(
+        handlers.upscale_it,
+        [tab.job_id, view.shown, form.upscaling_steps],
+        validator=handlers.check_upscaling,
+        **ask(),
+    )
+    costs = {
+        "fn": handlers.show_costs,
+        "inputs": [getattr(form, field) for field in COST_FIELDS],
+        "outputs": [form.smooth, form.upscale, tab.cost_timer],
+        "show_progress": "hidden",
+        "preprocess": False,
+        "queue": False,
+    }
+    for event in (submitted, smoothed, upscaled):
+        event.success(handlers.follow, tab.job_id, **watch()).then(**costs)
     page.load(handlers.resume, tab.job_id, **watch())
+    changed = [getattr(form, field).change for field in COST_FIELDS]
+    gr.on([tab.cost_timer.tick, *changed], **costs, trigger_mode="always_last")
+    gr.on(
+        [view.shown.input, view.is_compared.input],
+        handlers.show_version,
+        [tab.job_id, view.shown, view.is_compared],
+        view.version(),
+        show_progress="hidden",
+        preprocess=False,
+        queue=False,
+    )
     tab.cancel.click(handlers.cancel, tab.job_id, tab.cancel, queue=False, show_progress="hidden")
     chips = list(tab.composer or ())
     tab.form.prompt.change(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import gradio as gr
-from gradio.blocks import Block
+from gradio.blocks import BlockContext
+from gradio.components import Component
 
 from app import screen, texts
 from app.model_card import ModelCard
@@ -15,6 +16,10 @@ from app.words import Choice, Words
 _STORAGE_SECRET = "lavie-studio"
 """Scrambles what a browser keeps. It is sent to every page, so it protects nothing; being the same
 after a restart, it lets a page read which job it watched."""
+
+
+Shown = Component | BlockContext
+"""What an event can change."""
 
 
 class Composer(NamedTuple):
@@ -39,18 +44,31 @@ class Form:
     width: gr.Number
     height: gr.Number
     num_frames: gr.Slider
+    smooth: gr.Checkbox
+    upscale: gr.Checkbox
+    smoothing_steps: gr.Slider
+    upscaling_steps: gr.Slider
 
-    def controls(self) -> list[gr.components.Component]:
+    def controls(self) -> list[Component]:
         """The controls in the order of `FIELDS`."""
         return [getattr(self, field) for field in FIELDS]
 
 
 @dataclass(frozen=True)
 class ResultView:
-    """Where a finished video shows itself."""
+    """Where finished videos show themselves: what is seen, and below it what can be done."""
 
     panel: gr.Column
     video: gr.Video
+    caption: gr.HTML
+    choices: gr.Row
+    shown: gr.Radio
+    is_compared: gr.Checkbox
+    progress: gr.HTML
+    details: gr.Column
+    next: gr.Row
+    smooth_it: gr.Button
+    upscale_it: gr.Button
     download_view: gr.DownloadButton
     download_video: gr.DownloadButton
     download_gif: gr.DownloadButton
@@ -58,6 +76,15 @@ class ResultView:
     used_seed: gr.Textbox
     use_seed: gr.Button
     recipe: gr.JSON
+
+    def all(self) -> list[Shown]:
+        """Everything in it."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def version(self) -> list[Shown]:
+        """What changes with the version of the video that is shown."""
+        steady = {self.panel, self.choices, self.shown, self.progress, self.details, self.use_seed}
+        return [part for part in self.all() if part not in steady]
 
 
 @dataclass(frozen=True)
@@ -72,11 +99,11 @@ class TextToVideoTab:
     screen: gr.HTML
     result: ResultView
     job_id: gr.BrowserState
+    cost_timer: gr.Timer
 
-    def watched(self) -> list[Block]:
+    def watched(self) -> list[Shown]:
         """What changes while a job is followed."""
-        result = [getattr(self.result, field.name) for field in fields(self.result)]
-        return [self.screen, self.generate, self.cancel, self.job_id, *result]
+        return [self.screen, self.generate, self.cancel, self.job_id, *self.result.all()]
 
 
 def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVideoTab:
@@ -89,6 +116,7 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
     with gr.Row(elem_id="studio", equal_height=False):
         with gr.Column(elem_id="area-prompt"):
             prompt = _prompt_box()
+            smooth, upscale = _create_switches(card)
             note = gr.Markdown(visible=False, elem_id="vocabulary-note")
             with gr.Row(elem_id="actions"):
                 generate = gr.Button(
@@ -110,9 +138,10 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
                 api_visibility="private",
             )
         with gr.Column(elem_id="area-settings"):
-            form = _create_form(prompt, card.ranges)
+            form = _create_form(card, prompt, smooth, upscale)
     job_id = gr.BrowserState("", storage_key="lavie-job", secret=_STORAGE_SECRET)
-    return TextToVideoTab(form, composer, note, generate, cancel, display, result, job_id)
+    timer = gr.Timer(1.0, active=len(card.stages) > 1)  # until this computer's speed is known
+    return TextToVideoTab(form, composer, note, generate, cancel, display, result, job_id, timer)
 
 
 def _prompt_box() -> gr.Textbox:
@@ -125,6 +154,26 @@ def _prompt_box() -> gr.Textbox:
         autofocus=True,
         elem_id="prompt",
     )
+
+
+def _create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
+    """What else can be done with the video, as far as the model has the stages."""
+    with gr.Row(elem_id="switches", visible=len(card.stages) > 1):
+        smooth = gr.Checkbox(
+            label=texts.SMOOTH_LABEL,
+            info=texts.SMOOTH_INFO,
+            visible="interpolation" in card.stages,
+            min_width=150,
+            elem_id="smooth",
+        )
+        upscale = gr.Checkbox(
+            label=texts.UPSCALE_LABEL,
+            info=texts.UPSCALE_INFO,
+            visible="super_resolution" in card.stages,
+            min_width=150,
+            elem_id="upscale",
+        )
+    return smooth, upscale
 
 
 def _create_composer(words: Words) -> Composer:
@@ -151,7 +200,10 @@ def _create_composer(words: Words) -> Composer:
     )
 
 
-def _create_form(prompt: gr.Textbox, ranges: Mapping[str, Range]) -> Form:
+def _create_form(
+    card: ModelCard, prompt: gr.Textbox, smooth: gr.Checkbox, upscale: gr.Checkbox
+) -> Form:
+    ranges = card.ranges
     gr.Markdown(f"### {texts.SETTINGS_HEADING}")
     negative_prompt = gr.Textbox(
         label=texts.NEGATIVE_LABEL, info=texts.NEGATIVE_INFO, elem_id="negative_prompt"
@@ -162,6 +214,20 @@ def _create_form(prompt: gr.Textbox, ranges: Mapping[str, Range]) -> Form:
     num_frames = _slider("num_frames", ranges, texts.FRAMES_LABEL, texts.FRAMES_INFO)
     steps = _slider("num_inference_steps", ranges, texts.STEPS_LABEL, texts.STEPS_INFO)
     guidance = _slider("guidance_scale", ranges, texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO)
+    smoothing_steps = _slider(
+        "smoothing_steps",
+        ranges,
+        texts.SMOOTHING_STEPS_LABEL,
+        texts.SMOOTHING_STEPS_INFO,
+        visible="interpolation" in card.stages,
+    )
+    upscaling_steps = _slider(
+        "upscaling_steps",
+        ranges,
+        texts.UPSCALING_STEPS_LABEL,
+        texts.UPSCALING_STEPS_INFO,
+        visible="super_resolution" in card.stages,
+    )
     with gr.Row():
         seed = gr.Textbox(
             label=texts.SEED_LABEL,
@@ -189,6 +255,10 @@ def _create_form(prompt: gr.Textbox, ranges: Mapping[str, Range]) -> Form:
         width=width,
         height=height,
         num_frames=num_frames,
+        smooth=smooth,
+        upscale=upscale,
+        smoothing_steps=smoothing_steps,
+        upscaling_steps=upscaling_steps,
     )
 
 
@@ -205,7 +275,9 @@ def _number(name: str, ranges: Mapping[str, Range], label: str) -> gr.Number:
     )
 
 
-def _slider(name: str, ranges: Mapping[str, Range], label: str, info: str) -> gr.Slider:
+def _slider(
+    name: str, ranges: Mapping[str, Range], label: str, info: str, visible: bool = True
+) -> gr.Slider:
     limits = ranges[name]
     return gr.Slider(
         limits.minimum,
@@ -214,6 +286,7 @@ def _slider(name: str, ranges: Mapping[str, Range], label: str, info: str) -> gr
         step=limits.step or 0.1,
         label=label,
         info=info,
+        visible=visible,
         elem_id=name,
     )
 
@@ -229,6 +302,29 @@ def _create_result() -> ResultView:
             buttons=[],
             elem_id="video",
         )
+        caption = gr.HTML(screen.before_after(), visible=False, padding=False, elem_id="caption")
+        with gr.Row(visible=False, elem_id="choices") as choices:
+            shown = gr.Radio(
+                label=texts.SHOWN_LABEL,
+                info=texts.SHOWN_INFO,
+                scale=2,
+                min_width=260,
+                elem_id="shown",
+                elem_classes="chips",
+            )
+            is_compared = gr.Checkbox(
+                label=texts.COMPARE_LABEL,
+                info=texts.COMPARE_INFO,
+                min_width=180,
+                elem_id="compare",
+            )
+    progress = gr.HTML(visible=False, padding=False, elem_id="progress")
+    with gr.Column(visible=False, elem_id="details") as details:
+        with gr.Row(elem_id="next") as next_row:
+            smooth_it, upscale_it = (
+                gr.Button(label, size="md", min_width=120, elem_id=f"{name}-it")
+                for name, label in (("smooth", texts.SMOOTH_IT), ("upscale", texts.UPSCALE_IT))
+            )
         with gr.Row(elem_id="downloads"):
             view, original, gif, recipe_file = (
                 gr.DownloadButton(label, size="sm", min_width=80, elem_id=f"download-{name}")
@@ -247,4 +343,23 @@ def _create_result() -> ResultView:
         with gr.Accordion(texts.RECIPE_LABEL, open=False, elem_id="recipe-panel"):
             gr.Markdown(texts.RECIPE_NOTE)
             recipe = gr.JSON(label=texts.RECIPE_LABEL, show_label=False, elem_id="recipe")
-    return ResultView(panel, video, view, original, gif, recipe_file, used_seed, use_seed, recipe)
+    return ResultView(
+        panel=panel,
+        video=video,
+        caption=caption,
+        choices=choices,
+        shown=shown,
+        is_compared=is_compared,
+        progress=progress,
+        details=details,
+        next=next_row,
+        smooth_it=smooth_it,
+        upscale_it=upscale_it,
+        download_view=view,
+        download_video=original,
+        download_gif=gif,
+        download_recipe=recipe_file,
+        used_seed=used_seed,
+        use_seed=use_seed,
+        recipe=recipe,
+    )

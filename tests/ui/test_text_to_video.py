@@ -59,7 +59,7 @@ def test_the_whole_journey_from_words_to_files(page, tmp_path):
 
     preview = page.get_by_alt_text("Preview of the video being made")
     expect(preview).to_have_attribute("src", re.compile("^data:image/webp;base64,"))
-    expect(page.get_by_role("progressbar")).to_have_accessible_name(re.compile("Step|files"))
+    expect(page.get_by_role("progressbar")).to_have_accessible_name(re.compile("step|files"))
     expect(generate_button(page)).to_be_disabled()
 
     expect(video(page)).to_be_visible()

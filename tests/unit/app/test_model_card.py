@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from app.words import compose, words_of
 from lavie.convert.sources import REQUIRED_PARTS
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError
+from tests.unit.app.files import write_json
 
 
 def write_original_files(folder: Path) -> None:
@@ -110,3 +112,34 @@ def test_published_files_without_the_other_parts_are_refused_by_name(tmp_path):
     (tmp_path / "stable-diffusion-v1-4" / "vae" / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"vae/config\.json does not exist"):
         read_model_card(str(tmp_path))
+
+
+def test_a_model_says_which_stages_it_has_and_their_steps(card, model_folder):
+    assert card.stages == ("base", "interpolation", "super_resolution")
+    assert card.ranges["smoothing_steps"].default == 8
+    shutil.rmtree(model_folder / "interpolation")
+    card = read_model_card(str(model_folder))
+    assert card.stages == ("base", "super_resolution")
+    assert card.ranges["upscaling_steps"].default == 8
+
+
+def test_a_stage_for_another_pipeline_is_refused(model_folder):
+    write_json(
+        model_folder / "interpolation" / "model_index.json", {"_class_name": "TextToVideoPipeline"}
+    )
+    with pytest.raises(CheckpointError, match="expected InterpolationPipeline"):
+        read_model_card(str(model_folder))
+
+
+def test_a_larger_network_weighs_more_and_one_on_smaller_cells_too(model_folder):
+    for stage, num_bytes in (("", 100), ("interpolation", 300), ("super_resolution", 50)):
+        unet = model_folder / stage / "unet"
+        unet.mkdir()
+        (unet / "diffusion_pytorch_model.safetensors").write_bytes(bytes(num_bytes))
+    vae = (
+        model_folder / "super_resolution" / "vae" / "config.json"
+    )  # the other stage shares the base's
+    write_json(vae, {"block_out_channels": [8, 16]})
+    weights = read_model_card(str(model_folder)).weights
+    assert weights["interpolation"] / weights["base"] == 3
+    assert weights["super_resolution"] / weights["base"] == 0.5 * 4

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.request import FIELDS, Range, TextToVideoRequest, check_request
+from app.request import FIELDS, SWITCHES, Range, TextToVideoRequest, check_request
 from lavie.errors import InputError
 
 
@@ -49,6 +49,10 @@ def test_line_breaks_in_a_prompt_become_spaces(values, card):
         ("seed", True, "is not a number"),
         ("scheduler", "magic", "magic"),
         ("scheduler", None, "None"),
+        ("smooth", "yes", "on or off, not 'yes'"),
+        ("upscale", None, "on or off"),
+        ("smoothing_steps", 0, "Smoothing steps 0 is not between 1 and 100. Use 8."),
+        ("upscaling_steps", "", "Upscaling steps is empty. Use 8."),
     ],
 )
 def test_each_broken_field_gets_one_sentence_of_its_own(values, card, field, value, part):
@@ -75,7 +79,8 @@ json_values = st.recursive(
 @busy_machine
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_anything_a_browser_can_send_gets_a_request_or_sentences(values):
-    ranges = {name: Range(1, 64, 8, 4) for name in FIELDS[2:5] + FIELDS[6:]}
+    numbers = set(FIELDS) - {"prompt", "negative_prompt", "scheduler", *SWITCHES}
+    ranges = {name: Range(1, 64, 8, 4) for name in numbers}
     outcome = check_request(values, ranges)
     if isinstance(outcome, list):
         assert outcome

@@ -9,7 +9,9 @@ from lavie.media import read_metadata, read_video
 from lavie.types import CancelToken, Preview, Progress
 from tests.tiny import write_tiny_model
 
-REQUEST = TextToVideoRequest("a panda", "", 7, 2, 3.0, "dpm++", 32, 20, 4)
+BASE = TextToVideoRequest(
+    "a panda", "", 7, 2, 3.0, "dpm++", 32, 20, 4, False, False, smoothing_steps=2, upscaling_steps=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def runner(tmp_path_factory):
 
 def test_a_run_writes_every_file_with_the_recipe_inside(runner, tmp_path):
     events = []
-    result = runner.run(REQUEST, tmp_path / "day" / "job", events.append, CancelToken())
+    (result,) = runner.run(BASE, tmp_path / "day" / "job", events.append, CancelToken())
     assert {type(event) for event in events} == {Progress, Preview}
     assert read_video(result.video).frames.shape == (4, 20, 32, 3)
     assert read_video(result.view).frames.shape == (4, 320, 512, 3)
@@ -33,7 +35,7 @@ def test_a_run_writes_every_file_with_the_recipe_inside(runner, tmp_path):
 def test_a_cancelled_run_leaves_nothing(runner, tmp_path):
     cancel = CancelToken()
     with pytest.raises(Cancelled):
-        runner.run(REQUEST, tmp_path / "day" / "job", lambda _: cancel.cancel(), cancel)
+        list(runner.run(BASE, tmp_path / "day" / "job", lambda _: cancel.cancel(), cancel))
     assert not list(tmp_path.iterdir())
 
 
@@ -48,10 +50,9 @@ class CancelOnceFilesAreWritten(CancelToken):
 
 
 def test_a_run_cancelled_while_its_files_are_written_leaves_none(runner, tmp_path):
+    cancel = CancelOnceFilesAreWritten(tmp_path)
     with pytest.raises(Cancelled):
-        runner.run(
-            REQUEST, tmp_path / "day" / "job", lambda _: None, CancelOnceFilesAreWritten(tmp_path)
-        )
+        list(runner.run(BASE, tmp_path / "day" / "job", lambda _: None, cancel))
     assert not list((tmp_path / "day").iterdir())
 
 
@@ -59,5 +60,5 @@ def test_a_run_cancelled_while_the_model_loads_takes_no_step(runner, tmp_path):
     cancel, events = CancelToken(), []
     cancel.cancel()
     with pytest.raises(Cancelled):
-        runner.run(REQUEST, tmp_path / "day" / "job", events.append, cancel)
+        list(runner.run(BASE, tmp_path / "day" / "job", events.append, cancel))
     assert events == []

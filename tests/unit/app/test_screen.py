@@ -9,32 +9,56 @@ from PIL import Image
 
 from app import screen, texts
 from app.jobs import Job
+from app.request import TextToVideoRequest, check_request
 from app.service import Status
 from lavie.types import Preview, Progress
+from tests.unit.app.files import make_result
 
 
 @pytest.fixture
-def job() -> Job:
-    return Job("20200101-000000-abc", None, datetime(2020, 1, 1, tzinfo=UTC), state="running")
+def job(card, values) -> Job:
+    request = check_request({**values, "smooth": True, "upscale": True}, card.ranges)
+    assert isinstance(request, TextToVideoRequest)
+    created = datetime(2020, 1, 1, tzinfo=UTC)
+    return Job("20200101-000000-abc", request, created, state="running")
 
 
-def test_progress_tells_step_and_seconds_left(job):
-    html = screen.working(Status(replace(job, progress=Progress("base", 3, 12, 8.4))))
-    assert "Step 3 of 12 · about 8 s left" in html
-    assert 'aria-valuenow="25"' in html
+def test_progress_names_the_stage_its_step_and_the_time_left(job):
+    html = screen.progress(Status(replace(job, progress=Progress("interpolation", 3, 8, 5.2))))
+    assert "Smoothing: step 3 of 8 · about 5 s left" in html
+    assert 'aria-valuenow="38"' in html
+
+
+def test_long_times_are_said_in_minutes(job):
+    html = screen.progress(Status(replace(job, progress=Progress("base", 3, 8, 500.0))))
+    assert "about 8 min left" in html
+
+
+def test_the_stages_are_listed_with_what_is_done(job, tmp_path):
+    html = screen.progress(Status(replace(job, results=(make_result(tmp_path),))))
+    assert [part.split('"')[0] for part in html.split('<li class="')[1:]] == [
+        "done",
+        "now",
+        "later",
+    ]
+
+
+def test_a_job_of_one_stage_lists_none(job):
+    only = replace(job.request, smooth=False, upscale=False)
+    assert "<li" not in screen.progress(Status(replace(job, request=only)))
 
 
 def test_a_queued_job_tells_its_place(job):
-    assert "Waiting for 2 videos" in screen.working(Status(replace(job, state="queued"), 2))
+    assert "Waiting for 2 videos" in screen.progress(Status(replace(job, state="queued"), 2))
 
 
 def test_a_job_without_progress_says_that_the_model_loads(job):
-    assert texts.MODEL_IS_LOADING in screen.working(Status(job))
+    assert texts.MODEL_IS_LOADING in screen.progress(Status(job))
 
 
 def test_a_preview_is_an_animation_inside_the_page(job):
     frames = np.arange(3 * 4 * 6 * 3, dtype=np.uint8).reshape(3, 4, 6, 3)
-    html = screen.working(Status(replace(job, preview=Preview("base", 1, frames))))
+    html = screen.working(replace(job, preview=Preview("base", 1, frames)))
     data = html.split("data:image/webp;base64,")[1].split('"')[0]
     with Image.open(io.BytesIO(base64.b64decode(data))) as image:
         assert image.n_frames == 3
@@ -42,4 +66,5 @@ def test_a_preview_is_an_animation_inside_the_page(job):
 
 
 def test_messages_are_text_never_markup():
-    assert "<script>" not in screen.message("<script>alert(1)</script>")
+    for show in (screen.message, screen.note):
+        assert "<script>" not in show("<script>alert(1)</script>")

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -13,8 +14,8 @@ from lavie.errors import InputError
 def test_a_job_is_done_and_its_files_are_named_by_date_and_id(service, values, tmp_path):
     job = service.wait(service.submit(values).id, timeout=10)
     assert job.state == "done"
-    assert job.result.seed == 7
-    assert job.result.video.parent == tmp_path / "data" / f"{job.created:%Y-%m-%d}" / job.id
+    assert job.results[-1].seed == 7
+    assert job.results[-1].video.parent == tmp_path / "data" / f"{job.created:%Y-%m-%d}" / job.id
 
 
 def test_following_tells_every_state_and_ends(service, values):
@@ -62,7 +63,7 @@ def test_cancelled_jobs_leave_no_preview_and_no_files(service, runner, values, t
     runner.may_go_on.set()
     job = service.wait(job_id, timeout=10)
     assert job.preview is None
-    assert job.result is None
+    assert job.results == ()
     assert not list((tmp_path / "data").glob("**/*"))
 
 
@@ -70,11 +71,11 @@ def test_a_queued_job_is_dropped_at_once_and_never_run(service, runner, values, 
     runner.may_go_on.clear()
     first = service.submit(values).id
     wait_until(lambda: runner.steps)
-    second = service.submit({**values, "prompt": "a fox"}).id
+    second = service.submit(values).id
     assert service.cancel(second).state == "cancelled"
     runner.may_go_on.set()
     assert service.wait(first, timeout=10).state == "done"
-    assert all(prompt == "a panda" for prompt, _ in runner.steps)
+    assert len(runner.steps) == runner.num_steps
 
 
 def test_a_queued_job_knows_how_many_are_ahead(service, runner, values, wait_until):
@@ -162,3 +163,96 @@ def test_old_jobs_are_forgotten_once_they_are_over(card, values):
     assert latest in store
     assert over[-1] in store
     assert sum(job_id in store for job_id in over) == MAX_FINISHED
+
+
+def test_each_stage_leaves_its_result(service, values):
+    job = service.wait(service.submit({**values, "smooth": True, "upscale": True}).id, timeout=10)
+    assert [result.stage for result in job.results] == ["base", "interpolation", "super_resolution"]
+
+
+def test_a_stage_that_was_not_asked_for_does_not_run(service, runner, values):
+    job = service.wait(service.submit({**values, "upscale": True}).id, timeout=10)
+    assert [result.stage for result in job.results] == ["base", "super_resolution"]
+    assert {stage for stage, _ in runner.steps} == {"base", "super_resolution"}
+
+
+def test_the_first_version_is_there_while_later_stages_run(service, runner, values, wait_until):
+    runner.num_steps = 10_000
+    runner.num_steps_of = {"base": 1}
+    job_id = service.submit({**values, "smooth": True}).id
+    wait_until(lambda: ("interpolation", 1) in runner.steps)
+    job = service.get(job_id)
+    assert job.state == "running"
+    assert [result.stage for result in job.results] == ["base"]
+    service.cancel(job_id)
+    job = service.wait(job_id, timeout=10)
+    assert job.state == "cancelled"
+    assert [result.stage for result in job.results] == ["base"]
+
+
+def test_a_result_can_be_gone_on_from_without_its_stages_being_repeated(service, runner, values):
+    first = service.wait(service.submit(values).id, timeout=10)
+    runner.steps.clear()
+    job = service.submit_next(first.id, "base", "interpolation", 5)
+    assert job.results == first.results
+    job = service.wait(job.id, timeout=10)
+    assert [result.stage for result in job.results] == ["base", "interpolation"]
+    assert job.request.num_steps == {"interpolation": 5}
+    assert {stage for stage, _ in runner.steps} == {"interpolation"}
+    assert [result.stage for result in service.get(first.id).results] == ["base"]
+
+
+def test_an_earlier_version_can_be_gone_on_from(service, values):
+    job = service.wait(service.submit({**values, "smooth": True}).id, timeout=10)
+    request = service.check_next(job.id, "base", "super_resolution", 5)
+    assert request.stages == ("base", "super_resolution")
+    request = service.check_next(job.id, "interpolation", "super_resolution", 5)
+    assert request.stages == ("base", "interpolation", "super_resolution")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "stage", "steps", "part"),
+    [
+        ("base", "interpolation", 0, "Smoothing steps 0 is not between 1 and 100"),
+        ("base", "super_resolution", "", "Upscaling steps is empty"),
+        ("super_resolution", "super_resolution", 5, "makes no sense for this video"),
+        ("super_resolution", "interpolation", 5, "makes no sense for this video"),
+        ("interpolation", "super_resolution", 5, "no such video"),
+        ("base", "base", 5, "makes no sense"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_it_is_queued(
+    service, values, made_by, stage, steps, part
+):
+    job = service.wait(service.submit({**values, "upscale": True}).id, timeout=10)
+    with pytest.raises(InputError, match=part):
+        service.submit_next(job.id, made_by, stage, steps)
+
+
+def test_a_model_without_a_stage_does_not_pretend(card, runner, values, tmp_path):
+    service = Service(replace(card, stages=("base",)), runner, tmp_path)
+    (error,) = service.check({**values, "smooth": True})
+    assert error.field == "smooth"
+    assert "no part for smoothing" in str(error)
+
+
+def test_costs_are_unknown_then_guessed_then_measured(service, values):
+    def costs():
+        cost = service.estimate(values)["interpolation"]
+        return cost.seconds, cost.is_measured
+
+    assert costs() == (None, False)
+    service.wait(service.submit(values).id, timeout=10)
+    seconds, is_measured = costs()
+    assert seconds > 0
+    assert not is_measured
+    service.wait(service.submit({**values, "smooth": True}).id, timeout=10)
+    assert costs() == (pytest.approx(3.0 * 8 / 3), True)  # eight steps; three took three seconds
+
+
+def test_upscaling_costs_more_when_there_are_more_frames(service, values):
+    service.wait(service.submit({**values, "upscale": True}).id, timeout=10)
+    few = service.estimate(values)["super_resolution"]
+    many = service.estimate({**values, "smooth": True})["super_resolution"]
+    assert many.seconds / few.seconds == pytest.approx(61 / 16)
+    assert (many.effort.height, many.effort.width) == (160, 256)

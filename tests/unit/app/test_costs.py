@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import pytest
+
+from app.costs import Costs
+from app.result import Effort
+
+BASE = Effort("base", 10, 16, 40, 64)
+SMOOTH = Effort("interpolation", 10, 61, 40, 64)
+
+
+@pytest.fixture
+def costs() -> Costs:
+    return Costs({"base": 1.0, "interpolation": 2.0})
+
+
+def test_nothing_is_known_before_anything_ran(costs):
+    assert costs.estimate(BASE).seconds is None
+
+
+def test_time_grows_with_steps_and_size(costs):
+    costs.learn(BASE, 5.0)
+    assert costs.estimate(replace(BASE, num_steps=20)).seconds == pytest.approx(10)
+    assert costs.estimate(replace(BASE, height=20)).seconds == pytest.approx(2.5)
+
+
+def test_the_latest_run_counts(costs):
+    costs.learn(BASE, 5.0)
+    costs.learn(BASE, 7.0)
+    assert costs.estimate(BASE).seconds == pytest.approx(7)
+
+
+def test_a_stage_that_never_ran_is_judged_by_another_and_by_its_weight(costs):
+    costs.learn(BASE, 16.0)
+    guess = costs.estimate(SMOOTH)
+    assert (guess.seconds, guess.is_measured) == (pytest.approx(16 * 2 * 61 / 16), False)
+    costs.learn(SMOOTH, 9.0)
+    assert costs.estimate(SMOOTH).seconds == pytest.approx(9)
+    assert costs.estimate(SMOOTH).is_measured
+
+
+def test_a_sample_helps_until_there_is_a_whole_run(costs):
+    costs.hint(replace(BASE, num_steps=1), 1.0)
+    assert costs.estimate(BASE).seconds == pytest.approx(10)
+    assert not costs.estimate(BASE).is_measured
+    costs.learn(BASE, 4.0)
+    assert costs.estimate(BASE).seconds == pytest.approx(4)
+
+
+def test_a_stage_that_nothing_is_known_of_costs_nobody_knows_what(costs):
+    costs.learn(BASE, 4.0)
+    assert costs.estimate(Effort("super_resolution", 10, 16, 160, 256)).seconds is None
