@@ -1,8 +1,4 @@
-"""Video and picture files to upright RGB frames, without trusting what the files say.
-
-Formats that can name other files or addresses (playlists, concatenations, image sequences) are
-never opened, whatever the file is called.
-"""
+"""Training's clips and pictures to upright RGB frames, without trusting what the files say."""
 
 import itertools
 from collections.abc import Iterator
@@ -19,7 +15,16 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from lavie.data.report import UnusableClip
-from lavie.media import CONTAINER_OPTIONS
+from lavie.errors import InputError
+from lavie.media.opening import (
+    TimedFrame,
+    open_container,
+    pixel_aspect,
+    say,
+    timed_frames,
+    upright_rgb,
+    upright_size,
+)
 
 # fmt: off
 CLIP_SUFFIXES = frozenset((
@@ -30,8 +35,6 @@ CLIP_SUFFIXES = frozenset((
 PICTURE_SUFFIXES = frozenset(("jpg", "jpeg", "png", "webp", "bmp"))
 MAX_PIXELS = 36_000_000  # 8K video has 33 million
 MAX_DECODED_FRAMES = 10_000
-
-TimedFrame = tuple[float, VideoFrame]
 
 
 def suffix_of(name: str) -> str:
@@ -65,9 +68,12 @@ def decode_clip(
         duration = _duration(container, stream)
         begin = position * max(0.0, duration - num_frames / fps)
         rate = float(stream.average_rate or fps)
-        timed = _timed_frames(container, stream, begin, rate)
+        origin = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+        timed = _not_too_many(timed_frames(container, stream, origin, begin, rate))
         for frame in _frames_on_screen(timed, begin, num_frames, fps, rate):
-            yield _upright_rgb(frame, _pixel_aspect(stream))
+            size = upright_size(frame, pixel_aspect(stream))
+            _check_size(*size)
+            yield upright_rgb(frame, size)
 
 
 def read_picture(file: Path | BinaryIO) -> np.ndarray:
@@ -89,23 +95,19 @@ def read_picture(file: Path | BinaryIO) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise UnusableClip("too large", str(error)) from error
     except Exception as error:  # damaged bytes make Pillow fail in any way
-        raise UnusableClip("unreadable", _one_line(error)) from error
+        raise UnusableClip("unreadable", say(error)) from error
 
 
 @contextmanager
 def _open_video(file: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
-        source = str(file.absolute()) if isinstance(file, Path) else file
-        with av.open(
-            source, "r", options=CONTAINER_OPTIONS, metadata_errors="replace"
-        ) as container:
-            stream = container.streams.best("video")
-            if not isinstance(stream, VideoStream) or stream.codec_context is None:
-                raise UnusableClip("unreadable", "it holds no video of a known codec")
+        with open_container(file) as (container, stream):
             stream.codec_context.thread_count = 1  # clips are decoded side by side instead
             yield container, stream
-    except (FFmpegError, OSError, ValueError, OverflowError) as error:
-        raise UnusableClip("unreadable", _one_line(error)) from error
+    except UnusableClip:
+        raise
+    except (InputError, FFmpegError, OSError, ValueError, OverflowError) as error:
+        raise UnusableClip("unreadable", say(error)) from error
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float:
@@ -121,31 +123,11 @@ def _duration(container: InputContainer, stream: VideoStream) -> float:
     return max((float((pts + length) * base) for pts, length, base in times), default=0.0) - first
 
 
-def _timed_frames(
-    container: InputContainer, stream: VideoStream, begin: float, rate: float
-) -> Iterator[TimedFrame]:
-    """Frames with the second they appear at, from a key frame at or before ``begin``."""
-    origin = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
-    if begin > 0 and stream.time_base:
-        container.seek(round((origin + begin) / stream.time_base), stream=stream)
-        timed = _decode(container, stream, origin, rate)
-        first = next(timed, None)
-        if first is not None and first[0] <= begin:
-            yield from itertools.chain([first], timed)
-            return
-        container.seek(0)  # a format without an index can land anywhere, also behind the end
-    yield from _decode(container, stream, origin, rate)
-
-
-def _decode(
-    container: InputContainer, stream: VideoStream, origin: float, rate: float
-) -> Iterator[TimedFrame]:
-    time = -1 / rate
-    for count, frame in enumerate(container.decode(stream)):
+def _not_too_many(timed: Iterator[TimedFrame]) -> Iterator[TimedFrame]:
+    for count, frame in enumerate(timed):
         if count == MAX_DECODED_FRAMES:
             raise UnusableClip("too large", f"more than {count} frames between two key frames")
-        time = time + 1 / rate if frame.time is None else max(time, frame.time - origin)
-        yield time, frame
+        yield frame
 
 
 def _frames_on_screen(
@@ -180,26 +162,7 @@ def _frames_on_screen(
         raise UnusableClip("too short", f"{end:.2f} of {needed:.2f} seconds")
 
 
-def _upright_rgb(frame: VideoFrame, pixel_aspect: float) -> np.ndarray:
-    """RGB with square pixels, turned as the file's display matrix says."""
-    width = round(frame.width * pixel_aspect)
-    _check_size(width, frame.height)
-    image = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
-    return np.rot90(image, round(frame.rotation / 90) % 4)
-
-
-def _pixel_aspect(stream: VideoStream) -> float:
-    """Width of a pixel over its height; 1 where it is unknown or absurd."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    return aspect if 1 / 8 <= aspect <= 8 else 1.0
-
-
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         limit = f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read"
         raise UnusableClip("too large", f"{width}x{height}, {limit}")
-
-
-def _one_line(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())[:200]
