@@ -12,13 +12,23 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from lavie.cli.enhance import add_interpolate, add_upscale
 from lavie.cli.evaluate import add_evaluate, add_world
 from lavie.cli.generate import add_generate
 from lavie.cli.published import add_convert, add_info
 from lavie.cli.train import add_train
 from lavie.errors import LaVieError
 
-_COMMANDS = (add_generate, add_convert, add_info, add_train, add_evaluate, add_world)
+_COMMANDS = (
+    add_generate,
+    add_interpolate,
+    add_upscale,
+    add_convert,
+    add_info,
+    add_train,
+    add_evaluate,
+    add_world,
+)
 
 _PATH_ERRORS = (errno.EEXIST, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
 """What is wrong with a name or a disk, and not with us."""

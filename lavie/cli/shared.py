@@ -1,11 +1,18 @@
 """What several commands need."""
 
 import argparse
+import json
+import secrets
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
+
 if TYPE_CHECKING:
+    from lavie.cascade import Cascade
     from lavie.types import Event, OnEvent
 
 OUTPUT_FOLDER = Path("outputs")
@@ -34,8 +41,120 @@ def add_command(
     return parser
 
 
+def add_video_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of every command that makes a video: by what, where, and to which file."""
+    add = parser.add_argument
+    add(
+        "--model",
+        default="miniature",
+        help="model folder, pretrained_models folder of the original, hub id, or 'miniature'",
+    )
+    add("--device", choices=("cpu", "cuda", "mps"), help="default: the GPU if there is one")
+    add("--dtype", choices=("float32", "float16", "bfloat16"), help="default: float16 on CUDA")
+    add(
+        "--output",
+        type=Path,
+        help="an .mp4 file, replaced if it exists; default: the next free name in outputs/",
+    )
+    add("--json", action="store_true", help="end with one line of JSON")
+
+
+def tile_size(text: str) -> Any:  # noqa: ANN401 - as argparse wants it
+    """A value of ``--tile-size``: ``auto`` or pixels."""
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not 'auto' or a number of pixels") from None
+
+
+def choose_seed(asked: int | None) -> int:
+    """The seed asked for, or a new one.
+
+    Raises:
+        InputError: It is none.
+    """
+    from lavie.pipelines import limits
+
+    return secrets.randbelow(2**32) if asked is None else limits.check_seed(asked)
+
+
+def choose_output(asked: Path | None) -> Path:
+    """The file asked for, or the next free ``outputs/video-0001.mp4``.
+
+    Raises:
+        InputError: It could not be written.
+    """
+    from lavie.media import check_output, check_output_folder
+
+    output = asked
+    if output is None:
+        check_output_folder(OUTPUT_FOLDER)
+        OUTPUT_FOLDER.mkdir(exist_ok=True)
+        numbers = [
+            int(path.stem.removeprefix("video-"))
+            for path in OUTPUT_FOLDER.glob("video-*.mp4")
+            if path.stem.removeprefix("video-").isdecimal()
+        ]
+        output = OUTPUT_FOLDER / f"video-{max(numbers, default=0) + 1:04d}.mp4"
+    check_output(output, ".mp4")
+    if output.exists():
+        print(f"{output} will be replaced.", file=sys.stderr)
+    return output
+
+
+def load_cascade(arguments: argparse.Namespace) -> "tuple[Cascade, dict[str, float]]":
+    """The model that the flags name, and the seconds that took."""
+    started = time.perf_counter()
+    with pause_garbage_collection():
+        silence_loading_bars()
+        import torch
+
+        from lavie.cascade import Cascade
+
+        dtype = arguments.dtype and getattr(torch, arguments.dtype)
+        cascade = Cascade.from_pretrained(arguments.model, arguments.device, dtype)
+    return cascade, {"load": time.perf_counter() - started}
+
+
+def print_result(
+    as_json: bool,
+    output: Path,
+    seed: int,
+    shape: tuple[int, ...],
+    fps: float,
+    seconds: dict[str, float],
+) -> None:
+    """Say what was made, for people or as JSON.
+
+    Args:
+        as_json: One line of JSON instead of a sentence.
+        output: The file.
+        seed: Of the video.
+        shape: ``(F, H, W, 3)``.
+        fps: Frames per second.
+        seconds: By what they were spent on.
+    """
+    from lavie.runtime.memory import peak_memory
+
+    num_frames, height, width = shape[:3]
+    result = {
+        "output": str(output),
+        "seed": seed,
+        "frames": num_frames,
+        "size": [width, height],
+        "fps": fps,
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "peak_memory": peak_memory(),
+    }
+    if as_json:
+        print(json.dumps(result))
+        return
+    spent = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    print(f"{output}: {num_frames} frames, {width}x{height}, seed {seed} ({spent})")
+
+
 def draw_bar(unit: str = "step") -> "OnEvent":
-    """Show steps on stderr, if somebody looks at it."""
+    """Show the steps of each stage on stderr, if somebody looks at it."""
     from tqdm import tqdm
 
     from lavie.types import Progress

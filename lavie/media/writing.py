@@ -43,6 +43,10 @@ class VideoWriter:
         audio_from: A video file whose sound is kept, as far as the new video is long. A sound that
             cannot be kept is left out with a warning in the log.
 
+    Attributes:
+        metadata: As above.
+        shape: ``(F, H, W, 3)`` of what was written so far.
+
     Raises:
         InputError: The name, the folder or fps is not as above, or there are no frames.
     """
@@ -59,7 +63,7 @@ class VideoWriter:
         self._path = path
         self._rate = _check_fps(fps)
         self._audio_from = audio_from
-        self._num_frames = 0
+        self.shape = (0, 0, 0, 3)
         self._stack = ExitStack()
         self._file: OutputContainer | None = None
 
@@ -83,9 +87,9 @@ class VideoWriter:
                     if error is None:
                         file.mux(self._stream.encode())
             if error is None:
-                if self._num_frames == 0:
+                if self._file is None:
                     raise InputError(_NO_FRAMES, "num_frames")
-                length = float(self._num_frames / self._rate)
+                length = float(self.shape[0] / self._rate)
                 finish_video(self._silent, self._final, length, self._comment(), self._audio_from)
             else:
                 raise error
@@ -109,7 +113,7 @@ class VideoWriter:
                 format="yuv420p", dst_colorspace=Colorspace.ITU709
             )
             self._file.mux(self._stream.encode(picture))
-            self._num_frames += 1
+            self.shape = (self.shape[0] + 1, height, width, 3)
 
     def _begin(self, width: int, height: int) -> tuple["OutputContainer", "VideoStream"]:
         import av

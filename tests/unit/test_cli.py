@@ -72,6 +72,8 @@ def test_enlarging_shows_every_pixel_as_a_square(generate, tmp_path):
         (["--model", "x" * 3000], "cannot be used: File name too long."),
         (["--output", "a.avi"], "Output 'a.avi' does not end in .mp4."),
         (["--output", "no/a.mp4"], "Output folder 'no' does not exist. Make it first."),
+        (["--interpolation-steps", "0"], "Inference steps 0 is not between 1 and 1000."),
+        (["--tile-size", "small"], "'small' is not 'auto' or a number of pixels"),
         (["--enlarge", "100"], "Enlarge 100 is not between 1 and 16."),
         (["--colour"], "unrecognized arguments: --colour"),
     ],

@@ -1,0 +1,151 @@
+"""The commands that make a given video better: ``interpolate`` and ``upscale``."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lavie.cli.shared import (
+    add_command,
+    add_video_flags,
+    choose_output,
+    choose_seed,
+    draw_bar,
+    load_cascade,
+    print_result,
+    tile_size,
+)
+from lavie.errors import InputError
+
+if TYPE_CHECKING:
+    from lavie.cascade import Cascade, Generation
+    from lavie.media import VideoFile, VideoWriter
+
+_PUBLISHED = {"scheduler": "ddim", "num_inference_steps": 50}
+
+
+def add_interpolate(commands: Any) -> None:  # noqa: ANN401
+    """The command ``interpolate`` and its flags."""
+    parser = add_command(
+        commands, "interpolate", _interpolate, "Smooth a video: three new frames between every two."
+    )
+    _add_flags(parser, "given frames that two windows of a long video share")
+
+
+def add_upscale(commands: Any) -> None:  # noqa: ANN401
+    """The command ``upscale`` and its flags."""
+    parser = add_command(
+        commands, "upscale", _upscale, "Enlarge a video to four times its width and height."
+    )
+    _add_flags(parser, "frames that two windows of a long video share")
+    add = parser.add_argument
+    add("--negative-prompt", help="what to stay away from; default: the model's own")
+    add("--noise-level", type=int, help="more invents more, 0 to 350; default: the model's own")
+    add(
+        "--tile-size",
+        type=tile_size,
+        default="auto",
+        help="auto, or pixels of the given video: the side of the part that is enlarged at once",
+    )
+
+
+def _add_flags(parser: argparse.ArgumentParser, overlap: str) -> None:
+    add = parser.add_argument
+    add("file", type=Path, help="any usual video file; its sound is kept")
+    add("--prompt", help="what the video shows; default: what its recipe says, else nothing")
+    add("--seed", type=int, help="default: that of the video's recipe, else a new one")
+    add("--num-inference-steps", type=int, help="1 to 1000; default: the model's own")
+    add("--guidance-scale", type=float, help="how closely to follow the prompt, 0 to 50")
+    add("--scheduler", help="dpm++, ddim, ddpm or euler; default: the model's own")
+    add("--window-overlap", type=int, help=f"{overlap}; default: the model's own")
+    add("--exact", action="store_true", help="as published: 50 steps of ddim, slow")
+    add_video_flags(parser)
+
+
+def _interpolate(arguments: argparse.Namespace) -> None:
+    def run(
+        cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
+    ) -> "Generation":
+        generation = cascade.interpolate(video, sample_posterior=arguments.exact, **settings)
+        writer.write(generation.frames)
+        return generation
+
+    _enhance(arguments, run, fps_factor=4)
+
+
+def _upscale(arguments: argparse.Namespace) -> None:
+    def run(
+        cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
+    ) -> "Generation":
+        return cascade.upscale(
+            video,
+            negative_prompt=arguments.negative_prompt,
+            noise_level=arguments.noise_level,
+            tile_size=arguments.tile_size,
+            on_frames=writer.write,
+            **settings,
+        )
+
+    _enhance(arguments, run)
+
+
+def _enhance(
+    arguments: argparse.Namespace,
+    run: "Callable[[Cascade, VideoFile, VideoWriter, dict[str, Any]], Generation]",
+    fps_factor: int = 1,
+) -> None:
+    """What the two commands have in common: all but the stage."""
+    # The door, before a model is loaded
+    settings = _settings(arguments)
+
+    from lavie.media import VideoWriter, open_video, write_recipe
+
+    with open_video(arguments.file) as video:
+        recipe = video.metadata or {}
+        settings["prompt"] = _default_to(arguments.prompt, recipe.get("prompt"))
+        settings["seed"] = choose_seed(_default_to(arguments.seed, recipe.get("seed")))
+        _refuse_own_input(arguments.file, arguments.output)
+        output = choose_output(arguments.output)
+
+        # The work
+        cascade, seconds = load_cascade(arguments)
+        with VideoWriter(output, video.fps * fps_factor, audio_from=arguments.file) as writer:
+            generation = run(cascade, video, writer, settings | {"on_event": draw_bar()})
+            source = {"file": arguments.file.name, "recipe": video.metadata}
+            writer.metadata = generation.metadata | {"source": source}
+            started = time.perf_counter()
+        write_recipe(output, writer.metadata)
+        seconds |= generation.seconds | {"write": time.perf_counter() - started}
+    print_result(arguments.json, output, settings["seed"], writer.shape, generation.fps, seconds)
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that both stages have.
+
+    Raises:
+        InputError: One breaks its rule.
+    """
+    from lavie.pipelines import limits
+
+    names = ("num_inference_steps", "guidance_scale", "scheduler", "window_overlap")
+    settings = {name: getattr(arguments, name) for name in names}
+    if arguments.exact:
+        for name in _PUBLISHED:
+            if settings[name] is not None:
+                flag = f"--{name.replace('_', '-')}"
+                raise InputError(f"--exact means 50 steps of ddim. Leave {flag} out.", name)
+        settings |= _PUBLISHED
+    limits.check_given(settings)
+    if arguments.prompt:
+        limits.check_prompt(arguments.prompt)
+    return settings
+
+
+def _refuse_own_input(file: Path, output: Path | None) -> None:
+    if output is not None and output.exists() and output.samefile(file):
+        raise InputError(f"Output '{output}' is the given video. Choose another name.", "output")
+
+
+def _default_to(asked: Any, known: Any) -> Any:  # noqa: ANN401
+    return known if asked is None else asked

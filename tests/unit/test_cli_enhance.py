@@ -1,0 +1,160 @@
+import json
+
+import av
+import numpy as np
+import pytest
+
+from lavie.cli import enhance, main
+from lavie.media import read_metadata, read_video, write_video
+from tests.unit.data.media_files import grey_frames, write_clip
+from tests.unit.media.test_reading import run_ffmpeg
+
+RECIPE = {"prompt": "a fox in the snow", "seed": 5}
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Three small odd frames of somebody's, two a second, with sound."""
+    write_clip(tmp_path / "silent.mkv", grey_frames([50, 100, 150], (17, 25)), fps=2,
+               codec="ffv1", pix_fmt="bgr0")  # fmt: skip
+    sound = ("-f", "lavfi", "-i", "sine=duration=2", "-c:v", "copy", "-c:a", "aac")
+    run_ffmpeg("-i", tmp_path / "silent.mkv", *sound, tmp_path / "film.mkv")
+    return tmp_path / "film.mkv"
+
+
+@pytest.fixture
+def lavie(cascade_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(command, *arguments, steps=("--num-inference-steps", 1)):
+        given = (command, "--model", cascade_folder, *steps, *arguments)
+        code = main([str(argument) for argument in given])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("command", "num_frames", "size", "fps"),
+    [("interpolate", 9, [25, 17], 8), ("upscale", 3, [100, 68], 2)],
+)
+def test_somebody_s_film_is_made_better(lavie, film, tmp_path, command, num_frames, size, fps):
+    code, out, _ = lavie(command, film, "--seed", 3, "--json")
+    assert code == 0
+    report = json.loads(out)
+    stage = {"interpolate": "interpolation", "upscale": "super_resolution"}[command]
+    assert report["output"] == "outputs/video-0001.mp4"
+    assert (report["frames"], report["size"], report["fps"]) == (num_frames, size, fps)
+    assert report["seed"] == 3
+    assert set(report["seconds"]) == {"load", stage, "write"}
+    video = read_video(tmp_path / report["output"])
+    assert len(video.frames) == num_frames
+    assert video.fps == fps
+    assert video.metadata["stages"] == [stage]
+    assert video.metadata["source"] == {"file": "film.mkv", "recipe": None}
+    assert json.loads((tmp_path / "outputs/video-0001.recipe.json").read_text()) == video.metadata
+    with av.open(report["output"]) as file:
+        assert [stream.codec_context.name for stream in file.streams.audio] == ["aac"]
+
+
+def test_what_our_own_recipe_says_is_the_default(lavie, tmp_path):
+    frames = np.stack(grey_frames([50, 100], (16, 32)))
+    write_video(tmp_path / "fox.mp4", frames, 2, RECIPE)
+    assert lavie("interpolate", "fox.mp4", "--output", "a.mp4")[0] == 0
+    assert lavie("interpolate", "fox.mp4", "--output", "b.mp4", "--prompt", "a car")[0] == 0
+    ours, theirs = read_metadata(tmp_path / "a.mp4"), read_metadata(tmp_path / "b.mp4")
+    assert (ours["prompt"], ours["seed"]) == ("a fox in the snow", 5)
+    assert ours["source"] == {"file": "fox.mp4", "recipe": RECIPE}
+    assert (theirs["prompt"], theirs["seed"]) == ("a car", 5)
+
+
+def test_exact_is_as_published(lavie, film, monkeypatch):
+    monkeypatch.setitem(enhance._PUBLISHED, "num_inference_steps", 2)  # 50 take seconds
+    for command in ("interpolate", "upscale"):
+        assert lavie(command, film, "--exact", "--output", "a.mp4", steps=())[0] == 0
+        (settings,) = read_metadata(film.with_name("a.mp4"))["settings"].values()
+        assert settings["scheduler"] == "ddim"
+        assert settings["num_inference_steps"] == 2
+        assert settings.get("sample_posterior", True)
+
+
+def test_flags_reach_the_stage(lavie, film):
+    flags = ("--guidance-scale", 2, "--scheduler", "euler", "--window-overlap", 1)
+    more = ("--noise-level", 7, "--tile-size", 20, "--negative-prompt", "car")
+    assert lavie("upscale", film, *flags, *more, "--output", "a.mp4")[0] == 0
+    settings = read_metadata(film.with_name("a.mp4"))["settings"]["super_resolution"]
+    assert settings["guidance_scale"] == 2
+    assert settings["scheduler"] == "euler"
+    assert settings["window_overlap"] == 1
+    assert settings["noise_level"] == 7
+    assert settings["tile_size"] == 20
+    assert settings["negative_prompt"] == "car"
+
+
+@pytest.mark.parametrize("command", ["interpolate", "upscale"])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["absent.mp4"], "absent.mp4 cannot be read as a video: No such file or directory."),
+        (["text.mp4"], "text.mp4 cannot be read as a video: Invalid data"),
+        ([], "the following arguments are required: file"),
+        (["film.mp4", "--output", "film.mp4"], "Output 'film.mp4' is the given video."),
+        (["film.mp4", "--output", "no/a.mp4"], "Output folder 'no' does not exist."),
+        (["film.mp4", "--scheduler", "plms"], "Scheduler 'plms' is not one of"),
+        (["film.mp4", "--prompt", "x" * 1001], "Prompt has 1,001 characters."),
+        (["film.mp4", "--exact"], "--exact means 50 steps of ddim. Leave --num-inference-steps"),
+        (["film.mp4", "--window-overlap", "99"], "Window overlap 99 is not between"),
+        (["film.mp4", "--model", "nothing"], "Model 'nothing' is not a folder."),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(lavie, tmp_path, command, arguments, sentence):
+    (tmp_path / "text.mp4").write_text("no film")
+    write_video(tmp_path / "film.mp4", grey_frames([50, 100], (16, 32)), 2)
+    before = (tmp_path / "film.mp4").read_bytes()
+    code, out, err = lavie(command, *arguments)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert (tmp_path / "film.mp4").read_bytes() == before
+    assert not list(tmp_path.glob("outputs/*"))
+
+
+def test_a_model_without_the_stage_says_so(lavie, film, model_folder):
+    code, _, err = lavie("upscale", film, "--model", model_folder)
+    assert code == 2
+    assert "has no stage 'super_resolution'. It has base." in err
+
+
+def test_stopping_leaves_nothing_half_written(lavie, film, tmp_path, monkeypatch):
+    from lavie.media import VideoWriter
+
+    def stop(writer, frames):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(VideoWriter, "write", stop)
+    code, _, err = lavie("upscale", film)
+    assert code == 130
+    assert err.splitlines()[-1] == "Stopped."
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_generate_runs_the_stages_asked_for(lavie, tmp_path):
+    small = ("--prompt", "a fox", "--height", 16, "--width", 32, "--num-frames", 2)
+    few = ("--interpolation-steps", 1, "--super-resolution-steps", 2, "--noise-level", 9)
+    stages = ("--stages", "base,interpolation,super_resolution")
+    code, out, _ = lavie("generate", *small, *few, *stages, "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert (report["frames"], report["size"]) == (5, [128, 64])
+    recipe = read_metadata(tmp_path / report["output"])
+    assert recipe["stages"] == ["base", "interpolation", "super_resolution"]
+    assert recipe["settings"]["interpolation"]["num_inference_steps"] == 1
+    assert recipe["settings"]["super_resolution"]["num_inference_steps"] == 2
+    assert recipe["settings"]["super_resolution"]["noise_level"] == 9
+
+
+def test_generate_is_the_base_stage_alone_by_default(lavie, tmp_path):
+    small = ("--prompt", "a fox", "--height", 16, "--width", 32, "--num-frames", 2)
+    report = json.loads(lavie("generate", *small, "--json")[1])
+    assert read_metadata(tmp_path / report["output"])["stages"] == ["base"]
