@@ -9,8 +9,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from lavie.convert.published import NETWORKS, UNET_CONFIG
-from lavie.models import BaseUNet
+from lavie import models
+from lavie.convert.published import NETWORKS, PublishedNetwork
 from tests.tiny import TEXT_WIDTH, make_tiny_components
 
 NARROW: dict[str, Any] = {
@@ -34,37 +34,42 @@ class RunsCode:
         return Path.touch, (self.mark,)
 
 
-def make_state_dict(in_channels: int = 4, seed: int = 0) -> dict[str, Tensor]:
-    """Weights of the narrow network; all rotary embeddings share one tensor, as published."""
+def make_state_dict(network: str = "base", seed: int = 0) -> dict[str, Tensor]:
+    """Weights of a narrow network; all rotary embeddings share one tensor, as published."""
+    published = NETWORKS[network]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        unet = BaseUNet.from_config(UNET_CONFIG | NARROW | {"in_channels": in_channels})
+        unet = getattr(models, published.unet).from_config({**published.unet_config, **NARROW})
         state_dict = {
             # Fresh networks have layers of zeros, which would hide mistakes
             key: torch.randn_like(value) * 0.1 if not value.any() else value
             for key, value in unet.state_dict().items()
         }
-    shared = next(value for key, value in state_dict.items() if key.endswith("freqs"))
-    return {key: shared if key.endswith("freqs") else v for key, v in state_dict.items()}
+    shared = next((value for key, value in state_dict.items() if key.endswith("freqs")), None)
+    return {key: v if not key.endswith("freqs") else shared for key, v in state_dict.items()}
 
 
 def write_original_folder(
     folder: Path, state_dict: dict[str, Tensor] | None = None, network: str = "base"
 ) -> Path:
-    """Write ``pretrained_models/`` with one checkpoint, its state dict under ``ema``."""
+    """Write ``pretrained_models/`` with one checkpoint, its state dict under ``ema``.
+
+    Called again with another network, it adds that to the folder.
+    """
     published = NETWORKS[network]
-    state_dict = state_dict or make_state_dict(published.in_channels)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"ema": state_dict}, folder / published.file)
-    _write_stable_diffusion(folder / "stable-diffusion-v1-4")
+    torch.save({"ema": state_dict or make_state_dict(network)}, folder / published.file)
+    if not (folder / published.parts.folder).exists():
+        write_parts(folder / published.parts.folder, published)
     return folder
 
 
-def _write_stable_diffusion(folder: Path) -> None:
+def write_parts(folder: Path, network: PublishedNetwork) -> None:
+    """Write the Stable Diffusion of a network, in the form and with the names of its release."""
     parts = make_tiny_components()
     config = {"_class_name": "UNet2DConditionModel", "act_fn": "silu", "in_channels": 4, **NARROW}
     for key in ("down_block_types", "up_block_types"):
-        config[key] = [name.replace("3D", "2D") for name in UNET_CONFIG[key]]
+        config[key] = [name.replace("3D", "2D") for name in network.unet_config[key]]
     (folder / "unet").mkdir(parents=True)
     (folder / "unet" / "config.json").write_text(json.dumps(config))
 
@@ -76,7 +81,7 @@ def _write_stable_diffusion(folder: Path) -> None:
     weights["text_model.embeddings.position_ids"] = torch.arange(16)[None]
     torch.save(weights, folder / "text_encoder" / "pytorch_model.bin")
 
-    vae = make_vae()
+    vae = make_vae(factor=network.parts.vae_factor)
     vae.save_config(folder / "vae")
     weights = {_old_name(key): value for key, value in named(vae)}
     torch.save(weights, folder / "vae" / "diffusion_pytorch_model.bin")
@@ -92,14 +97,15 @@ def _write_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
     (folder / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
 
 
-def make_vae(seed: int = 0) -> AutoencoderKL:
-    """A VAE of factor 8 with 4 latent channels."""
+def make_vae(seed: int = 0, factor: int = 8) -> AutoencoderKL:
+    """A VAE with 4 latent channels."""
+    widths = {8: (4, 4, 8, 8), 4: (4, 8, 8)}[factor]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(4, 4, 8, 8),
+            down_block_types=("DownEncoderBlock2D",) * len(widths),
+            up_block_types=("UpDecoderBlock2D",) * len(widths),
+            block_out_channels=widths,
             layers_per_block=1,
             latent_channels=4,
             norm_num_groups=4,

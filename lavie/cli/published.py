@@ -22,36 +22,56 @@ def add_convert(commands: Any) -> None:  # noqa: ANN401
         nargs="?",
         help="pretrained_models folder of the original, .pt file, or hub id; default: download",
     )
-    add("--network", help="base or long_video; default: what the source holds")
-    add("--output", type=Path, help="folder to make; default: pretrained_models/lavie-NETWORK")
+    add(
+        "--network",
+        help="base, interpolation, super_resolution, long_video, or cascade: the first three in "
+        "one folder; default: what the source holds, or base",
+    )
+    add(
+        "--output",
+        type=Path,
+        help="folder to make; default: pretrained_models/lavie-NETWORK, "
+        "or pretrained_models/lavie for several",
+    )
     add("--dtype", choices=("fp16", "fp32"), default="fp16", help="of the weights; default: fp16")
     add("--stable-diffusion", type=Path, help="folder of Stable Diffusion 1.4, if elsewhere")
+    add("--upscaler", type=Path, help="folder of stable-diffusion-x4-upscaler, if elsewhere")
     add("--force", action="store_true", help="replace a model folder that is there")
     add("--json", action="store_true", help="end with one line of JSON")
 
 
 def _convert(arguments: argparse.Namespace) -> None:
     from lavie.convert.build import MismatchError
-    from lavie.convert.sources import choose_source, download_notice, network_of
+    from lavie.convert.published import UPSCALER
+    from lavie.convert.sources import choose_source, download_notice, networks_of
     from lavie.convert.write import convert
     from lavie.pipelines.new_folder import check_target
 
     # The door, before anything is downloaded
-    network = network_of(arguments.source, arguments.network)
-    target = arguments.output or Path("pretrained_models") / f"lavie-{network.name}"
+    networks = networks_of(arguments.source, arguments.network)
+    name = "lavie" if len(networks) > 1 else f"lavie-{networks[0].name}"
+    target = arguments.output or Path("pretrained_models") / name
     check_target(target, overwrite=arguments.force)
     if arguments.source is None:
-        print(*download_notice(network), sep="\n", file=sys.stderr)
+        print(*download_notice(*networks), sep="\n", file=sys.stderr)
 
     # The work
     silence_loading_bars()
-    source = choose_source(arguments.source, arguments.network, arguments.stable_diffusion)
+    parts = [
+        arguments.upscaler if network.parts == UPSCALER else arguments.stable_diffusion
+        for network in networks
+    ]
+    sources = [
+        choose_source(arguments.source, network.name, folder)
+        for network, folder in zip(networks, parts, strict=True)
+    ]
     try:
-        result = convert(source, target, arguments.dtype, overwrite=arguments.force)
+        result = convert(sources, target, arguments.dtype, overwrite=arguments.force)
     except MismatchError as error:
         print(*error.report.lines(), sep="\n")
         raise
-    print(*result.report.lines(), sep="\n")
+    for network_name, report in result.reports.items():
+        print(*([f"{network_name}:"] if len(networks) > 1 else []), *report.lines(), sep="\n")
     if arguments.json:
         print(json.dumps(result.as_json()))
         return
@@ -78,4 +98,5 @@ def _info(arguments: argparse.Namespace) -> None:
     print(*describe(system), sep="\n")
     print("models:" if models else "models: none found")
     for model in models:
-        print(f"  {model.name}   {model.kind}, {model.num_bytes / 1e6:.0f} MB")
+        stages = " + ".join(model.stages) or "no stage"
+        print(f"  {model.name}   {model.kind}: {stages}, {model.num_bytes / 1e6:.0f} MB")

@@ -3,32 +3,40 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from diffusers import DDPMScheduler
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from lavie.convert.published import (
-    NETWORKS,
-    SCHEDULER_CONFIG,
-    UNET_CONFIG,
-    PublishedNetwork,
-)
+from lavie import models
+from lavie.convert.published import LOW_RES_SCHEDULER_CONFIG, NETWORKS, PublishedNetwork
 from lavie.convert.reading import check_archive, read_weights
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
-from lavie.models import BaseUNet
 from lavie.models.keys import KeyReport, compare_keys
-from lavie.pipelines.model_folder import load_component
+from lavie.models.video_unet import VideoUNet
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.model_folder import SHARED_PARTS, load_component
 from lavie.pipelines.schedulers import make_scheduler
+from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.video_pipeline import VideoPipeline
+from lavie.types import StageName
 
 logger = logging.getLogger(__name__)
 
 Part = TypeVar("Part")
+
+PIPELINES: dict[StageName, type[VideoPipeline]] = {
+    "base": TextToVideoPipeline,
+    "interpolation": InterpolationPipeline,
+    "super_resolution": SuperResolutionPipeline,
+}
 
 _ROTARY_FREQUENCIES = "rotary_emb.freqs"
 _SIZES = (
@@ -54,19 +62,47 @@ class MismatchError(CheckpointError):
         self.report = report
 
 
-def load_published(source: Source, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
-    """Make the text-to-video pipeline of published files, in memory.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file whose keys and shapes were found to be its network's.
+
+    Attributes:
+        state_dict: Its tensors, still on disk.
+        config: Of the network.
+        report: How they agree.
+    """
+
+    state_dict: Mapping[str, Tensor]
+    config: Mapping[str, Any]
+    report: KeyReport
+
+    @property
+    def num_values(self) -> int:
+        """How many numbers it holds."""
+        return sum(tensor.numel() for tensor in self.state_dict.values())
+
+
+def load_published(
+    source: Source,
+    dtype: torch.dtype = torch.float32,
+    shared: Mapping[str, Any] | None = None,
+) -> VideoPipeline:
+    """Make the pipeline of published files, in memory.
 
     Args:
-        source: The files of the base network.
+        source: The files of a stage's network.
         dtype: float32 leaves the weights memory-mapped; float16 is what the release computes in.
+        shared: Components of the base stage by name, to be used where they are the same.
 
     Raises:
-        CheckpointError: A file does not fit, or the network is not the base network.
+        CheckpointError: A file does not fit, or the network is none of the three stages'.
     """
-    check_loadable(source.network)
-    components, _ = load_components(source, dtype)
-    return TextToVideoPipeline(**components, **source.network.defaults)
+    name = source.network.name
+    if name == "long_video":
+        raise CheckpointError(_why_no_stage(source.network))
+    same_parts = shared if source.network.parts == NETWORKS["base"].parts else None
+    components = load_components(source, dtype, same_parts)
+    return PIPELINES[name](**components, **source.network.defaults)
 
 
 def check_loadable(network: PublishedNetwork) -> None:
@@ -76,66 +112,106 @@ def check_loadable(network: PublishedNetwork) -> None:
         CheckpointError: It doesn't.
     """
     if network.name != "base":
-        raise CheckpointError(
-            f"{network.file} is the {network.name} network, which makes no video "
-            f"from text alone. Use {NETWORKS['base'].file}."
-        )
+        raise CheckpointError(_why_no_stage(network))
 
 
-def load_components(source: Source, dtype: torch.dtype) -> tuple[dict[str, Any], KeyReport]:
-    """Load the five parts of a published model, and say how its keys were found to agree.
+def load_components(
+    source: Source, dtype: torch.dtype, shared: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Load the parts of a published model.
 
     Args:
         source: Its files.
         dtype: Of all weights.
+        shared: Parts of its Stable Diffusion that are loaded already, by name.
 
     Raises:
         CheckpointError: A file is missing, broken, unsafe, or made for another network.
     """
-    folder = source.stable_diffusion
-    unet, report = load_unet(source, dtype)
-    vae = _load_part(AutoencoderKL, folder / "vae", dtype)
-    text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", dtype)
-    _check_size("VAE", vae.config["latent_channels"], unet.config["out_channels"])
-    _check_size("text encoder", text_encoder.config.hidden_size, unet.config["cross_attention_dim"])
-    tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
-    _check_size("tokenizer", len(tokenizer), text_encoder.config.vocab_size)
-    return {
-        "vae": vae,
-        "text_encoder": text_encoder,
-        "tokenizer": tokenizer,
-        "unet": unet,
-        "scheduler": make_scheduler("dpm++", SCHEDULER_CONFIG),
-    }, report
+    unet = load_unet(source, dtype)
+    parts = {name: (shared or {})[name] for name in SHARED_PARTS if name in (shared or {})}
+    parts = _load_parts(source, unet, dtype) if len(parts) < len(SHARED_PARTS) else parts
+    schedulers: dict[str, Any] = {
+        "scheduler": make_scheduler("dpm++", source.network.scheduler_config)
+    }
+    if source.network.name == "super_resolution":
+        schedulers["low_res_scheduler"] = DDPMScheduler.from_config(LOW_RES_SCHEDULER_CONFIG)
+    return {**parts, "unet": unet, **schedulers}
 
 
-def load_unet(source: Source, dtype: torch.dtype) -> tuple[BaseUNet, KeyReport]:
+def load_unet(source: Source, dtype: torch.dtype) -> VideoUNet:
     """Load the network itself.
 
     Raises:
         MismatchError: Keys or shapes differ; it holds the whole report.
         CheckpointError: The file is broken or unsafe, or its values are.
     """
-    state_dict = read_weights(source.checkpoint)
+    checkpoint = read_checkpoint(source)
+    logger.info("%s: %s", source.checkpoint.name, checkpoint.report.summary())
     with torch.device("meta"):
-        unet = BaseUNet.from_config(_unet_config(source))
-    expected = unet.state_dict()
-    state_dict = _with_rotary_frequencies(state_dict, expected)
+        unet = _unet_class(source.network).from_config(checkpoint.config)
+    unet.load_state_dict(_cast(checkpoint.state_dict, dtype, source.checkpoint.name), assign=True)
+    return unet.eval()
+
+
+def read_checkpoint(source: Source) -> Checkpoint:
+    """Look at every key and shape of a checkpoint file, before a byte of its values is read.
+
+    Raises:
+        MismatchError: Keys or shapes differ; it holds the whole report.
+        CheckpointError: The file is broken or unsafe.
+    """
+    config = _unet_config(source)
+    with torch.device("meta"):
+        expected = _unet_class(source.network).from_config(config).state_dict()
+    state_dict = _with_rotary_frequencies(read_weights(source.checkpoint), expected)
     report = compare_keys(expected, state_dict)
     if not report.fits:
         raise MismatchError(
             f"{source.checkpoint.name} does not fit the {source.network.name} network: "
-            f"{report.summary()}.{_guess(state_dict, source.network.in_channels)}",
+            f"{report.summary()}.{_guess(state_dict, source.network)}",
             report,
         )
-    logger.info("%s: %s", source.checkpoint.name, report.summary())
-    unet.load_state_dict(_cast(state_dict, dtype, source.checkpoint.name), assign=True)
-    return unet.eval(), report
+    return Checkpoint(state_dict, config, report)
+
+
+def _load_parts(source: Source, unet: VideoUNet, dtype: torch.dtype) -> dict[str, Any]:
+    """Load the VAE, the text encoder and the tokenizer, and check that they are the network's."""
+    folder, parts = source.stable_diffusion, source.network.parts
+    vae = _load_part(AutoencoderKL, folder / "vae", dtype)
+    text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", dtype)
+    tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
+    text_width = text_encoder.config.hidden_size
+    factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
+    for part, size, expected in (
+        ("VAE", vae.config["latent_channels"], unet.config["out_channels"]),
+        ("VAE's factor", factor, parts.vae_factor),
+        ("text encoder", text_width, unet.config["cross_attention_dim"]),
+        ("tokenizer", len(tokenizer), text_encoder.config.vocab_size),
+    ):
+        if size != expected:
+            raise CheckpointError(
+                f"The {part} beside the checkpoint has size {size}, but {expected} is needed. "
+                f"Use the one of {parts.name}."
+            )
+    vae.register_to_config(scaling_factor=parts.vae_scaling_factor)
+    return {"vae": vae, "text_encoder": text_encoder, "tokenizer": tokenizer}
+
+
+def _why_no_stage(network: PublishedNetwork) -> str:
+    return (
+        f"{network.file} is the {network.name} network, which makes no video from text alone. "
+        f"Use {NETWORKS['base'].file}."
+    )
+
+
+def _unet_class(network: PublishedNetwork) -> type[VideoUNet]:
+    return getattr(models, network.unet)
 
 
 def _unet_config(source: Source) -> dict[str, Any]:
     """LaVie's config, with the sizes of the Stable Diffusion it lies beside (as its code does)."""
-    config = UNET_CONFIG | {"in_channels": source.network.in_channels}
+    config = dict(source.network.unet_config)
     path = source.stable_diffusion / "unet" / "config.json"
     if not path.is_file():
         return config
@@ -188,22 +264,23 @@ def _why_not_finite(tensor: Tensor, name: str, dtype: torch.dtype, file_name: st
     return f"{file_name} is damaged: {name} has infinite or undefined values. Download it again."
 
 
-def _guess(state_dict: Mapping[str, Tensor], expected_channels: int) -> str:
+def _guess(state_dict: Mapping[str, Tensor], expected: PublishedNetwork) -> str:
     """Name the other published network that a state dict looks like."""
     first = state_dict.get("conv_in.weight")
     channels = first.shape[1] if first is not None and first.ndim == 4 else None
-    is_rotary = any("time_rel_pos_bias" in key for key in state_dict)
-    if is_rotary:
-        named = {4: "LaVie's base network (base)", 9: "SEINE (long_video)"}
-    else:
-        named = {
-            4: "an image network such as Stable Diffusion",
-            7: "LaVie's super-resolution network",
-            8: "LaVie's interpolation network",
-        }
-    if channels not in named or (is_rotary and channels == expected_channels):
-        return ""
-    return f" It looks like {named[channels]}."
+    is_video = any("temp" in k and not k.endswith(_ROTARY_FREQUENCIES) for k in state_dict)
+    named = {
+        4: "an image network such as Stable Diffusion",
+        7: "LaVie's super-resolution network (super_resolution)",
+        8: "LaVie's interpolation network (interpolation)",
+        9: "SEINE (long_video)",
+    }
+    if any("time_rel_pos_bias" in key for key in state_dict):
+        named[4] = "LaVie's base network (base)"
+    if not is_video:
+        named[7] = "an image network, Stable Diffusion's x4 upscaler"
+    guess = named.get(channels or 0, "")
+    return f" It looks like {guess}." if guess and f"({expected.name})" not in guess else ""
 
 
 def _load_part(part: type[Part], folder: Path, dtype: torch.dtype) -> Part:
@@ -212,11 +289,3 @@ def _load_part(part: type[Part], folder: Path, dtype: torch.dtype) -> Part:
         for path in folder.glob("*.bin"):
             check_archive(path)
     return load_component(part, folder, dtype)
-
-
-def _check_size(part: str, size: int, expected: int) -> None:
-    if size != expected:
-        raise CheckpointError(
-            f"The {part} beside the checkpoint has size {size}, but {expected} is needed. "
-            "Use the one of Stable Diffusion 1.4."
-        )

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import torch
 
-from lavie.convert.build import check_loadable, load_published
+from lavie.convert.build import PIPELINES, check_loadable, load_published
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
     Source,
@@ -22,7 +22,6 @@ from lavie.convert.sources import (
     published_stages,
 )
 from lavie.errors import CheckpointError
-from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.model_folder import (
     LATER_STAGES,
     MINIATURE,
@@ -34,18 +33,11 @@ from lavie.pipelines.model_folder import (
     read_model_index,
     stages_in,
 )
-from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.types import StageName
 
 logger = logging.getLogger(__name__)
-
-_PIPELINES: dict[StageName, type[VideoPipeline]] = {
-    "base": TextToVideoPipeline,
-    "interpolation": InterpolationPipeline,
-    "super_resolution": SuperResolutionPipeline,
-}
 
 FoundKind = Literal["bundled", "model folder", "published files"]
 
@@ -58,11 +50,13 @@ class FoundModel:
         name: What ``--model`` takes.
         kind: Where it comes from.
         num_bytes: Of all its files.
+        stages: Those it has, in their order.
     """
 
     name: str
     kind: FoundKind
     num_bytes: int
+    stages: tuple[StageName, ...]
 
 
 def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
@@ -114,13 +108,13 @@ def load_stage(
         CheckpointError: There is no such model or stage, or it is broken or unsafe.
     """
     path = Path(model)
-    pipeline_class = _PIPELINES[stage]
+    pipeline_class = PIPELINES[stage]
     if stage != "base" and stage not in find_stages(model):
         raise CheckpointError(f"Model '{model}' has no stage '{stage}'.")
     if is_original_folder(path):
-        return load_published(find_source(path, NETWORKS[stage]), dtype)
+        return load_published(find_source(path, NETWORKS[stage]), dtype, shared)
     if is_published_repository(str(model)) and not path.exists():
-        return load_published(_download(str(model)), dtype)
+        return load_published(_download(str(model), stage), dtype, shared)
     folder = get_model_folder(model, pipeline_class.__name__)
     index = read_model_index(folder, pipeline_class.__name__)
     borrowed = find_borrowed_parts(folder, index).keys() & (shared or {}).keys()
@@ -137,24 +131,29 @@ def find_models(*places: Path) -> list[FoundModel]:
     """
     found = []
     if (MINIATURE_FOLDER / "model_index.json").is_file():
-        found.append(FoundModel(MINIATURE, "bundled", _size(MINIATURE_FOLDER)))
+        found.append(_found(MINIATURE, "bundled", MINIATURE_FOLDER))
     for place in places:
         for folder in [place, *_subfolders(place)]:
             if is_original_folder(folder):
-                found.append(FoundModel(str(folder), "published files", _size(folder)))
+                found.append(_found(str(folder), "published files", folder))
             elif _is_ours(folder):
-                found.append(FoundModel(str(folder), "model folder", _size(folder)))
+                found.append(_found(str(folder), "model folder", folder))
     return found + _cached_models()
 
 
-def _download(repository: str) -> Source:
+def _found(name: str, kind: FoundKind, folder: Path) -> FoundModel:
+    return FoundModel(name, kind, _size(folder), find_stages(folder))
+
+
+def _download(repository: str, stage: StageName) -> Source:
     """A published checkpoint from the hub, after telling what comes."""
-    network = network_of(repository)
-    check_loadable(network)
+    network = NETWORKS[stage]
+    if repository not in network.repositories:
+        check_loadable(network_of(repository))
     if not is_cached(network, repository):
         for line in download_notice(network):
             logger.warning("Downloading %s", line)
-    return choose_source(repository)
+    return choose_source(repository, stage)
 
 
 def _cached_models() -> list[FoundModel]:
@@ -165,10 +164,15 @@ def _cached_models() -> list[FoundModel]:
     found = []
     for repo in scan_cache_dir().repos:
         if is_published_repository(repo.repo_id):
-            found.append(FoundModel(repo.repo_id, "published files", repo.size_on_disk))
+            stages = published_stages(repo.repo_id)
+            cached = [stage for stage in stages if is_cached(NETWORKS[stage], repo.repo_id)]
+            found.append((repo, "published files", cached))
         elif any(_is_ours(folder) for folder in _subfolders(repo.repo_path / "snapshots")):
-            found.append(FoundModel(repo.repo_id, "model folder", repo.size_on_disk))
-    return sorted(found, key=lambda model: model.name)
+            found.append((repo, "model folder", find_stages(repo.repo_id)))
+    return [
+        FoundModel(repo.repo_id, kind, repo.size_on_disk, tuple(stages))
+        for repo, kind, stages in sorted(found, key=lambda entry: entry[0].repo_id)
+    ]
 
 
 def _is_ours(folder: Path) -> bool:

@@ -3,22 +3,16 @@
 The original's folder::
 
     pretrained_models/
-      lavie_base.pt
-      stable-diffusion-v1-4/   vae, text_encoder, tokenizer, unet/config.json
+      lavie_base.pt  lavie_interpolation.pt  lavie_vsr.pt
+      stable-diffusion-v1-4/         vae, text_encoder, tokenizer, unet/config.json
+      stable-diffusion-x4-upscaler/  the same, for lavie_vsr.pt
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from lavie.convert.published import (
-    NETWORKS,
-    STABLE_DIFFUSION,
-    STABLE_DIFFUSION_BYTES,
-    STABLE_DIFFUSION_FOLDER,
-    STABLE_DIFFUSION_LICENCE,
-    PublishedNetwork,
-)
+from lavie.convert.published import CASCADE, NETWORKS, PublishedNetwork, PublishedParts
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.pipelines.model_folder import is_hub_id
 from lavie.pipelines.new_folder import check_space
@@ -26,7 +20,7 @@ from lavie.types import StageName
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
-_STABLE_DIFFUSION_FILES: tuple[tuple[str, ...], ...] = (
+_PARTS_FILES: tuple[tuple[str, ...], ...] = (
     ("unet/config.json",),
     ("vae/config.json",),
     ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin"),
@@ -47,7 +41,8 @@ class Source:
     Attributes:
         network: Which one it is.
         checkpoint: Its U-Net weights.
-        stable_diffusion: Folder of Stable Diffusion 1.4 in the diffusers layout.
+        stable_diffusion: Folder of the Stable Diffusion that it was made from, in the diffusers
+            layout.
     """
 
     network: PublishedNetwork
@@ -68,7 +63,8 @@ def find_source(
     Args:
         path: A folder in the original's layout, or the checkpoint file itself.
         network: Which network to look for.
-        stable_diffusion: Folder of Stable Diffusion 1.4; default: the one beside the checkpoint.
+        stable_diffusion: Folder of the network's Stable Diffusion; default: the one beside the
+            checkpoint.
 
     Raises:
         CheckpointError: A file is missing; the sentence names it and where it comes from.
@@ -79,12 +75,12 @@ def find_source(
             f"{checkpoint} does not exist. It is published as {network.file} in "
             f"{' and '.join(network.repositories)}."
         )
-    folder = stable_diffusion or checkpoint.parent / STABLE_DIFFUSION_FOLDER
+    folder = stable_diffusion or checkpoint.parent / network.parts.folder
     absent = [part for part in REQUIRED_PARTS if not (folder / part).is_file()]
     if absent:
         raise CheckpointError(
             f"{folder / absent[0]} does not exist. {network.file} needs the VAE, text encoder and "
-            f"tokenizer of {STABLE_DIFFUSION} in that folder."
+            f"tokenizer of {network.parts.repository} in that folder."
         )
     return Source(network, checkpoint, folder)
 
@@ -97,7 +93,7 @@ def is_published_repository(name: str) -> bool:
 def published_stages(where: str | Path) -> tuple[StageName, ...]:
     """The stages whose checkpoints a folder of the original's layout, or a hub id, holds."""
     stages: tuple[StageName, ...] = get_args(StageName)
-    return tuple(stage for stage in stages if stage in NETWORKS and _holds(where, NETWORKS[stage]))
+    return tuple(stage for stage in stages if _holds(where, NETWORKS[stage]))
 
 
 def _holds(where: str | Path, network: PublishedNetwork) -> bool:
@@ -112,7 +108,8 @@ def choose_source(
     Args:
         where: A folder in the original's layout, a checkpoint file, or a hub id; None: the hub.
         network: Name of the published network; None: what `where` holds, else the base network.
-        stable_diffusion: Folder of Stable Diffusion 1.4; None: beside the checkpoint, or the hub.
+        stable_diffusion: Folder of the network's Stable Diffusion; None: beside the checkpoint, or
+            the hub.
 
     Raises:
         InputError: The network is unknown.
@@ -131,14 +128,48 @@ def is_cached(network: PublishedNetwork, repository: str) -> bool:
     return isinstance(try_to_load_from_cache(repository, network.file), str)
 
 
-def download_notice(network: PublishedNetwork) -> list[str]:
+def download_notice(*networks: PublishedNetwork) -> list[str]:
     """What a person should know before the download: what, how large, under which licence."""
-    return [
+    checkpoints = [
         f"{network.file}: about {network.num_bytes / 1e9:.2f} GB from "
-        f"{network.repositories[0]}; licence: {network.licence}",
-        f"Stable Diffusion 1.4 (VAE, text encoder): about {STABLE_DIFFUSION_BYTES / 1e9:.2f} GB "
-        f"from {STABLE_DIFFUSION}; licence: {STABLE_DIFFUSION_LICENCE}",
+        f"{network.repositories[0]}; licence: {network.licence}"
+        for network in networks
     ]
+    parts = [
+        f"{parts.name} (VAE, text encoder): about {sum(parts.num_bytes.values()) / 1e9:.2f} GB "
+        f"from {parts.repository}; licence: {parts.licence}"
+        for parts in {network.parts.folder: network.parts for network in networks}.values()
+    ]
+    return checkpoints + parts
+
+
+def networks_of(where: str | None, name: str | None = None) -> list[PublishedNetwork]:
+    """The networks that a user means: by name, else all stages a folder holds, else see below.
+
+    Args:
+        where: A folder in the original's layout, a checkpoint file, or a hub id; None: the hub.
+        name: Of a network, or ``"cascade"`` for the three stages; None: what `where` holds.
+
+    Raises:
+        InputError: There is none of that name, or the base is not among several.
+    """
+    stages = published_stages(where) if where and not name and Path(where).is_dir() else ()
+    if name == CASCADE:
+        stages = get_args(StageName)
+        if where and Path(where).is_file():
+            raise InputError(
+                f"{where} is one file, and the cascade is three. Give the folder that holds them.",
+                "source",
+            )
+    if len(stages) < 2:
+        return [network_of(where, name)]
+    if "base" not in stages:
+        raise InputError(
+            f"{where} holds {' and '.join(stages)}, but not {NETWORKS['base'].file}, into whose "
+            "model folder they would go. Choose one with --network.",
+            "network",
+        )
+    return [NETWORKS[stage] for stage in stages]
 
 
 def network_of(where: str | None, name: str | None = None) -> PublishedNetwork:
@@ -149,15 +180,11 @@ def network_of(where: str | None, name: str | None = None) -> PublishedNetwork:
     """
     if name:
         if name not in NETWORKS:
-            known = ", ".join(NETWORKS)
+            known = ", ".join((*NETWORKS, CASCADE))
             raise InputError(f"Network {name!r} is unknown. Known: {known}.", "network")
         return NETWORKS[name]
     for network in NETWORKS.values():
-        if where and (
-            where in network.repositories
-            or Path(where).name == network.file
-            or (Path(where) / network.file).is_file()
-        ):
+        if where and (Path(where).name == network.file or _holds(where, network)):
             return network
     return NETWORKS["base"]
 
@@ -175,7 +202,7 @@ def download_source(
     Args:
         network: Which network to get.
         repository: Hub id; default: the network's own, then its mirrors.
-        stable_diffusion: A folder that already has Stable Diffusion 1.4; default: download it.
+        stable_diffusion: A folder that has the network's Stable Diffusion; default: download it.
         cache_dir: The hub's cache; default: its usual place.
         endpoint: Address of the hub; default: ``HF_ENDPOINT``, else the public one.
 
@@ -184,7 +211,7 @@ def download_source(
     """
     hub = _Hub(cache_dir, endpoint)
     checkpoint = hub.checkpoint(network, repository)
-    stable_diffusion = stable_diffusion or hub.stable_diffusion()
+    stable_diffusion = stable_diffusion or hub.parts(network.parts)
     return find_source(checkpoint, network, stable_diffusion)
 
 
@@ -210,29 +237,29 @@ class _Hub:
             "connection, or put the file into a folder pretrained_models/ and name that folder."
         )
 
-    def stable_diffusion(self) -> Path:
-        """Get the parts of Stable Diffusion 1.4 that are used, and no others."""
+    def parts(self, parts: PublishedParts) -> Path:
+        """Get what is used of a Stable Diffusion, and nothing else."""
         try:
-            paths = [self._any_file(names) for names in _STABLE_DIFFUSION_FILES]
+            paths = [self._any_file(parts, names) for names in _PARTS_FILES]
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"{STABLE_DIFFUSION} could not be downloaded ({_reason(error)}). Check the "
-                "connection, or put its folder beside the checkpoint as "
-                f"{STABLE_DIFFUSION_FOLDER}/."
+                f"{parts.repository} could not be downloaded ({_reason(error)}). Check the "
+                f"connection, or put its folder beside the checkpoint as {parts.folder}/."
             ) from error
         return paths[0].parents[1]
 
-    def _any_file(self, names: tuple[str, ...]) -> Path:
+    def _any_file(self, parts: PublishedParts, names: tuple[str, ...]) -> Path:
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
+        num_bytes = 0 if len(names) == 1 else parts.num_bytes[names[0].split("/")[0]]
         for name in names[:-1]:
             try:
-                return self._file(STABLE_DIFFUSION, name, STABLE_DIFFUSION_BYTES // 2)
+                return self._file(parts.repository, name, num_bytes)
             except LocalEntryNotFoundError:  # no connection, which another name won't mend
                 raise
             except EntryNotFoundError:
                 continue
-        return self._file(STABLE_DIFFUSION, names[-1], STABLE_DIFFUSION_BYTES // 2)
+        return self._file(parts.repository, names[-1], num_bytes)
 
     def _file(self, repository: str, name: str, num_bytes: int) -> Path:
         from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache

@@ -2,20 +2,20 @@
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import diffusers
 import torch
-from torch import nn
 
-from lavie.convert.build import load_components
-from lavie.convert.published import NetworkName, PublishedNetwork
+from lavie.convert.build import load_components, load_published, read_checkpoint
+from lavie.convert.published import CASCADE, NetworkName
 from lavie.convert.sources import Source
 from lavie.models.keys import KeyReport
+from lavie.pipelines.model_folder import forget_paths, save_stage
 from lavie.pipelines.new_folder import check_space, check_target, new_folder
-from lavie.pipelines.text_to_video import TextToVideoPipeline
 
 DTYPES: dict[str, torch.dtype] = {"fp16": torch.float16, "fp32": torch.float32}
 DtypeName = Literal["fp16", "fp32"]
@@ -27,39 +27,39 @@ class Converted:
 
     Attributes:
         folder: Where it is.
-        network: Which published network it holds.
+        reports: The published networks it holds, and how their keys and shapes agreed.
         dtype: Of its weights.
         num_bytes: Of its weights.
         seconds: What it took.
-        report: How the keys and shapes agreed.
     """
 
     folder: Path
-    network: NetworkName
+    reports: Mapping[NetworkName, KeyReport]
     dtype: DtypeName
     num_bytes: int
     seconds: float
-    report: KeyReport
 
     def as_json(self) -> dict[str, Any]:
         """The same, in types that JSON has."""
         return {
             "output": str(self.folder),
-            "network": self.network,
+            "network": CASCADE if len(self.reports) > 1 else next(iter(self.reports)),
+            "networks": list(self.reports),
             "dtype": self.dtype,
             "bytes": self.num_bytes,
-            "keys": self.report.num_found,
+            "keys": sum(report.num_found for report in self.reports.values()),
             "seconds": round(self.seconds, 3),
         }
 
 
 def convert(
-    source: Source, target: Path, dtype: DtypeName = "fp16", *, overwrite: bool = False
+    sources: Sequence[Source], target: Path, dtype: DtypeName = "fp16", *, overwrite: bool = False
 ) -> Converted:
-    """Write a published network as a model folder, whole or not at all.
+    """Write published networks as one model folder, whole or not at all.
 
     Args:
-        source: The published files.
+        sources: The published files: of any one network, or of the base and later stages, which go
+            into sub-folders without what they share with it.
         target: The folder to make.
         dtype: ``fp16`` is what the release computes in; ``fp32`` keeps every bit of the files.
         overwrite: Replace a model folder that is there.
@@ -68,37 +68,51 @@ def convert(
         CheckpointError: A file does not fit or is unsafe, or the disk is too small.
         InputError: The target may not be written.
     """
+    # The door: every file is looked at before the first is read
     started = time.monotonic()
     check_target(target, overwrite=overwrite)
-    components, report = load_components(source, DTYPES[dtype])
-    num_bytes = sum(
-        parameter.numel() * parameter.itemsize
-        for part in components.values()
-        if isinstance(part, nn.Module)
-        for parameter in part.state_dict().values()
+    checkpoints = [read_checkpoint(source) for source in sources]
+    num_values = sum(checkpoint.num_values for checkpoint in checkpoints)
+    folders = {source.stable_diffusion for source in sources}
+    check_space(
+        target, num_values * DTYPES[dtype].itemsize + sum(map(_num_bytes_of_parts, folders))
     )
-    check_space(target, num_bytes)
+
+    # The work
     with new_folder(target, overwrite=overwrite) as folder:
-        if source.network.name == "base":
-            pipeline = TextToVideoPipeline(**components, **source.network.defaults)
-            pipeline.save_pretrained(folder, safe_serialization=True)
-        else:
-            _write_parts(folder, source.network, components)
-    seconds = time.monotonic() - started
-    return Converted(target, source.network.name, dtype, num_bytes, seconds, report)
+        _write_network(sources[0], folder, DTYPES[dtype])
+        for source in sources[1:]:
+            save_stage(load_published(source, DTYPES[dtype]), folder)
+        forget_paths(folder)
+        num_bytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    reports: dict[NetworkName, KeyReport] = {
+        source.network.name: checkpoint.report
+        for source, checkpoint in zip(sources, checkpoints, strict=True)
+    }
+    return Converted(target, reports, dtype, num_bytes, time.monotonic() - started)
 
 
-def _write_parts(folder: Path, network: PublishedNetwork, components: dict[str, Any]) -> None:
-    """Write the folder of a pipeline by hand, in the layout of ``save_pretrained``.
+def _num_bytes_of_parts(stable_diffusion: Path) -> int:
+    """What the VAE and the text encoder take on disk at most: as much as they do now."""
+    return sum(
+        max((file.stat().st_size for file in (stable_diffusion / part).iterdir()), default=0)
+        for part in ("vae", "text_encoder")
+    )
 
-    A model folder names the pipeline it is for, and other pipelines refuse it by that name.
-    """
+
+def _write_network(source: Source, folder: Path, dtype: torch.dtype) -> None:
+    """Write one network with all its parts, for the pipeline that it is made for."""
+    network = source.network
+    if network.name != "long_video":
+        load_published(source, dtype).save_pretrained(folder, safe_serialization=True)
+        return
+    # By hand, in the layout of save_pretrained: other pipelines refuse the folder by its name
     index: dict[str, Any] = {
-        "_class_name": network.pipeline_class,
+        "_class_name": network.pipeline,
         "_diffusers_version": diffusers.__version__,
         **network.defaults,
     }
-    for name, part in components.items():
+    for name, part in load_components(source, dtype).items():
         part.save_pretrained(folder / name)
         library = type(part).__module__.split(".")[0]
         index[name] = ["lavie.models" if library == "lavie" else library, type(part).__name__]

@@ -15,8 +15,10 @@ from safetensors.torch import load_file
 from lavie.cascade import Cascade
 from lavie.cli import main
 from lavie.convert.published import STABLE_DIFFUSION
-from lavie.convert.resolve import find_models, load_pipeline
+from lavie.convert.resolve import find_models, find_stages, load_pipeline, load_stage
 from lavie.errors import CheckpointError
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.fake_hub import serve_hub
 from tests.published import RunsCode, make_state_dict, write_original_folder
@@ -86,7 +88,7 @@ def test_original_folder_is_a_model_by_itself(original):
 def test_published_files_come_from_the_hub(original, target, tmp_path):
     repositories = {
         "Vchitect/LaVie": original,
-        STABLE_DIFFUSION: original / "stable-diffusion-v1-4",
+        STABLE_DIFFUSION.repository: original / "stable-diffusion-v1-4",
     }
     (original / "stable-diffusion-v1-4/tokenizer/special_tokens_map.json").write_text("{}")
     with serve_hub(repositories) as hub:
@@ -116,7 +118,7 @@ def long_video_folder(tmp_path_factory) -> Path:
 
 def test_long_video_folder_holds_the_network_with_nine_channels(long_video_folder):
     weights = load_file(next((long_video_folder / "unet").glob("*.safetensors")))
-    expected = make_state_dict(9)
+    expected = make_state_dict("long_video")
     assert all(torch.equal(weights[key], value.half()) for key, value in expected.items())
     config = json.loads((long_video_folder / "unet" / "config.json").read_text())
     assert config["in_channels"] == 9
@@ -133,6 +135,124 @@ def test_long_video_folder_says_what_it_is_for(long_video_folder):
 def test_text_to_video_refuses_the_long_video_folder_by_name(long_video_folder):
     with pytest.raises(CheckpointError, match="is for LongVideoPipeline"):
         TextToVideoPipeline.from_pretrained(long_video_folder)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory) -> Path:
+    """The original's folder with all three checkpoints."""
+    folder = tmp_path_factory.mktemp("three") / "pretrained_models"
+    for network in ("base", "interpolation", "super_resolution"):
+        write_original_folder(folder, network=network)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cascade_folder(three) -> Path:
+    target = three.parent / "lavie"
+    assert main(["convert", str(three), "--output", str(target)]) == 0
+    return target
+
+
+def test_a_folder_with_all_stages_becomes_one_model_that_stores_shared_parts_once(
+    cascade_folder,
+):
+    def names(folder: Path) -> set[str]:
+        return {path.name for path in folder.iterdir() if path.is_dir()}
+
+    parts = {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}
+    assert names(cascade_folder) == parts | {"interpolation", "super_resolution"}
+    assert names(cascade_folder / "interpolation") == {"unet", "scheduler"}
+    own = {
+        "unet",
+        "vae",
+        "scheduler",
+        "low_res_scheduler",
+    }  # its text is the base's
+    assert names(cascade_folder / "super_resolution") == own
+    for stage, folder in (
+        ("base", cascade_folder),
+        ("interpolation", cascade_folder / "interpolation"),
+        ("super_resolution", cascade_folder / "super_resolution"),
+    ):
+        weights = load_file(next((folder / "unet").glob("*.safetensors")))
+        expected = make_state_dict(stage)
+        assert weights.keys() == expected.keys()
+        assert all(torch.equal(weights[key], value.half()) for key, value in expected.items())
+
+
+def test_a_converted_cascade_names_no_path_of_this_machine(cascade_folder, three):
+    for path in cascade_folder.rglob("*.json"):
+        assert str(three.parent) not in path.read_text(), path
+
+
+def test_a_converted_cascade_gives_the_stages_of_the_published_files(three, tmp_path):
+    target = tmp_path / "lavie"
+    assert main(["convert", str(three), "--output", str(target), "--dtype", "fp32"]) == 0
+    for stage in find_stages(three):
+        ours, theirs = load_stage(three, stage), load_stage(target, stage)
+        assert type(ours) is type(theirs)
+        for name, part in ours.components.items():
+            if isinstance(part, torch.nn.Module):
+                other = theirs.components[name].state_dict()
+                assert all(torch.equal(v, other[k]) for k, v in part.state_dict().items())
+        for key in (key for key in ours.config if key.startswith("default_")):
+            assert ours.config[key] == theirs.config[key]
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [("interpolation", InterpolationPipeline), ("super_resolution", SuperResolutionPipeline)],
+)
+def test_a_later_stage_alone_stands_alone(three, target, capsys, network, kind):
+    arguments = ["convert", str(three), "--network", network, "--output", str(target), "--json"]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["network"] == network
+    kind.from_pretrained(target)
+    assert find_stages(target) == (network,)
+
+
+def test_converting_the_cascade_is_reported_per_network(three, target, capsys):
+    arguments = ["convert", str(three), "--network", "cascade", "--output", str(target), "--json"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(":")] == [
+        "base:",
+        "interpolation:",
+        "super_resolution:",
+    ]
+    result = json.loads(lines[-1])
+    assert result["network"] == "cascade"
+    assert result["networks"] == ["base", "interpolation", "super_resolution"]
+
+
+@pytest.mark.parametrize("broken", ["interpolation", "super_resolution"])
+def test_one_broken_stage_leaves_nothing_of_the_cascade(three, tmp_path, target, capsys, broken):
+    folder = shutil.copytree(three, tmp_path / "pretrained_models")
+    state_dict = make_state_dict(broken)
+    state_dict["conv_out.bias"][0] = torch.nan  # seen only when the values are read
+    write_original_folder(folder, state_dict, broken)
+    assert main(["convert", str(folder), "--output", str(target)]) == 2
+    assert "undefined values" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_cascade_without_the_upscalers_folder_names_what_is_missing(
+    three, tmp_path, target, capsys
+):
+    folder = shutil.copytree(three, tmp_path / "pretrained_models")
+    upscaler = shutil.move(folder / "stable-diffusion-x4-upscaler", tmp_path / "elsewhere")
+    assert main(["convert", str(folder), "--output", str(target)]) == 2
+    error = capsys.readouterr().err
+    assert "of stabilityai/stable-diffusion-x4-upscaler in that folder" in error
+    assert error.count("\n") == 1
+    arguments = ["convert", str(folder), "--output", str(target), "--upscaler", str(upscaler)]
+    assert main(arguments) == 0
+
+
+def test_info_tells_the_stages(three, cascade_folder):
+    found = {model.name: model.stages for model in find_models(three.parent)}
+    assert found[str(three)] == found[str(cascade_folder)]
+    assert found[str(three)] == ("base", "interpolation", "super_resolution")
 
 
 def break_file(kind: str, path: Path, mark: Path) -> None:
@@ -213,7 +333,7 @@ def test_existing_folder_is_replaced_only_when_asked(original, target, capsys):
     [
         (["nowhere/else/at-all"], "does not exist"),
         (["absent.pt"], "absent.pt does not exist"),
-        (["--network", "bse"], "Known: base, long_video"),
+        (["--network", "bse"], "Known: base, interpolation, super_resolution, long_video, cascade"),
         (["--dtype", "int8"], "--dtype"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lavie.convert.published import NETWORKS, STABLE_DIFFUSION
+from lavie.convert.published import NETWORKS, STABLE_DIFFUSION, UPSCALER
 from lavie.convert.sources import (
     choose_source,
     download_notice,
@@ -12,6 +12,7 @@ from lavie.convert.sources import (
     find_source,
     is_original_folder,
     network_of,
+    networks_of,
 )
 from lavie.errors import CheckpointError, InputError
 from tests.fake_hub import serve_hub
@@ -50,7 +51,7 @@ def original(tmp_path) -> Path:
 def published(tmp_path) -> dict[str, Path]:
     return {
         "Vchitect/LaVie": touch_all(tmp_path / "hub" / "lavie", {"lavie_base.pt"}),
-        STABLE_DIFFUSION: touch_all(tmp_path / "hub" / "sd", FILES),
+        STABLE_DIFFUSION.repository: touch_all(tmp_path / "hub" / "sd", FILES),
     }
 
 
@@ -80,7 +81,7 @@ def test_missing_stable_diffusion_part_is_named(original):
 
 
 def test_unknown_network_lists_the_known_ones():
-    with pytest.raises(InputError, match="base, long_video"):
+    with pytest.raises(InputError, match="base, interpolation, .*long_video, cascade"):
         network_of(None, "bas")
 
 
@@ -129,7 +130,7 @@ def test_unreachable_hub_is_said_so(published, tmp_path, monkeypatch):
 
 
 def test_stable_diffusion_at_hand_is_not_downloaded(original, published, tmp_path):
-    published.pop(STABLE_DIFFUSION)
+    published.pop(STABLE_DIFFUSION.repository)
     with serve_hub(published) as hub:
         source = download_source(
             BASE,
@@ -172,3 +173,59 @@ def test_notice_names_sizes_and_licences():
     checkpoint, parts = download_notice(BASE)
     assert "3.64 GB from Vchitect/LaVie" in checkpoint
     assert "OpenRAIL" in parts
+
+
+def test_notice_of_the_cascade_names_every_file_once():
+    lines = download_notice(*networks_of(None, "cascade"))
+    assert [line.split(": ")[0] for line in lines] == [
+        "lavie_base.pt",
+        "lavie_interpolation.pt",
+        "lavie_vsr.pt",
+        "Stable Diffusion 1.4 (VAE, text encoder)",
+        "Stable Diffusion x4 upscaler (VAE, text encoder)",
+    ]
+    assert "2.76 GB" in lines[2]
+    assert "licence: CreativeML OpenRAIL++-M" in lines[4]
+
+
+def test_super_resolution_downloads_the_upscalers_parts(published, tmp_path):
+    touch_all(published["Vchitect/LaVie"], {"lavie_vsr.pt"})
+    published[UPSCALER.repository] = published.pop(STABLE_DIFFUSION.repository)
+    with serve_hub(published) as hub:
+        source = download_source(
+            NETWORKS["super_resolution"], cache_dir=tmp_path / "cache", endpoint=hub.endpoint
+        )
+    assert source.checkpoint.name == "lavie_vsr.pt"
+    assert "stable-diffusion-x4-upscaler" in str(source.stable_diffusion)
+    assert "lavie_base.pt" not in hub.fetched
+
+
+def networks(where, name=None) -> list[str]:
+    return [network.name for network in networks_of(where and str(where), name)]
+
+
+def test_a_folder_with_several_stages_gives_them_all(original):
+    touch_all(original, {"seine.pt"})
+    assert networks(original) == ["base"]
+    touch_all(original, {"lavie_vsr.pt"})
+    assert networks(original) == ["base", "super_resolution"]
+    assert networks(original, "super_resolution") == ["super_resolution"]
+    touch_all(original, {"lavie_interpolation.pt"})
+    assert networks(original) == ["base", "interpolation", "super_resolution"]
+
+
+def test_the_hub_gives_one_network_unless_asked_for_more():
+    assert networks(None) == networks("Vchitect/LaVie") == ["base"]
+    assert len(networks("Vchitect/LaVie", "cascade")) == 3
+
+
+def test_later_stages_without_the_base_go_into_no_common_folder(original):
+    touch_all(original, {"lavie_vsr.pt", "lavie_interpolation.pt"})
+    (original / "lavie_base.pt").unlink()
+    with pytest.raises(InputError, match="but not lavie_base.pt"):
+        networks_of(str(original))
+
+
+def test_one_file_is_no_cascade(original):
+    with pytest.raises(InputError, match="is one file, and the cascade is three"):
+        networks_of(str(original / "lavie_base.pt"), "cascade")
