@@ -149,11 +149,9 @@ def _evaluate_cascade(arguments: argparse.Namespace) -> None:
     if arguments.num_clips is not None:
         limits.check_whole_number(arguments.num_clips, "num_clips", 1, 10_000)
     parts = arguments.parts.split(",")
-    needed: set[StageName] = set()
     for part in parts:
         limits.check_choice(part, tuple(_PARTS), "parts")
-        needed.update(_PARTS[part])
-    stages = [stage for stage in _PARTS["prompts"] if stage in needed]
+    stages: list[StageName] = sorted({stage for part in parts for stage in _PARTS[part]})
     _check_stages(arguments.model, stages)
 
     from lavie.evaluation.cascade_prompts import judge_every_stage
