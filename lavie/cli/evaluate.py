@@ -162,7 +162,7 @@ def _evaluate_cascade(arguments: argparse.Namespace) -> None:
 
     # The work
     cascade, judge = _load_cascade_and_judge(arguments)
-    pipelines = _load_stages(cascade, stages)
+    pipelines: dict[str, Any] = {stage: cascade.pipeline(stage) for stage in stages}
     measured: dict[str, Any] = {}
     count, seed = arguments.num_clips, arguments.seed
     options = {"num_inference_steps": arguments.steps, "on_event": draw_bar("clip")}
@@ -201,17 +201,6 @@ def _check_stages(model: str, stages: Sequence[str]) -> None:
                 "model that has it, or other --parts.",
                 "model",
             )
-
-
-def _load_stages(cascade: Any, stages: Sequence["StageName"]) -> dict[str, Any]:  # noqa: ANN401
-    """Later stages, with the parts that they share with the base in memory once."""
-    from lavie.convert.resolve import load_stage
-
-    base, pipelines = cascade.base, {}
-    for stage in stages:
-        pipelines[stage] = load_stage(cascade.model, stage, base.dtype, base.components)
-        pipelines[stage].to(base.device).set_progress_bar_config(disable=True)
-    return pipelines
 
 
 def _evaluate_motion(arguments: argparse.Namespace) -> None:

@@ -13,11 +13,10 @@ from lavie.evaluation.interpolation_quality import EXACT, through_vae
 from lavie.evaluation.measured import MeasuredClip, for_each
 from lavie.evaluation.measures import flicker, psnr, seam_strength, sharpness
 from lavie.media import enlarge_frames
-from lavie.pipelines.super_resolution import SuperResolutionPipeline
+from lavie.pipelines.super_resolution import FACTOR, SuperResolutionPipeline
 from lavie.pipelines.windows import plan_windows
 from lavie.types import CancelToken, Frames, OnEvent
 
-FACTOR = 4
 _TILE = {"tile_size": 32, "tile_overlap": 16}
 
 
