@@ -43,7 +43,13 @@ def add_convert(commands: Any) -> None:  # noqa: ANN401
 def _convert(arguments: argparse.Namespace) -> None:
     from lavie.convert.build import MismatchError
     from lavie.convert.published import UPSCALER
-    from lavie.convert.sources import choose_source, download_notice, networks_of
+    from lavie.convert.sources import (
+        check_download_space,
+        choose_source,
+        download_notice,
+        is_download,
+        networks_of,
+    )
     from lavie.convert.write import convert
     from lavie.pipelines.new_folder import check_target
 
@@ -52,8 +58,9 @@ def _convert(arguments: argparse.Namespace) -> None:
     name = "lavie" if len(networks) > 1 else f"lavie-{networks[0].name}"
     target = arguments.output or Path("pretrained_models") / name
     check_target(target, overwrite=arguments.force)
-    if arguments.source is None:
+    if is_download(arguments.source):
         print(*download_notice(*networks), sep="\n", file=sys.stderr)
+        check_download_space(networks)
 
     # The work
     silence_loading_bars()

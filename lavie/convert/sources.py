@@ -8,6 +8,7 @@ The original's folder::
       stable-diffusion-x4-upscaler/  the same, for lavie_vsr.pt
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -116,9 +117,30 @@ def choose_source(
         CheckpointError: A file is missing or cannot be downloaded.
     """
     chosen = network_of(where, network)
-    if where and (Path(where).exists() or not is_hub_id(where)):
+    if where and not is_download(where):
         return find_source(Path(where), chosen, stable_diffusion)
     return download_source(chosen, repository=where, stable_diffusion=stable_diffusion)
+
+
+def is_download(where: str | None) -> bool:
+    """Whether the files that a user means are those on the hub."""
+    return where is None or (not Path(where).exists() and is_hub_id(where))
+
+
+def check_download_space(networks: Iterable[PublishedNetwork]) -> None:
+    """Refuse to begin a download of several checkpoints that the disk cannot hold.
+
+    Raises:
+        CheckpointError: Those that have not been downloaded before are too large together.
+    """
+    from huggingface_hub import constants
+
+    num_bytes = sum(
+        network.num_bytes
+        for network in networks
+        if not any(is_cached(network, repository) for repository in network.repositories)
+    )
+    check_space(Path(constants.HF_HUB_CACHE), num_bytes)
 
 
 def is_cached(network: PublishedNetwork, repository: str) -> bool:

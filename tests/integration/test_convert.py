@@ -249,6 +249,20 @@ def test_a_cascade_without_the_upscalers_folder_names_what_is_missing(
     assert main(arguments) == 0
 
 
+@pytest.mark.parametrize("source", [[], ["Vchitect/LaVie"]])
+def test_a_disk_too_small_for_all_checkpoints_is_noticed_before_the_first(
+    tmp_path, target, capsys, monkeypatch, source
+):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10e9, 4e9, 6e9))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert main(["convert", *source, "--network", "cascade", "--output", str(target)]) == 2
+    error = capsys.readouterr().err
+    assert "lavie_vsr.pt: about 2.76 GB" in error
+    assert "6.00 GB free and 10.04 GB are needed" in error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_info_tells_the_stages(three, cascade_folder):
     found = {model.name: model.stages for model in find_models(three.parent)}
     assert found[str(three)] == found[str(cascade_folder)]
