@@ -230,7 +230,7 @@ def find_borrowed_parts(folder: Path, index: dict[str, Any]) -> dict[str, Path]:
     return {name: part for name, part in parts.items() if part != folder / name}
 
 
-def save_stage(pipeline: "DiffusionPipeline", model_folder: Path) -> Path:
+def save_stage(pipeline: "DiffusionPipeline", model_folder: str | Path) -> Path:
     """Write a later stage into the folder of a base model, whole or not at all.
 
     Parts that are the same as the base's are left out, see `is_same_part`. A stage that is there
@@ -254,6 +254,7 @@ def save_stage(pipeline: "DiffusionPipeline", model_folder: Path) -> Path:
     if stage is None:
         names = " or ".join(STAGE_PIPELINES[stage] for stage in LATER_STAGES)
         raise InputError(f"{name} is no stage that comes after the base. Give a {names}.")
+    model_folder = Path(model_folder)
     base = read_model_index(model_folder, STAGE_PIPELINES["base"])
     parts = _parts_to_write(pipeline, model_folder, base)
     with new_folder(model_folder / stage, overwrite=True) as folder:
