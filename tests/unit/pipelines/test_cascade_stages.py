@@ -202,13 +202,13 @@ def test_cancel_stops_every_stage_and_window_within_a_step(cascade, stage, part)
                 cancel.cancel()
 
     options = {"on_event": on_event, "cancel": cancel, "num_inference_steps": 3}
+    run = {
+        "base": lambda: cascade.generate("a fox", **(SMALL | options)),
+        "interpolation": lambda: cascade.interpolate(clip(7), **options),
+        "super_resolution": lambda: cascade.upscale(clip(6), **options),
+    }
     with pytest.raises(Cancelled):
-        if stage == "base":
-            cascade.generate("a fox", **(SMALL | options))
-        elif stage == "interpolation":
-            cascade.interpolate(clip(7), **options)
-        else:
-            cascade.upscale(clip(6), **options)
+        run[stage]()
     assert events == list(range(1, part + 1))
 
 
