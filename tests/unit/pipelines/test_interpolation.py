@@ -32,6 +32,93 @@ def test_f_frames_become_4f_minus_3(pipeline, num_frames):
     assert frames.dtype == np.uint8
 
 
+@pytest.mark.parametrize("size", [(8, 8), (9, 30), (17, 13)])
+@pytest.mark.parametrize("output_type", ["frames", "pt"])
+def test_the_result_has_the_size_of_what_is_given(pipeline, size, output_type):
+    made = pipeline(clip(2, *size), output_type=output_type, **FEW).frames
+    assert made.shape == ((1, 5, *size, 3) if output_type == "frames" else (1, 3, 5, *size))
+
+
+def test_an_odd_size_is_seen_with_its_border_repeated(pipeline, generator):
+    odd = clip(2, 14, 23)
+    padded = np.pad(odd, ((0, 0), (0, 2), (0, 1), (0, 0)), mode="edge")
+    frames = pipeline(odd, generator=generator(1), **FEW).frames
+    assert np.array_equal(
+        frames, pipeline(padded, generator=generator(1), **FEW).frames[:, :, :14, :23]
+    )
+
+
+@pytest.mark.parametrize("sample_posterior", [False, True])
+def test_slices_change_nothing_but_memory(pipeline, generator, sample_posterior):
+    made, seen = [], []
+    handle = pipeline.vae.encoder.register_forward_pre_hook(
+        lambda _module, inputs: seen.append(len(inputs[0]))
+    )
+    for slice_size in (None, 2):
+        options = {"generator": generator(1), "sample_posterior": sample_posterior, **FEW}
+        made.append(
+            pipeline(clip(5), slice_size=slice_size, output_type="latent", **options).frames
+        )
+    handle.remove()
+    assert seen == [5, 2, 2, 1]
+    torch.testing.assert_close(made[0], made[1], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("prompt", [None, "", "  "])
+def test_without_a_prompt_the_network_reads_none_and_is_not_guided(pipeline, prompt):
+    read, batches = [], []
+    text = pipeline.encode_prompt(["None"])
+
+    def keep(_module, inputs):
+        read.append(inputs[2])
+        batches.append(len(inputs[0]))
+
+    handle = pipeline.unet.register_forward_pre_hook(keep)
+    pipeline(clip(2), prompt=prompt, num_inference_steps=1, guidance_scale=4)
+    handle.remove()
+    assert batches == [1]
+    torch.testing.assert_close(read[0], text)
+
+
+def test_networks_that_read_places_are_told_them_from_the_start_of_each_window():
+    pipeline = make_tiny_interpolation(default_num_frames=4)
+    places = []
+
+    def keep(_module, _inputs, options):
+        places.append(options["frame_index"])
+
+    handle = pipeline.unet.register_forward_pre_hook(keep, with_kwargs=True)
+    pipeline(clip(7), window_overlap=1, prompt="a fox", num_inference_steps=1)
+    assert places == [None, None], "the published network counts frames as it always did"
+    handle.remove()
+
+    config = {k: v for k, v in pipeline.unet.config.items() if not k.startswith("_")}
+    pipeline.unet = type(pipeline.unet)(**(config | {"use_frame_embedding": True})).eval()
+    pipeline.unet.register_forward_pre_hook(keep, with_kwargs=True)
+    frames = pipeline(clip(7), window_overlap=1, prompt="a fox", num_inference_steps=1).frames
+    assert frames.shape == (1, 25, 16, 24, 3)
+    for index in places[2:]:  # 4 given frames make 13: frame 4k is given frame k
+        assert index.tolist() == [j / 4 for j in range(13)]
+
+
+def test_every_window_of_every_step_is_told(pipeline):
+    told = []
+    pipeline(clip(7), window_overlap=1, on_progress=lambda *parts: told.append(parts), **FEW)
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_cancel_stops_between_windows(pipeline):
+    cancel, told = CancelToken(), []
+
+    def on_progress(done, _total):
+        told.append(done)
+        cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        pipeline(clip(7), window_overlap=1, on_progress=on_progress, cancel=cancel, **FEW)
+    assert told == [1]
+
+
 def test_pixels_and_frames_are_the_same_video(pipeline, generator):
     frames = clip(3)
     pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float() / 127.5 - 1

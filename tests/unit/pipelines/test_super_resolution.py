@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from lavie.errors import Cancelled, InputError
+from lavie.pipelines import super_resolution
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.windows import blend_tiles
 from lavie.types import CancelToken
@@ -104,6 +105,76 @@ def test_tiles_that_agree_change_nothing(pipeline, generator):
     sample = torch.randn(1, 3, 2, 9, 11)
     blended = blend_tiles(lambda tile: tile[:, :2] * 2, sample, size=4, overlap=1)
     torch.testing.assert_close(blended, sample[:, :2] * 2)
+
+
+@pytest.mark.parametrize(
+    ("free", "seen"),
+    [(None, (40, 56)), (10**12, (40, 56)), (1, (32, 32))],
+)
+def test_tiles_are_chosen_by_the_free_memory(pipeline, monkeypatch, free, seen):
+    monkeypatch.setattr(super_resolution, "free_memory", lambda _device: free)
+    sizes = set()
+    handle = pipeline.unet.register_forward_pre_hook(
+        lambda _module, inputs: sizes.add(tuple(inputs[0].shape[-2:]))
+    )
+    pipeline(clip(1, 40, 56), tile_size="auto", prompt="a fox", num_inference_steps=1)
+    handle.remove()
+    assert sizes == {seen}
+    tile = pipeline.check_settings(tile_size="auto", frame_size=(40, 56)).tile_size
+    assert tile == (None if seen == (40, 56) else 32)
+
+
+def test_guidance_doubles_what_a_tile_takes(pipeline, monkeypatch):
+    monkeypatch.setattr(super_resolution, "free_memory", lambda _device: 4 * 64 * 24 * 4 * 64**2)
+    tiles = [
+        pipeline.check_settings(
+            tile_size="auto", guidance_scale=scale, frame_size=(80, 80)
+        ).tile_size
+        for scale in (1, 5)
+    ]
+    assert tiles == [64, 40]  # a square of half the area, on the grid of 8
+
+
+def test_large_frames_are_decoded_one_at_a_time(pipeline, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(super_resolution, "frames_at_once", lambda h, w: 1 if h * w > 2000 else 8)
+    handle = pipeline.vae.decoder.register_forward_pre_hook(
+        lambda _module, inputs: decoded.append(len(inputs[0]))
+    )
+    for side in (8, 12):
+        pipeline(clip(2, side, side), prompt="a fox", num_inference_steps=1)
+    handle.remove()
+    assert decoded == [2, 1, 1]
+
+
+@pytest.mark.parametrize("prompt", [None, "", "  "])
+def test_without_a_prompt_the_network_reads_an_empty_text(pipeline, prompt):
+    read = []
+    text = pipeline.encode_prompt(["blur, worst quality", ""])
+    handle = pipeline.unet.register_forward_pre_hook(lambda _module, inputs: read.append(inputs[2]))
+    pipeline(clip(2), prompt=prompt, num_inference_steps=1)
+    handle.remove()
+    torch.testing.assert_close(read[0], text)
+
+
+def test_every_step_of_every_window_is_told(pipeline):
+    told = []
+    pipeline(clip(6), on_progress=lambda *parts: told.append(parts), **FEW)
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_cancel_stops_between_tiles(pipeline):
+    cancel, tiles = CancelToken(), []
+
+    def hook(*_):
+        tiles.append(1)
+        cancel.cancel()
+
+    handle = pipeline.unet.register_forward_hook(hook)
+    with pytest.raises(Cancelled):
+        pipeline(clip(1, 20, 20), tile_size=8, tile_overlap=2, cancel=cancel, **FEW)
+    handle.remove()
+    assert len(tiles) == 1
 
 
 def test_more_noise_moves_further_from_the_small_video(pipeline, generator):
