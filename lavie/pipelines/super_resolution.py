@@ -1,13 +1,12 @@
 """The super-resolution stage: four times the size, by guided diffusion on the small video."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler
-from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
@@ -18,6 +17,7 @@ from lavie.models import SuperResolutionUNet
 from lavie.models.latents import decode_in_slices
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.enlarging import Carried, WindowNetwork
 from lavie.pipelines.given_video import check_video, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
@@ -27,7 +27,7 @@ from lavie.pipelines.video_pipeline import (
     VideoPipeline,
     default_to,
 )
-from lavie.pipelines.windows import blend_tiles, plan_windows
+from lavie.pipelines.windows import plan_windows
 from lavie.runtime.memory import free_memory
 from lavie.runtime.tiling import choose_tile_size, frames_at_once
 from lavie.types import CancelToken, Frames, FrameSequence, SchedulerName
@@ -63,21 +63,6 @@ class SuperResolutionSettings(DenoisingSettings):
     window_overlap: int
     tile_size: int | None
     tile_overlap: int
-
-
-@dataclass(frozen=True)
-class _Carried:
-    """What a window leaves to the next for the frames they share; nothing, to the first.
-
-    Args:
-        low_res: Noised small video ``(1, 3, f, h, w)``.
-        noise: Initial noise ``(1, C, f, h, w)``.
-        outputs: What the network said at each step, ``(1 or 2, C, f, h, w)``.
-    """
-
-    low_res: Tensor | None = None
-    noise: Tensor | None = None
-    outputs: list[Tensor] = field(default_factory=list)
 
 
 class SuperResolutionPipeline(VideoPipeline):
@@ -340,7 +325,7 @@ class SuperResolutionPipeline(VideoPipeline):
         windows = plan_windows(
             size_of(video)[0], self.config.default_num_frames, settings.window_overlap
         )
-        carried = _Carried()
+        carried = Carried()
         for index, window in enumerate(windows):
             following = windows[index + 1] if index + 1 < len(windows) else None
             stop = window.stop if following is None else following.start
@@ -358,8 +343,16 @@ class SuperResolutionPipeline(VideoPipeline):
             report = on_progress and _of_one_window(
                 on_progress, index, len(windows), len(sampler.timesteps)
             )
-            network = _WindowNetwork(
-                self.unet, low_res, settings, carried.outputs, num_final, report, cancel
+            network = WindowNetwork(
+                self.unet,
+                low_res,
+                settings.noise_level,
+                settings.tile_size,
+                settings.tile_overlap,
+                carried.outputs,
+                num_final,
+                report,
+                cancel,
             )
             latents = self.denoise(
                 noise,
@@ -372,7 +365,7 @@ class SuperResolutionPipeline(VideoPipeline):
                 callback_tensors,
                 cancel,
             )
-            carried = _Carried(low_res[:, :, num_final:], noise[:, :, num_final:], network.kept)
+            carried = Carried(low_res[:, :, num_final:], noise[:, :, num_final:], network.kept)
             yield latents[:, :, :num_final]
 
     def _draw(
@@ -401,62 +394,3 @@ def _of_one_window(
 ) -> Callable[[int], None]:
     """Tell of a window's steps as parts of the steps of all windows."""
     return lambda step: on_progress(index * num_steps + step, num_windows * num_steps)
-
-
-class _WindowNetwork:
-    """The network on one window: knows the small video, and what was said of shared frames.
-
-    Args:
-        unet: The network.
-        low_res: Noised small video ``(1, 3, f, h, w)``.
-        settings: Of the call.
-        carried: What the window before said of the first frames, per step.
-        num_final: Frames that no later window sees.
-        on_step: Hears how many steps are done.
-        cancel: Looked at before every tile.
-    """
-
-    def __init__(
-        self,
-        unet: SuperResolutionUNet,
-        low_res: Tensor,
-        settings: SuperResolutionSettings,
-        carried: list[Tensor],
-        num_final: int,
-        on_step: Callable[[int], None] | None,
-        cancel: CancelToken | None,
-    ) -> None:
-        self.unet = unet
-        self.low_res = low_res
-        self.settings = settings
-        self.carried = carried
-        self.num_final = num_final
-        self.on_step = on_step
-        self.cancel = cancel
-        self.kept: list[Tensor] = []
-
-    def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
-        """Predict for ``(1 or 2, C, f, h, w)``, keeping what the next window will need."""
-        low_res = self.low_res.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
-        levels = torch.full(
-            (len(sample),), self.settings.noise_level, dtype=torch.long, device=sample.device
-        )
-
-        def predict(tile: Tensor) -> Tensor:
-            if self.cancel is not None:
-                self.cancel.raise_if_cancelled()
-            noisy, small = tile.tensor_split([sample.shape[1]], dim=1)
-            return self.unet(noisy, timestep, text, low_res=small, class_labels=levels).sample
-
-        both = torch.cat([sample, low_res], dim=1)
-        output = blend_tiles(predict, both, self.settings.tile_size, self.settings.tile_overlap)
-        if self.carried:
-            said = self.carried[len(self.kept)]
-            shared = said.shape[2]
-            ramp = torch.arange(1, shared + 1, device=said.device, dtype=said.dtype)
-            weight = (ramp / (shared + 1))[:, None, None]
-            output[:, :, :shared] = said + weight * (output[:, :, :shared] - said)
-        self.kept.append(output[:, :, self.num_final :].clone())
-        if self.on_step is not None:
-            self.on_step(len(self.kept))
-        return UNet3DConditionOutput(output)

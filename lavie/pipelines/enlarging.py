@@ -1,0 +1,91 @@
+"""One window of a video that is enlarged: what it takes over from the one before, and leaves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from torch import Tensor
+
+from lavie.models import SuperResolutionUNet
+from lavie.pipelines.windows import blend_tiles
+from lavie.types import CancelToken
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a window leaves to the next for the frames they share; nothing, to the first.
+
+    Args:
+        low_res: Noised small video ``(1, 3, f, h, w)``.
+        noise: Initial noise ``(1, C, f, h, w)``.
+        outputs: What the network said at each step, ``(1 or 2, C, f, h, w)``.
+    """
+
+    low_res: Tensor | None = None
+    noise: Tensor | None = None
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+class WindowNetwork:
+    """The network on one window: knows the small video, and what was said of shared frames.
+
+    Args:
+        unet: The network.
+        low_res: Noised small video ``(1, 3, f, h, w)``.
+        noise_level: Of the small video.
+        tile_size: Side of the tiles; None: whole frames.
+        tile_overlap: Pixels that two tiles share.
+        carried: What the window before said of the first frames, per step.
+        num_final: Frames that no later window sees.
+        on_step: Hears how many steps are done.
+        cancel: Looked at before every tile.
+    """
+
+    def __init__(
+        self,
+        unet: SuperResolutionUNet,
+        low_res: Tensor,
+        noise_level: int,
+        tile_size: int | None,
+        tile_overlap: int,
+        carried: list[Tensor],
+        num_final: int,
+        on_step: Callable[[int], None] | None,
+        cancel: CancelToken | None,
+    ) -> None:
+        self.unet = unet
+        self.low_res = low_res
+        self.noise_level = noise_level
+        self.tiles = tile_size, tile_overlap
+        self.carried = carried
+        self.num_final = num_final
+        self.on_step = on_step
+        self.cancel = cancel
+        self.kept: list[Tensor] = []
+
+    def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
+        """Predict for ``(1 or 2, C, f, h, w)``, keeping what the next window will need."""
+        low_res = self.low_res.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
+        levels = torch.full(
+            (len(sample),), self.noise_level, dtype=torch.long, device=sample.device
+        )
+
+        def predict(tile: Tensor) -> Tensor:
+            if self.cancel is not None:
+                self.cancel.raise_if_cancelled()
+            noisy, small = tile.tensor_split([sample.shape[1]], dim=1)
+            return self.unet(noisy, timestep, text, low_res=small, class_labels=levels).sample
+
+        both = torch.cat([sample, low_res], dim=1)
+        output = blend_tiles(predict, both, *self.tiles)
+        if self.carried:
+            said = self.carried[len(self.kept)]
+            shared = said.shape[2]
+            ramp = torch.arange(1, shared + 1, device=said.device, dtype=said.dtype)
+            weight = (ramp / (shared + 1))[:, None, None]
+            output[:, :, :shared] = said + weight * (output[:, :, :shared] - said)
+        self.kept.append(output[:, :, self.num_final :].clone())
+        if self.on_step is not None:
+            self.on_step(len(self.kept))
+        return UNet3DConditionOutput(output)
