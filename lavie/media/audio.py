@@ -75,10 +75,11 @@ def _join(
         if comment is not None:
             file.metadata["comment"] = comment
         packets = _picture_packets(picture, file)
-        if sound is not None and sound.streams.audio:
-            carriers = {audio.index: _carrier(audio, file) for audio in sound.streams.audio}
-            sounds = _sound_packets(sound, carriers, origin, length)
-            packets = heapq.merge(packets, sounds, key=itemgetter(0))
+        sounds = [] if sound is None else _known_sounds(sound)
+        if sound is not None and sounds:
+            carriers = {audio.index: _carrier(audio, file) for audio in sounds}
+            heard = _sound_packets(sound, sounds, carriers, origin, length)
+            packets = heapq.merge(packets, heard, key=itemgetter(0))
         for _, packet in packets:
             file.mux_one(packet)
 
@@ -96,11 +97,22 @@ def _picture_packets(picture: "InputContainer", file: "OutputContainer") -> Iter
     return packets()  # the stream is there before the first packet is asked for
 
 
+def _known_sounds(sound: "InputContainer") -> "list[AudioStream]":
+    known = [audio for audio in sound.streams.audio if audio.codec_context is not None]
+    if len(known) < len(sound.streams.audio):
+        logger.warning("A sound of an unknown codec is left out.")
+    return known
+
+
 def _sound_packets(
-    sound: "InputContainer", carriers: dict[int, _Carrier], origin: float, length: float
+    sound: "InputContainer",
+    sounds: "list[AudioStream]",
+    carriers: dict[int, _Carrier],
+    origin: float,
+    length: float,
 ) -> Iterator[_TimedPacket]:
     """What is heard while the picture is seen, in order."""
-    for packet in sound.demux(sound.streams.audio):
+    for packet in sound.demux(sounds):
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is None or not packet.size:
             continue
@@ -156,6 +168,7 @@ class _Encoder:
         self.resampler = av.AudioResampler(
             "fltp", stream.layout.name, stream.rate, frame_size=_AAC_FRAME
         )
+        self.is_broken = False
         self.heard_until: float | None = None
         self.num_samples = 0  # where the next ones belong in the new sound
 
@@ -165,8 +178,9 @@ class _Encoder:
         try:
             heard = self.audio.decode(packet)
         except av.FFmpegError as error:
-            logger.warning("A part of the sound is left out: %s.", say(error))
-            heard = []
+            if not self.is_broken:
+                logger.warning("Parts of the sound are left out: %s.", say(error))
+            heard, self.is_broken = [], True
         pieces = [piece for frame in heard for piece in self._resample(frame)]
         if packet is None:
             pieces += self.resampler.resample(None)

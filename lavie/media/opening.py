@@ -17,6 +17,7 @@ from lavie.errors import InputError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -28,6 +29,8 @@ CONTAINER_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 MAX_SIDE = 16_384
 """Pixels of a frame's longer side."""
+
+_MAX_FAILURES = 10  # in a row, after which the rest of a file is taken for broken
 
 TimedFrame = tuple[float, "VideoFrame"]
 """The second at which a frame appears, and the frame."""
@@ -108,6 +111,27 @@ def timed_frames(
     yield from _decode(container, stream, origin, rate, skip_broken)
 
 
+def whole_packets(container: "InputContainer", stream: "VideoStream") -> Iterator["Packet"]:
+    """A stream's packets from where the container is, without those that are broken."""
+    import av
+    from av.error import EOFError as EndOfFile
+
+    packets, num_failures = container.demux(stream), 0
+    while num_failures < _MAX_FAILURES:
+        try:
+            packet = next(packets, None)
+        except EndOfFile:
+            return
+        except (av.FFmpegError, IndexError) as error:  # IndexError: a stream that begins midway
+            logger.debug("A part of the file cannot be read: %s.", say(error))
+            packets, num_failures = container.demux(stream), num_failures + 1
+            continue
+        if packet is None:
+            return
+        num_failures = 0
+        yield packet
+
+
 def upright_size(frame: "VideoFrame", aspect: float) -> tuple[int, int]:
     """Width and height that `upright_rgb` gives a frame."""
     width, height = max(1, round(frame.width * aspect)), frame.height
@@ -148,7 +172,7 @@ def pixel_aspect(stream: "VideoStream") -> float:
 def say(error: Exception) -> str:
     """What a library says of its failure, on one line without file names and error numbers."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())[:200]
+    return " ".join(text.split())[:200].rstrip(".")
 
 
 def _decode(
@@ -179,21 +203,12 @@ def _decode_what_is_whole(
     container: "InputContainer", stream: "VideoStream"
 ) -> Iterator["VideoFrame"]:
     import av
-    from av.error import EOFError as EndOfFile
 
-    packets = container.demux(stream)
-    while True:
+    for packet in whole_packets(container, stream):
         try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            frames = packet.decode()
+            yield from packet.decode()  # pyright: ignore[reportReturnType] - frames of a video
         except av.FFmpegError as error:
             logger.debug("A part of the video cannot be decoded: %s.", say(error))
-            if isinstance(error, EndOfFile):
-                return
-            continue
-        yield from frames  # pyright: ignore[reportReturnType] - a video's packets hold its frames
 
 
 def _is_cover(stream: "VideoStream") -> bool:

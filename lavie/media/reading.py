@@ -15,6 +15,7 @@ from lavie.media.opening import (
     TimedFrame,
     open_container,
     pixel_aspect,
+    say,
     timed_frames,
     upright_rgb,
     upright_size,
@@ -110,13 +111,20 @@ class VideoFile:
 
     def _start(self, place: int) -> None:
         """Be ready to decode this frame."""
+        import av
+
         begin = place / self.fps
         self._timed = timed_frames(
             self._container, self._stream, self._timing.origin, begin, self.fps, skip_broken=True
         )
         self._place = place
         self._shown: VideoFrame | None = None
-        self._coming: TimedFrame | None = next(self._timed, None)
+        try:
+            self._coming: TimedFrame | None = next(self._timed, None)
+        except av.FFmpegError as error:
+            raise InputError(
+                f"{self.path.name} cannot be read as a video: {say(error)}.", "file"
+            ) from error
 
     def _frame(self, place: int) -> np.ndarray:
         for kept, image in self._recent:

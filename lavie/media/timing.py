@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lavie.errors import InputError
+from lavie.media.opening import whole_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -50,11 +51,9 @@ def read_timing(container: "InputContainer", stream: "VideoStream", name: str) -
     base = float(stream.time_base or 1)
     shown, sent = _packet_times(container, stream)
     declared = [rate for rate in (stream.guessed_rate, stream.average_rate) if rate]
-    if not shown and sent:
-        shown = sent
-    if not shown:
+    if not shown and not sent:
         raise InputError(f"{name} has no readable frames in it.", "file")
-    times, durations = np.array(sorted(shown), dtype=np.int64).T
+    times, durations = np.array(sorted(shown or sent), dtype=np.int64).T
     seconds = (times - times[0]) * base
     if seconds[-1] > MAX_HOURS * 3600:
         raise InputError(
@@ -103,17 +102,12 @@ def _packet_times(
     container: "InputContainer", stream: "VideoStream"
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Time stamp and duration of every frame, as it is shown and, for formats without, as sent."""
-    import av
-
     shown, sent = [], []
-    try:
-        for packet in container.demux(stream):
-            if packet.is_discard or not packet.size:
-                continue
-            if packet.pts is not None:
-                shown.append((packet.pts, packet.duration or 0))
-            if packet.dts is not None:
-                sent.append((packet.dts, packet.duration or 0))
-    except av.FFmpegError:  # the file breaks off: what came before it counts
-        pass
+    for packet in whole_packets(container, stream):
+        if packet.is_discard or not packet.size:
+            continue
+        if packet.pts is not None:
+            shown.append((packet.pts, packet.duration or 0))
+        if packet.dts is not None:
+            sent.append((packet.dts, packet.duration or 0))
     return shown, sent
