@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from lavie.cli.benchmark import add_benchmark
 from lavie.cli.enhance import add_interpolate, add_upscale
 from lavie.cli.evaluate import add_evaluate, add_world
 from lavie.cli.generate import add_generate
@@ -27,6 +28,7 @@ _COMMANDS = (
     add_info,
     add_train,
     add_evaluate,
+    add_benchmark,
     add_world,
 )
 

@@ -198,8 +198,7 @@ class SuperResolutionUNet(VideoUNet):
             )
         config: Any = self.config
         highest = min(config.max_noise_level, config.num_class_embeds - 1)
-        if not torch.compiler.is_compiling() and (
-            class_labels.min() < 0 or class_labels.max() > highest
-        ):
+        has_values = not (torch.compiler.is_compiling() or class_labels.is_meta)
+        if has_values and (class_labels.min() < 0 or class_labels.max() > highest):
             raise InputError(f"The noise level must lie between 0 and {highest}.")
         return class_labels

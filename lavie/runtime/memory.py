@@ -13,6 +13,9 @@ def peak_memory() -> int | None:
     """
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated()
+    own = _read_proc("self/status", "VmHWM")  # getrusage would count the parent's before exec
+    if own is not None:
+        return own
     try:
         import resource
     except ImportError:
@@ -28,12 +31,7 @@ def free_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0] + unused
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    try:  # Linux: what could be had without swapping
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kilobytes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(kilobytes[0]) * 1024 if kilobytes else None
+    return _read_proc("meminfo", "MemAvailable")  # what could be had without swapping
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -41,3 +39,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def _read_proc(file: str, name: str) -> int | None:
+    """Bytes that a line of Linux's ``/proc`` tells; None elsewhere."""
+    try:
+        lines = Path("/proc", file).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    kilobytes = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(kilobytes[0]) * 1024 if kilobytes else None
