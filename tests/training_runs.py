@@ -7,6 +7,8 @@ from PIL import Image
 
 from lavie.training.stages.base import BaseConfig
 from lavie.training.stages.image import ImageConfig
+from lavie.training.stages.interpolation import InterpolationConfig
+from lavie.training.stages.super_resolution import SuperResolutionConfig
 from lavie.training.stages.vae import VAEConfig
 from tests.tiny import UNET, VAE, make_tiny_components
 from tests.unit.data.media_files import grey_frames, write_captioned, write_picture, write_shard
@@ -22,10 +24,11 @@ VIDEO = {
 RUN = {"num_steps": 2, "batch_size": 2, "log_every": 1, "preview_every": 0, "ema_decay": 0.5}
 
 
-def write_clips(folder, num_clips=3):
+def write_clips(folder, num_clips=3, num_frames=8):
     """A folder of clips with captions."""
     for i in range(num_clips):
-        write_captioned(folder, f"fox{i}", level=60 * i + 40, caption=f"a fox number {i}")
+        caption = f"a fox number {i}"
+        write_captioned(folder, f"fox{i}", 60 * i + 40, num_frames, caption)
     return folder
 
 
@@ -98,3 +101,21 @@ def base_config(output, model, clips, **changes):
     }
     run = {**RUN, "num_images": 2, "video": VIDEO}
     return BaseConfig(**{"output": output, "init_from": model, **run, **data, **changes})
+
+
+def interpolation_config(output, model, clips, **changes):
+    data = {"videos": [{"kind": "folder", "path": clips}]}
+    run = {**RUN, "video": VIDEO | {"num_frames": 2, "fps": 2}}
+    return InterpolationConfig(**{"output": output, "init_from": model, **run, **data, **changes})
+
+
+def super_resolution_config(output, model, clips, **changes):
+    data = {
+        "videos": [
+            {"kind": "folder", "path": clips},
+            {"kind": "folder", "path": clips, "stills": True, "handheld": True},
+        ],
+        "images": [{"kind": "folder", "path": clips, "stills": True}],
+    }
+    run = {**RUN, "video": VIDEO | {"height": 32, "width": 48}, "patch_size": 16}
+    return SuperResolutionConfig(**{"output": output, "init_from": model, **run, **data, **changes})

@@ -38,6 +38,9 @@ class SourceConfig(Config):
     stills: bool = False
     """False: clips only. True: one-frame samples, from every picture and one frame of a clip."""
 
+    handheld: bool = False
+    """Stills as clips: each is moved about, as a hand that holds a camera moves over it."""
+
     weight: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)
     """Share of the samples, relative to the other sources of the same step."""
 
@@ -77,6 +80,8 @@ class SourceConfig(Config):
             raise ValueError(f"The subjects of the world are {', '.join(SUBJECTS)}; name some.")
         if self.subjects != tuple(SUBJECTS) and not (self.kind == "world" and self.stills):
             raise ValueError("Only stills of the world can be of some subjects; leave it out.")
+        if self.handheld and not self.stills:
+            raise ValueError("Only stills can be moved about; set stills to true as well.")
         if self.to_step is not None and self.to_step <= self.from_step:
             raise ValueError(
                 f"A source is used from step {self.from_step} to step {self.to_step}, "

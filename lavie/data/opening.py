@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lavie.data.config import SourceConfig
+from lavie.data.handheld import HandheldSource
 from lavie.data.listed import open_folder, open_metadata
 from lavie.data.mixing import Mixture
 from lavie.data.sources import ClipReader, VideoSource
@@ -17,7 +18,7 @@ def open_source(
 
     Args:
         config: What to read.
-        num_frames: Frames of a clip; stills always have one.
+        num_frames: Frames of a clip; stills have one, unless they are handheld.
         height: Height of every sample.
         width: Width of every sample.
         fps: Frames per second of a clip.
@@ -37,14 +38,18 @@ def open_source(
         random_moment=config.moment == "random",
         random_crop=config.crop == "random",
     )
+    source = _open_files(config, reader, num_frames)
+    return HandheldSource(source, num_frames) if config.handheld else source
+
+
+def _open_files(config: SourceConfig, reader: ClipReader, num_frames: int) -> VideoSource:
     path = config.path or Path()
     match config.kind:
         case "world":
             from lavie.data.world_source import WorldSource
 
-            return WorldSource(
-                config.split, num_frames, height, width, config.stills, config.subjects
-            )
+            size = (reader.height, reader.width)
+            return WorldSource(config.split, num_frames, *size, config.stills, config.subjects)
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)
         case "metadata":

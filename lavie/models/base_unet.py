@@ -96,6 +96,11 @@ class BaseUNet(VideoUNet):
             self.register_to_config(in_channels=self.published_in_channels)
         super().__init__()
 
+    @staticmethod
+    def input_channels(latent_channels: int) -> int:
+        """Channels of the network's input for latents of so many channels."""
+        return latent_channels
+
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block."""
         config: Any = self.config

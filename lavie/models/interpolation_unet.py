@@ -1,6 +1,9 @@
 """The temporal interpolation network."""
 
+from typing import Any, Self
+
 from torch import Tensor
+from torch.nn import functional
 
 from lavie.errors import InputError
 from lavie.models.attention import InterpolationBlock
@@ -27,6 +30,35 @@ class InterpolationUNet(BaseUNet):
     min_head_width = 1
 
     _repeated_blocks = ["InterpolationBlock"]  # noqa: RUF012 - diffusers' form
+
+    @staticmethod
+    def input_channels(latent_channels: int) -> int:
+        """Channels of the network's input: noisy latents and given ones."""
+        return 2 * latent_channels
+
+    @classmethod
+    def from_base(cls, base: BaseUNet) -> Self:
+        """A network to train, with all weights of a base network that it has a place for.
+
+        The given latents begin without effect: their part of the first convolution is zero. What
+        told the base network's attention in time about positions is left behind.
+
+        Args:
+            base: The network that makes the videos.
+
+        Source: LaVie (arXiv:2309.15103), section 3.2.
+        """
+        own: dict[str, Any] = {k: v for k, v in base.config.items() if not k.startswith("_")}
+        own["in_channels"] = cls.input_channels(base.config["in_channels"])
+        network = cls.from_config(own)
+        weights = base.state_dict()
+        added = own["in_channels"] - base.config["in_channels"]
+        weights["conv_in.weight"] = functional.pad(
+            weights["conv_in.weight"], (0, 0, 0, 0, 0, added)
+        )
+        places = network.state_dict()
+        network.load_state_dict({key: weights[key] for key in places}, strict=True)
+        return network
 
     def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
         if num_images:

@@ -1,5 +1,6 @@
 """Group normalisation of videos whose frames are folded into the batch."""
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,6 +25,10 @@ class VideoGroupNorm(nn.GroupNorm):
         Returns:
             The same shape and memory layout.
         """
+        is_training = torch.is_grad_enabled() and self.weight.requires_grad
+        if is_training and not hidden_states.requires_grad:
+            # PyTorch 2.13 crashes on CPUs where weights need a gradient, but not what comes in
+            hidden_states = hidden_states.detach().requires_grad_()
         tall = rearrange(hidden_states, "(b f) c h w -> b c (f h) w", f=num_frames)
         tall = functional.group_norm(tall, self.num_groups, self.weight, self.bias, self.eps)
         return rearrange(tall, "b c (f h) w -> (b f) c h w", f=num_frames)

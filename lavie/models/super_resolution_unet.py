@@ -118,6 +118,11 @@ class SuperResolutionUNet(VideoUNet):
         self.mid_temporal_block = TemporalModule(block_out_channels[-1], time_embed_dim)
         self.up_temporal_blocks = modules(tuple(reversed(block_out_channels)))
 
+    @staticmethod
+    def input_channels(latent_channels: int) -> int:
+        """Channels of the network's input: noisy latents and the small picture's colours."""
+        return latent_channels + 3
+
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block; the middle of the U attends in space."""
         config: Any = self.config

@@ -1,7 +1,8 @@
-"""The text-to-video model as training sees it: its parts, and batches as the network takes them."""
+"""A latent video model as training sees it: its parts, and batches as the network takes them."""
 
+import json
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import torch
 from diffusers import AutoencoderKL
@@ -16,13 +17,13 @@ from lavie.config import Config
 from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError, ConfigError
-from lavie.models import BaseUNet
-from lavie.models.latents import encode_pixels, fit_latent_rgb
+from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
+from lavie.models.latents import encode_pixels
 from lavie.pipelines.model_folder import load_component
-from lavie.pipelines.schedulers import make_scheduler
-from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lavie.training.diffusion import DiffusionObjective
 from lavie.training.text import make_text_encoder, make_tokenizer
+
+Network = BaseUNet | InterpolationUNet | SuperResolutionUNet
+AnyNetwork = TypeVar("AnyNetwork", BaseUNet, InterpolationUNet, SuperResolutionUNet)
 
 
 class TextEncoderConfig(Config):
@@ -55,7 +56,7 @@ class VideoConfig(Config):
     """Default guidance of the exported model."""
 
 
-class TextToVideoModel(nn.Module):
+class LatentVideoModel(nn.Module):
     """A frozen VAE, a text encoder with its tokenizer, and the network that learns.
 
     Args:
@@ -73,7 +74,7 @@ class TextToVideoModel(nn.Module):
         vae: AutoencoderKL,
         text_encoder: CLIPTextModel,
         tokenizer: CLIPTokenizer,
-        unet: BaseUNet,
+        unet: Any,  # noqa: ANN401 - any of our networks
     ) -> None:
         super().__init__()
         check_parts(vae.config.latent_channels, text_encoder.config.hidden_size, unet)
@@ -93,13 +94,19 @@ class TextToVideoModel(nn.Module):
         )
 
     @classmethod
-    def from_folder(cls, folder: Path, unet: dict[str, Any] | None = None) -> Self:
+    def from_folder(
+        cls,
+        folder: Path,
+        unet: dict[str, Any] | None = None,
+        kind: type[AnyNetwork] = BaseUNet,
+    ) -> Self:
         """The parts of a model folder, ours or Stable Diffusion's.
 
         Args:
             folder: Holds vae, text_encoder, tokenizer and unet.
             unet: Architecture that takes over the folder's image weights, its temporal layers
                 fresh. None keeps the folder's own network, temporal layers and all.
+            kind: Class of the network.
 
         Raises:
             CheckpointError: A part is missing or broken.
@@ -108,13 +115,11 @@ class TextToVideoModel(nn.Module):
         text_encoder = load_component(CLIPTextModel, folder / "text_encoder", torch.float32)
         tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
         if unet is None:
-            network = load_component(BaseUNet, folder / "unet", torch.float32)
+            network = load_component(kind, folder / "unet", torch.float32)
             return cls(vae, text_encoder, tokenizer, network)
-        network = BaseUNet.from_config(unet)
+        network = kind.from_config(unet)
         weights = _read_weights(folder / "unet")
-        network.load_image_weights(
-            {k: v for k, v in weights.items() if not BaseUNet.is_temporal(k)}
-        )
+        network.load_image_weights({k: v for k, v in weights.items() if not kind.is_temporal(k)})
         return cls(vae, text_encoder, tokenizer, network)
 
     def train(self, mode: bool = True) -> Self:
@@ -123,15 +128,18 @@ class TextToVideoModel(nn.Module):
         self.vae.eval()
         return self
 
-    def encode_texts(self, captions: list[list[str]], is_dropped: Tensor) -> Tensor:
+    def encode_texts(
+        self, captions: list[list[str]], is_dropped: Tensor, dropped_text: str = ""
+    ) -> Tensor:
         """Text embeddings ``(B, S, L, D)`` of B rows of S captions.
 
         Args:
             captions: The texts.
-            is_dropped: Boolean ``(B, S)``; true puts the empty text there, for guidance.
+            is_dropped: Boolean ``(B, S)``; true puts ``dropped_text`` there, for guidance.
+            dropped_text: What stands for no text.
         """
         texts = [
-            "" if drop else caption
+            dropped_text if drop else caption
             for row, drops in zip(captions, is_dropped.tolist(), strict=True)
             for caption, drop in zip(row, drops, strict=True)
         ]
@@ -158,36 +166,6 @@ class TextToVideoModel(nn.Module):
         focus = reduce(batch.focus, "B F (h s) (w t) -> B 1 F h w", "mean", s=size, t=size)
         return latents, 1 + focus_weight * focus.to(latents.device)
 
-    def pipeline(
-        self, objective: DiffusionObjective, video: VideoConfig, examples: Tensor
-    ) -> TextToVideoPipeline:
-        """The model as users run it.
-
-        Args:
-            objective: Holds the noise process it was trained with.
-            video: Its default settings.
-            examples: Pixels ``(B, 3, F, H, W)`` that the colours of its previews are fitted to.
-        """
-        examples = examples.to(self.unet.device)
-        factors, bias = fit_latent_rgb(encode_pixels(self.vae, examples), examples)
-        pipeline = TextToVideoPipeline(
-            vae=self.vae,
-            text_encoder=self.text_encoder,
-            tokenizer=self.tokenizer,
-            unet=self.unet,
-            scheduler=make_scheduler("dpm++", objective.scheduler.config),
-            default_height=video.height,
-            default_width=video.width,
-            default_num_frames=video.num_frames,
-            default_num_inference_steps=video.num_inference_steps,
-            default_guidance_scale=video.guidance_scale,
-            default_fps=video.fps,
-            latent_rgb_factors=factors,
-            latent_rgb_bias=bias,
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
-
 
 def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
     """Raise unless an auto-encoder takes pictures of this size.
@@ -202,7 +180,7 @@ def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
             raise ConfigError(f"{name} {size} is not a multiple of the VAE's {factor}. {way_out}")
 
 
-def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) -> None:
+def check_parts(latent_channels: int, text_width: int | None, unet: Any) -> None:  # noqa: ANN401
     """Raise unless a network takes the latents of a VAE and the words of a text encoder.
 
     Args:
@@ -213,10 +191,13 @@ def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) ->
     Raises:
         ConfigError: It doesn't.
     """
-    for name in ("in_channels", "out_channels"):
-        if unet.config[name] != latent_channels:
+    for name, number in (
+        ("in_channels", unet.input_channels(latent_channels)),
+        ("out_channels", latent_channels),
+    ):
+        if unet.config[name] != number:
             raise ConfigError(
-                f"The network's {name} {unet.config[name]} must be the VAE's "
+                f"The network's {name} {unet.config[name]} must be {number} for the VAE's "
                 f"{latent_channels} latent channels."
             )
     own_width = unet.config["cross_attention_dim"]
@@ -225,6 +206,21 @@ def check_parts(latent_channels: int, text_width: int | None, unet: BaseUNet) ->
             f"The network's cross_attention_dim {own_width} must be the "
             f"text encoder's width {text_width}."
         )
+
+
+def read_architecture(folder: Path, part: str) -> dict[str, Any] | None:
+    """The config of a part of a model folder; None if it is not there.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    path = folder / part / "config.json"
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no JSON ({error}). Copy the folder again.") from error
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ take a moment and no memory. Folders of data and of models that are not there ye
 refused: a plan may come before its downloads.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,14 @@ from torch import nn
 from lavie.data.config import SourceConfig
 from lavie.data.mixing import check_schedule
 from lavie.data.opening import open_source
-from lavie.errors import CheckpointError
-from lavie.models import BaseUNet
+from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.training.config import RunConfig
-from lavie.training.model import check_parts, check_size
+from lavie.training.model import Network, check_parts, check_size, read_architecture
 from lavie.training.record import check_record
 from lavie.training.stages.base import BaseConfig
 from lavie.training.stages.image import ImageConfig
+from lavie.training.stages.interpolation import InterpolationConfig, num_result_frames
+from lavie.training.stages.super_resolution import SuperResolutionConfig
 from lavie.training.stages.vae import VAEConfig, check_normalisable
 
 _BYTES_PER_WEIGHT = 20
@@ -78,7 +78,7 @@ def _steps(config: RunConfig) -> str:
 def _plan_vae(config: VAEConfig) -> Plan:
     architecture, missing = config.vae, []
     if config.init_from is not None:
-        architecture = _read_architecture(config.init_from, "vae")
+        architecture = read_architecture(config.init_from, "vae")
         missing += _missing_parts(config.init_from, ("vae",))
     if architecture is None:
         return Plan((), tuple(missing))
@@ -91,45 +91,66 @@ def _plan_vae(config: VAEConfig) -> Plan:
     return Plan((_weights_of(vae, "vae"), _shape("latents", latents)), tuple(missing))
 
 
-def _plan_unet(config: Any) -> Plan:  # noqa: ANN401 - settings of stage image or base
+def _plan_unet(config: Any) -> Plan:  # noqa: ANN401 - settings of a stage with a denoising network
     source: Path | None = config.init_from
     if source is not None:
         missing = _missing_parts(source, ("vae", "text_encoder", "tokenizer", "unet"))
-        vae_config = _read_architecture(source, "vae")
-        text_config = _read_architecture(source, "text_encoder")
-        text_width = text_config["hidden_size"] if text_config else None
-        unet_config = config.unet or _read_architecture(source, "unet")
+        vae_config = read_architecture(source, "vae")
+        text_config = read_architecture(source, "text_encoder")
     else:
         missing = _missing_parts(config.vae.parent, (config.vae.name,))
-        vae_config = _read_architecture(config.vae.parent, config.vae.name)
-        text_width, unet_config = config.text.width, config.unet
+        vae_config = read_architecture(config.vae.parent, config.vae.name)
+        if isinstance(config, ImageConfig):
+            text_config = {"hidden_size": config.text.width}
+        else:
+            missing += _missing_parts(config.text_from, ("text_encoder", "tokenizer"))
+            text_config = read_architecture(config.text_from, "text_encoder")
+    text_width = text_config["hidden_size"] if text_config else None
+    kind, unet_config = _network_of(config)
     if unet_config is None:
         return Plan((), tuple(missing))
 
     with torch.device("meta"):
-        unet: Any = BaseUNet.from_config(unet_config)
-        factor = 8  # Stable Diffusion's, until the VAE is there
+        unet: Any = kind.from_config(unet_config)
+        channels, factor = unet.config.out_channels, 8  # Stable Diffusion's, until the VAE is there
         if vae_config is not None:
             vae: Any = AutoencoderKL.from_config(vae_config)
             check_size(vae, config.video.height, config.video.width)
+            channels = vae.config.latent_channels
             factor = 2 ** (len(vae.config.block_out_channels) - 1)
-            check_parts(vae.config.latent_channels, text_width, unet)
-        num_frames, num_images = _row(config)
-        slots = num_images + (num_frames > 0)
-        size = (config.video.height // factor, config.video.width // factor)
-        latents = torch.empty(1, unet.config.in_channels, num_frames + num_images, *size)
-        text = torch.empty(1, slots, 77, unet.config.cross_attention_dim)
-        with torch.no_grad():
-            unet(latents, torch.zeros(1), text, num_images=num_images)
+            check_parts(channels, text_width, unet)
+        num_frames, height, width = _row(config)
+        latents = torch.empty(1, channels, num_frames, height // factor, width // factor)
     return Plan((_weights_of(unet, "unet"), _shape("latents of a row", latents)), tuple(missing))
 
 
-def _row(config: Any) -> tuple[int, int]:  # noqa: ANN401 - settings of stage image or base
-    """Frames of a clip and stills in a row."""
+def _network_of(config: Any) -> tuple[type[Network], dict[str, Any] | None]:  # noqa: ANN401
+    """Class and architecture of the network that a stage trains; None if that is not there yet."""
+    found = config.init_from and read_architecture(config.init_from, "unet")
+    if isinstance(config, SuperResolutionConfig):
+        return SuperResolutionUNet, config.unet or found
+    if not isinstance(config, InterpolationConfig):
+        return BaseUNet, config.unet or found
+    if found and found["_class_name"] != InterpolationUNet.__name__:
+        found = found | {"in_channels": InterpolationUNet.input_channels(found["in_channels"])}
+        del found["_class_name"]
+    return InterpolationUNet, found
+
+
+def _row(config: Any) -> tuple[int, int, int]:  # noqa: ANN401
+    """Frames, stills included, height and width of a row as the network sees it."""
+    video = config.video
+    size = (video.height, video.width)
     if isinstance(config, ImageConfig):
-        return 0, 1
-    num_frames = min(config.frames_per_clip or config.video.num_frames, config.video.num_frames)
-    return num_frames, config.num_images if config.scheme == "joint" else 0
+        return 1, *size
+    if isinstance(config, BaseConfig):
+        num_frames = min(config.frames_per_clip or video.num_frames, video.num_frames)
+        return num_frames + (config.num_images if config.scheme == "joint" else 0), *size
+    if config.patch_size is not None:
+        size = (config.patch_size, config.patch_size)
+    if isinstance(config, InterpolationConfig):
+        return num_result_frames(config.frames_given or video.num_frames), *size
+    return video.num_frames if config.mode == "video" else 1, *size
 
 
 def _plan_data(config: Any) -> Plan:  # noqa: ANN401 - settings of any stage
@@ -137,9 +158,12 @@ def _plan_data(config: Any) -> Plan:  # noqa: ANN401 - settings of any stage
     is_vae = isinstance(config, VAEConfig)
     video: Any = config if is_vae else config.video
     size = (video.height, video.width, 1 if is_vae else video.fps)
+    clip_frames = 1 if is_vae else video.num_frames
+    if isinstance(config, InterpolationConfig):
+        clip_frames = num_result_frames(clip_frames)
     for name, sources in _data_of(config):
         check_schedule(sources)
-        num_frames = video.num_frames if name == "videos" else 1
+        num_frames = clip_frames if name == "videos" else 1
         for source in sources:
             if absent := _absent_files(source):
                 missing.append(f"{name}: {absent} does not exist yet")
@@ -151,11 +175,14 @@ def _plan_data(config: Any) -> Plan:  # noqa: ANN401 - settings of any stage
 
 
 def _data_of(config: Any) -> Iterator[tuple[str, Sequence[SourceConfig]]]:  # noqa: ANN401
-    if isinstance(config, BaseConfig):
-        yield "videos", config.videos
-        if config.scheme != "joint":
-            return
-    yield "images", config.images
+    match config:
+        case BaseConfig(scheme="joint"):
+            yield "videos", config.videos
+            yield "images", config.images
+        case BaseConfig() | InterpolationConfig() | SuperResolutionConfig(mode="video"):
+            yield "videos", config.videos
+        case _:
+            yield "images", config.images
 
 
 def _absent_files(source: SourceConfig) -> str | None:
@@ -167,16 +194,6 @@ def _absent_files(source: SourceConfig) -> str | None:
 
 def _missing_parts(folder: Path, parts: Sequence[str]) -> list[str]:
     return [f"{folder / part} does not exist yet" for part in parts if not (folder / part).is_dir()]
-
-
-def _read_architecture(folder: Path, part: str) -> dict[str, Any] | None:
-    path = folder / part / "config.json"
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{path} is no JSON ({error}). Copy the folder again.") from error
 
 
 def _weights_of(network: nn.Module, name: str) -> str:

@@ -9,6 +9,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lavie.data.joint import JointBatch, load_batches
+from lavie.data.sources import VideoSource
 from lavie.errors import ConfigError
 from lavie.training.config import RunConfig
 
@@ -32,6 +34,34 @@ class Stage(nn.Module):
     def forward(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:  # noqa: ANN401
         """Losses by name; ``loss`` is the one to minimise."""
         raise NotImplementedError
+
+    def load(
+        self,
+        videos: VideoSource | None,
+        images: VideoSource | None,
+        num_images: int,
+        share: tuple[int, int, int],
+    ) -> Iterator[JointBatch]:
+        """Batches as the settings say.
+
+        Args:
+            videos: See `load_batches`, as for the next two.
+            images: Stills.
+            num_images: Stills in each row.
+            share: The arguments of `batches`.
+        """
+        config, (start, rank, world_size) = self.config, share
+        return load_batches(
+            videos,
+            images,
+            batch_size=config.batch_size,
+            num_images=num_images,
+            seed=config.seed,
+            start=start,
+            rank=rank,
+            world_size=world_size,
+            num_threads=config.num_data_threads,
+        )
 
     def take_examples(self) -> object:
         """Keep of the data what previews and the export need: it may be gone when they are due."""

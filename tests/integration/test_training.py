@@ -21,13 +21,17 @@ from lavie.training.checkpoint import list_checkpoints
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
 from lavie.training.stages.image import ImageStage
+from lavie.training.stages.interpolation import InterpolationStage
+from lavie.training.stages.super_resolution import SuperResolutionStage
 from lavie.training.stages.vae import VAEStage
 from lavie.types import Progress
-from tests.tiny import UNET
+from tests.tiny import UNET, make_tiny_super_resolution
 from tests.training_runs import (
     VIDEO,
     base_config,
     image_config,
+    interpolation_config,
+    super_resolution_config,
     vae_config,
     write_clips,
     write_image_model,
@@ -185,16 +189,32 @@ def test_stopped_then_killed_then_resumed_equals_never_stopped(tmp_path, picture
     assert_equal_runs(output, tmp_path / "again")
 
 
-def test_a_base_run_resumes_exactly(tmp_path, model_folder, clips):
+@pytest.fixture(scope="module")
+def upscaler(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("upscaler")
+    make_tiny_super_resolution().save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("stage", "make_config", "start", "changes"),
+    [
+        (BaseStage, base_config, "model_folder", {"frames_per_clip": 2}),
+        (InterpolationStage, interpolation_config, "model_folder", {"patch_size": 8}),
+        (SuperResolutionStage, super_resolution_config, "upscaler", {}),
+    ],
+)
+def test_a_run_resumes_exactly(stage, make_config, start, changes, tmp_path, clips, request):
     changes = {
         "num_steps": 4,
         "log_every": 3,
-        "frames_per_clip": 2,
         "optimizer": {"schedule": "cosine", "warmup_steps": 1},
+        **changes,
     }
-    train(BaseStage(base_config(tmp_path / "whole", model_folder, clips, **changes)))
+    model = request.getfixturevalue(start)
+    train(stage(make_config(tmp_path / "whole", model, clips, **changes)))
 
-    cut = base_config(tmp_path / "cut", model_folder, clips, **changes)
+    cut = make_config(tmp_path / "cut", model, clips, **changes)
     seen = []
 
     def stop_after_two(event):
@@ -205,8 +225,8 @@ def test_a_base_run_resumes_exactly(tmp_path, model_folder, clips):
 
     train_cut = cut.model_copy(update={"checkpoint_every": 1, "num_data_threads": 3})
     with pytest.raises(KeyboardInterrupt):
-        train(BaseStage(train_cut), stop_after_two)
-    train(BaseStage(train_cut), lambda event: seen.append(event.step))
+        train(stage(train_cut), stop_after_two)
+    train(stage(train_cut), lambda event: seen.append(event.step))
     assert seen == [1, 2, 2, 3, 4]  # the report of step 2 came before its checkpoint
     assert_equal_runs(tmp_path / "whole", tmp_path / "cut")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-STAGES = ("vae", "image", "base")
+STAGES = ("vae", "image", "base", "interpolation", "vsr")
 
 
 def load_stage(name: str) -> tuple[Any, Any]:
@@ -24,4 +24,15 @@ def load_stage(name: str) -> tuple[Any, Any]:
             from lavie.training.stages.base import BaseConfig, BaseStage
 
             return BaseStage, BaseConfig
+        case "interpolation":
+            from lavie.training.stages.interpolation import InterpolationConfig, InterpolationStage
+
+            return InterpolationStage, InterpolationConfig
+        case "vsr":
+            from lavie.training.stages.super_resolution import (
+                SuperResolutionConfig,
+                SuperResolutionStage,
+            )
+
+            return SuperResolutionStage, SuperResolutionConfig
     raise ValueError(f"There is no stage '{name}'; choose from {', '.join(STAGES)}.")

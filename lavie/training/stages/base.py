@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from lavie.data.config import SourceConfig
-from lavie.data.joint import JointBatch, load_batches
+from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
-from lavie.training.model import TextToVideoModel
+from lavie.training.model import LatentVideoModel
 from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
 
@@ -60,7 +60,7 @@ class BaseStage(DenoisingStage):
 
     def __init__(self, config: BaseConfig) -> None:
         torch.manual_seed(config.seed)
-        super().__init__(config, TextToVideoModel.from_folder(config.init_from, config.unet))
+        super().__init__(config, LatentVideoModel.from_folder(config.init_from, config.unet))
         self.config: BaseConfig = config
         self.num_images = config.num_images if config.scheme == "joint" else 0
         unet = self.model.unet
@@ -78,16 +78,11 @@ class BaseStage(DenoisingStage):
             if self.num_images
             else None
         )
-        return load_batches(
+        return self.load(
             videos,
             images,
-            batch_size=config.batch_size,
-            num_images=self.num_images,
-            seed=config.seed,
-            start=start,
-            rank=rank,
-            world_size=world_size,
-            num_threads=config.num_data_threads,
+            self.num_images,
+            (start, rank, world_size),
         )
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What the stages of the text-to-video network share: settings, previews and the model folder."""
+"""What the stages that train a denoising network share: settings, loss and model folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +8,19 @@ from pydantic import Field
 from torch import Tensor
 
 from lavie.data.joint import JointBatch
+from lavie.models.latents import encode_pixels, fit_latent_rgb
+from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.training.config import RunConfig
 from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
-from lavie.training.model import TextToVideoModel, VideoConfig, check_size
+from lavie.training.model import LatentVideoModel, VideoConfig, check_size
 from lavie.training.preview import take_captions, write_preview
 from lavie.training.stage import Stage
 
 
 class DenoisingConfig(RunConfig):
-    """Settings of every stage that trains the text-to-video network."""
+    """Settings of every stage that trains a denoising network."""
 
     train_text_encoder: bool = False
     """Whether the text encoder learns too."""
@@ -26,13 +29,15 @@ class DenoisingConfig(RunConfig):
     diffusion: DiffusionConfig = DiffusionConfig()
     """The noise process."""
     caption_dropout: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of captions replaced by the empty text, for guidance."""
+    """Share of captions replaced by `dropped_caption`, for guidance."""
+    dropped_caption: str = ""
+    """What stands for no caption."""
     focus_weight: Annotated[float, Field(ge=0)] = 0.0
     """How much more the latent cells in focus count."""
 
 
 class DenoisingStage(Stage):
-    """A stage that trains the text-to-video network.
+    """A stage that trains a denoising network.
 
     Args:
         config: Its settings.
@@ -42,7 +47,7 @@ class DenoisingStage(Stage):
     num_preview_captions: int
     num_preview_frames: int | None = None  # None: as many as the model's videos have
 
-    def __init__(self, config: DenoisingConfig, model: TextToVideoModel) -> None:
+    def __init__(self, config: DenoisingConfig, model: LatentVideoModel) -> None:
         super().__init__(config)
         check_size(model.vae, config.video.height, config.video.width)
         self.model = model
@@ -55,15 +60,20 @@ class DenoisingStage(Stage):
         self, batch: JointBatch, generator: torch.Generator, frame_index: Tensor | None = None
     ) -> Tensor:
         """The loss of each frame, ``(B, F + M)``; clips begin at 0 without a ``frame_index``."""
-        shape = (len(batch.captions), len(batch.captions[0]))
-        is_dropped = torch.rand(shape, generator=generator) < self._settings.caption_dropout
-        text = self.model.encode_texts(batch.captions, is_dropped)
+        text = self.embed_captions(batch, generator)
         latents, weight = self.model.encode_batch(batch, self._settings.focus_weight)
         noisy, target, timesteps = self.objective.corrupt(latents, generator)
         prediction = self.model.unet(
             noisy, timesteps, text, num_images=batch.num_images, frame_index=frame_index
         ).sample
         return self.objective.loss(prediction, target, timesteps, weight)
+
+    def embed_captions(self, batch: JointBatch, generator: torch.Generator) -> Tensor:
+        """Embedded captions ``(B, S, L, D)``, some of them dropped."""
+        settings = self._settings
+        shape = (len(batch.captions), len(batch.captions[0]))
+        is_dropped = torch.rand(shape, generator=generator) < settings.caption_dropout
+        return self.model.encode_texts(batch.captions, is_dropped, settings.dropped_caption)
 
     def take_examples(self) -> JointBatch:
         """The first batch, kept from the first call on."""
@@ -75,12 +85,35 @@ class DenoisingStage(Stage):
         """Videos from fixed captions and fixed noise."""
         captions = take_captions(self.take_examples(), self.num_preview_captions)
         num_frames = self.num_preview_frames or self._settings.video.num_frames
-        write_preview(self._pipeline(), captions, num_frames, folder / f"step-{step:08d}.png")
+        write_preview(self.pipeline(), captions, num_frames, folder / f"step-{step:08d}.png")
 
     def export(self, folder: Path) -> None:
         """Write a model folder."""
-        self._pipeline().save_pretrained(folder)
+        self.pipeline().save_pretrained(folder)
 
-    def _pipeline(self) -> TextToVideoPipeline:
-        examples = self.take_examples().pixels
-        return self.model.pipeline(self.objective, self._settings.video, examples)
+    def fit_previews(self, pixels: Tensor) -> tuple[list[list[float]], list[float]]:
+        """The linear map that shows latents as colours, fitted to pixels ``(B, 3, F, H, W)``."""
+        pixels = pixels.to(self.model.unet.device)
+        return fit_latent_rgb(encode_pixels(self.model.vae, pixels), pixels)
+
+    def pipeline(self) -> VideoPipeline:
+        """The model as users run it."""
+        model, video = self.model, self._settings.video
+        factors, bias = self.fit_previews(self.take_examples().pixels)
+        pipeline = TextToVideoPipeline(
+            vae=model.vae,
+            text_encoder=model.text_encoder,
+            tokenizer=model.tokenizer,
+            unet=model.unet,
+            scheduler=make_scheduler("dpm++", self.objective.scheduler.config),
+            default_height=video.height,
+            default_width=video.width,
+            default_num_frames=video.num_frames,
+            default_num_inference_steps=video.num_inference_steps,
+            default_guidance_scale=video.guidance_scale,
+            default_fps=video.fps,
+            latent_rgb_factors=factors,
+            latent_rgb_bias=bias,
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline

@@ -9,9 +9,9 @@ from pydantic import model_validator
 from torch import Tensor
 
 from lavie.data.config import SourceConfig
-from lavie.data.joint import JointBatch, load_batches
+from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
-from lavie.training.model import TextEncoderConfig, TextToVideoModel
+from lavie.training.model import LatentVideoModel, TextEncoderConfig
 from lavie.training.stages.denoising import DenoisingConfig, DenoisingStage
 
 
@@ -56,16 +56,11 @@ class ImageStage(DenoisingStage):
         config, video = self.config, self.config.video
         per_step = config.batch_size * config.gradient_accumulation_steps
         source = open_mixture(config.images, 1, video.height, video.width, video.fps, per_step)
-        return load_batches(
+        return self.load(
             None,
             source,
-            batch_size=config.batch_size,
-            num_images=1,
-            seed=config.seed,
-            start=start,
-            rank=rank,
-            world_size=world_size,
-            num_threads=config.num_data_threads,
+            1,
+            (start, rank, world_size),
         )
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -73,8 +68,8 @@ class ImageStage(DenoisingStage):
         return {"loss": self.denoising_loss(batch, generator).mean()}
 
 
-def _start(config: ImageConfig) -> TextToVideoModel:
+def _start(config: ImageConfig) -> LatentVideoModel:
     if config.init_from is not None:
-        return TextToVideoModel.from_folder(config.init_from, config.unet)
+        return LatentVideoModel.from_folder(config.init_from, config.unet)
     vae, unet = cast(Path, config.vae), cast(dict[str, Any], config.unet)  # the settings say so
-    return TextToVideoModel.from_scratch(vae, unet, config.text)
+    return LatentVideoModel.from_scratch(vae, unet, config.text)

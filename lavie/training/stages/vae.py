@@ -21,6 +21,7 @@ from lavie.media import pixels_to_frames
 from lavie.pipelines.model_folder import load_component
 from lavie.training.config import RunConfig
 from lavie.training.model import check_size
+from lavie.training.patches import check_patch, cut_patches
 from lavie.training.stage import Stage
 from lavie.types import Frames
 
@@ -44,6 +45,8 @@ class VAEConfig(RunConfig):
     """Pixels, a multiple of the VAE's factor."""
     width: Annotated[int, Field(ge=8)] = WIDTH
     """Pixels, a multiple of the VAE's factor."""
+    patch_size: Annotated[int, Field(ge=8)] | None = None
+    """Side of the random patch cut out of each picture, in pixels; null keeps whole pictures."""
     l2_weight: Annotated[float, Field(ge=0)] = 2.0
     """Weight of the squared error; the absolute error's is 1."""
     kl_weight: Annotated[float, Field(ge=0)] = 5e-4
@@ -74,6 +77,8 @@ class VAEStage(Stage):
         else:
             self.vae = AutoencoderKL.from_config(config.vae)
         check_size(self.vae, config.height, config.width)
+        self.multiple = 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+        check_patch(config.patch_size, config.height, config.width, self.multiple)
         if config.train_encoder:
             check_normalisable(self.vae)
         else:
@@ -87,6 +92,7 @@ class VAEStage(Stage):
 
     def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of a batch of images; the weight of what is in focus averages to 1."""
+        batch = cut_patches(batch, self.config.patch_size, self.multiple, generator)
         pixels = self._images(batch)
         posterior = self.vae.encode(pixels).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
