@@ -1,47 +1,57 @@
-"""Bundle the miniature: ``python assets/miniature/bundle.py vae image motion base``.
+"""Bundle the miniature: ``python assets/miniature/bundle.py base vae image motion base``.
 
-Names the finished runs in ``runs/miniature`` in the order they were made. The model of the last one
-is written beside this file, in float16, and everyone's log into ``logs/``.
+Names a stage and the finished runs in ``runs/miniature`` that made it, in their order. The model of
+the last one is written into this folder, in float16, and everyone's log into ``logs/``.
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from torch import nn
+
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from lavie import TextToVideoPipeline  # noqa: E402 - found beside this file's folder
+from lavie import (  # noqa: E402 - found beside this file's folder
+    InterpolationPipeline,
+    SuperResolutionPipeline,
+    TextToVideoPipeline,
+)
+from lavie.pipelines.model_folder import forget_paths, save_stage  # noqa: E402
+
+PIPELINES = {
+    "base": TextToVideoPipeline,
+    "interpolation": InterpolationPipeline,
+    "super_resolution": SuperResolutionPipeline,
+}
 
 
 def main() -> None:
-    """Replace the bundled weights and add the logs of the runs named."""
+    """Replace the bundled weights of a stage and add the logs of the runs named."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stage", choices=PIPELINES)
     parser.add_argument("runs", nargs="+", help="folders in runs/miniature, in order")
-    names = parser.parse_args().runs
+    arguments = parser.parse_args()
     runs = ROOT / "runs" / "miniature"
-    pipeline = TextToVideoPipeline.from_pretrained(runs / names[-1] / "model")
-    for part in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
-        part.half()
-    with tempfile.TemporaryDirectory() as temporary:
-        pipeline.save_pretrained(temporary)
-        for config in Path(temporary).rglob("*.json"):
-            _forget_its_path(config)
-        shutil.copytree(temporary, FOLDER, dirs_exist_ok=True)
+    pipeline = PIPELINES[arguments.stage].from_pretrained(runs / arguments.runs[-1] / "model")
+    for part in pipeline.components.values():
+        if isinstance(part, nn.Module):
+            part.half()
+    if arguments.stage == "base":
+        with tempfile.TemporaryDirectory() as temporary:
+            pipeline.save_pretrained(temporary)
+            forget_paths(Path(temporary))
+            shutil.copytree(temporary, FOLDER, dirs_exist_ok=True)
+    else:
+        save_stage(pipeline, FOLDER)
     logs = FOLDER / "logs"
     logs.mkdir(exist_ok=True)
-    for name in names:
+    for name in arguments.runs:
         shutil.copy(runs / name / "metrics.jsonl", logs / f"{name}.jsonl")
-
-
-def _forget_its_path(config: Path) -> None:
-    values = json.loads(config.read_text())
-    if isinstance(values, dict) and values.pop("_name_or_path", None) is not None:
-        config.write_text(json.dumps(values, indent=2) + "\n")
 
 
 if __name__ == "__main__":
