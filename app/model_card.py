@@ -5,14 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from app.request import MAX_SEED, STEP_FIELDS, Range
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
     find_source,
     is_original_folder,
-    is_published_repository,
     published_stages,
 )
 from lavie.errors import CheckpointError
@@ -27,14 +26,6 @@ from lavie.pipelines.model_folder import (
 from lavie.types import StageName
 
 _CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
-_PUBLISHED_FACTOR = 8
-_PUBLISHED_WEIGHTS: dict[StageName, float] = {
-    "base": 3.64 / 8**2,
-    "interpolation": 3.64 / 8**2,
-    "super_resolution": 2.76 / 4**2,
-}
-"""Gigabytes of the published networks; cells of 8x8 and, of super-resolution, 4x4 pixels."""
-_USUAL_STEPS = 25
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ONE_LETTER_WORD = "a"  # the other letters are in a tokenizer to spell with
 
@@ -56,7 +47,7 @@ class ModelCard:
     ranges: Mapping[str, Range]
     vocabulary: frozenset[str] | None = None
     stages: tuple[StageName, ...] = ("base",)
-    weights: Mapping[StageName, float] = field(default_factory=lambda: _PUBLISHED_WEIGHTS)
+    weights: Mapping[StageName, float] = field(default_factory=dict)
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""
@@ -81,11 +72,10 @@ def read_model_card(model: str) -> ModelCard:
     """
     folder = find_model_folder(model)
     if folder is None:
-        stages = published_stages(model) if is_published_repository(model) else ("base",)
-        return ModelCard(model, _ranges({}), None, stages)
+        return _published_card(model, published_stages(model))
     if is_original_folder(folder):
         find_source(folder, NETWORKS["base"])  # says so now if a file is missing
-        return ModelCard(model, _ranges({}), None, published_stages(folder))
+        return _published_card(model, published_stages(folder))
     indexes: dict[StageName, dict[str, Any]] = {
         "base": read_model_index(folder, STAGE_PIPELINES["base"])
     }
@@ -100,6 +90,19 @@ def read_model_card(model: str) -> ModelCard:
     )
 
 
+def _published_card(model: str, stages: tuple[StageName, ...]) -> ModelCard:
+    networks = {stage: NETWORKS[stage] for stage in get_args(StageName)}
+    return ModelCard(
+        name=model,
+        ranges=_ranges({}, networks["base"].parts.vae_factor),
+        stages=stages or ("base",),
+        weights={
+            stage: network.num_bytes / network.parts.vae_factor**2
+            for stage, network in networks.items()
+        },
+    )
+
+
 def _words(text: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
 
@@ -110,9 +113,7 @@ def _weight(folder: Path, stage: StageName) -> float:
     return max(num_bytes, 1) / _vae_factor(find_part(own, "vae")) ** 2
 
 
-def _ranges(
-    indexes: Mapping[StageName, Mapping[str, Any]], factor: int = _PUBLISHED_FACTOR
-) -> dict[str, Range]:
+def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict[str, Range]:
     own = {**NETWORKS["base"].defaults, **indexes.get("base", {})}
     num_frames = own["default_num_frames"]
     return {
@@ -122,12 +123,13 @@ def _ranges(
         "width": _size_range(own["default_width"], factor),
         "height": _size_range(own["default_height"], factor),
         "num_frames": Range(2, num_frames * 2, num_frames),
-        **{STEP_FIELDS[stage]: _step_range(indexes.get(stage, {})) for stage in LATER_STAGES},
+        **{STEP_FIELDS[stage]: _step_range(stage, indexes) for stage in LATER_STAGES},
     }
 
 
-def _step_range(index: Mapping[str, Any]) -> Range:
-    return Range(1, 100, index.get("default_num_inference_steps", _USUAL_STEPS))
+def _step_range(stage: StageName, indexes: Mapping[StageName, Mapping[str, Any]]) -> Range:
+    index = {**NETWORKS[stage].defaults, **indexes.get(stage, {})}
+    return Range(1, 100, index["default_num_inference_steps"])
 
 
 def _size_range(usual: int, factor: int) -> Range:

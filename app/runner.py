@@ -1,26 +1,21 @@
 """Owns the model: turns one request into the files of one video, stage by stage."""
 
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from app import texts
 from app.request import Request, StageRequest, TextToVideoRequest, next_stages
 from app.result import Effort, Result
 from lavie.errors import Cancelled, InputError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
-from lavie.types import CancelToken, Event, Frames, OnEvent, Progress, StageName
+from lavie.types import CancelToken, Event, OnEvent, Progress, StageName
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Generation
 
-_VIEW_HEIGHT = 320
 _MAX_REMEMBERED = 32
 """Videos kept in memory to go on from; of the published size, a smooth one takes 30 MB."""
 
@@ -57,6 +52,8 @@ class CascadeRunner:
             InputError: The video to go on from is no longer in memory.
             LaVieError: The model cannot be loaded or refuses the request.
         """
+        from app.files import write_files
+
         cascade = self._load()
         generation = None
         if isinstance(request, StageRequest):
@@ -65,9 +62,7 @@ class CascadeRunner:
             cancel.raise_if_cancelled()
             generation = _run_stage(cascade, stage, request, generation, on_event, cancel)
             cancel.raise_if_cancelled()
-            with _all_or_nothing(folder) as unfinished:
-                result = _write_files(generation, stage, unfinished, folder)
-                cancel.raise_if_cancelled()
+            result = write_files(generation, stage, folder, cancel)
             self._remember(result, generation)
             yield result
 
@@ -102,7 +97,7 @@ def _run_stage(
 ) -> "Generation":
     steps = request.num_steps[stage]
     if given is not None:
-        go_on = getattr(cascade, "interpolate" if stage == "interpolation" else "upscale")
+        go_on = cascade.interpolate if stage == "interpolation" else cascade.upscale
         return go_on(given, num_inference_steps=steps, on_event=on_event, cancel=cancel)
     assert isinstance(request, TextToVideoRequest)  # noqa: S101 - only it has a first stage
     return cascade.generate(
@@ -119,77 +114,6 @@ def _run_stage(
         on_event=on_event,
         cancel=cancel,
     )
-
-
-def _write_files(generation: "Generation", stage: StageName, folder: Path, home: Path) -> Result:
-    """Write a video as MP4, as enlarged MP4 if it is small, as GIF, beside what it was made from.
-
-    Args:
-        generation: The video.
-        stage: Its last stage, after which the files are called.
-        folder: Where they are written.
-        home: Where they will be found, and whose name they bear.
-    """
-    from app.comparison import place_side_by_side
-    from lavie.media import MAX_GIF_FPS, enlarge_frames, write_gif, write_recipe, write_video
-
-    frames, fps, metadata = generation.frames, generation.fps, generation.metadata
-    name = f"lavie-{home.name}-{texts.FILE_NAMES[stage]}"
-    video = view = folder / f"{name}.mp4"
-    write_video(video, frames, fps, metadata)
-    scale = _VIEW_HEIGHT // frames.shape[1]
-    if scale > 1:
-        view = folder / f"{name}-large.mp4"
-        write_video(
-            view, (enlarge_frames(frame[None], scale)[0] for frame in frames), fps, metadata
-        )
-    gif = folder / f"{name}.gif"
-    write_gif(gif, _resize_for_gif(frames), min(fps, MAX_GIF_FPS))
-    comparison = None
-    before: Any = getattr(generation, "previous", None)
-    if before is not None:
-        comparison = folder / f"{name}-before-after.mp4"
-        pictures = place_side_by_side(before.frames, before.fps, frames, fps, _VIEW_HEIGHT)
-        write_video(comparison, pictures, fps, metadata)
-    recipe = write_recipe(video, metadata)
-    num_steps = metadata["settings"][stage]["num_inference_steps"]
-    return Result(
-        stage=stage,
-        video=home / video.name,
-        view=home / view.name,
-        gif=home / gif.name,
-        recipe=home / recipe.name,
-        comparison=comparison and home / comparison.name,
-        metadata=metadata,
-        seed=generation.seed,
-        effort=Effort(stage, num_steps, *frames.shape[:3]),
-        seconds=generation.seconds[stage],
-    )
-
-
-def _resize_for_gif(frames: Frames) -> Iterator[Frames]:
-    """GIFs are large and slow, so a large video becomes smaller in one."""
-    from lavie.media import enlarge_frames
-
-    height = frames.shape[1]
-    larger, smaller = max(_VIEW_HEIGHT // height // 2, 1), max(height // _VIEW_HEIGHT, 1)
-    for frame in frames:
-        image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
-        yield np.asarray(image.reduce(smaller))
-
-
-@contextmanager
-def _all_or_nothing(folder: Path) -> Iterator[Path]:
-    """A folder for files that move into ``folder`` when all are written, or else vanish."""
-    unfinished = folder.with_name(f"{folder.name}.part")
-    unfinished.mkdir(parents=True)
-    try:
-        yield unfinished
-        folder.mkdir(exist_ok=True)
-        for file in unfinished.iterdir():
-            file.rename(folder / file.name)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _time_one_step(cascade: "Cascade", num_frames: int) -> float:

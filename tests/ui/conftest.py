@@ -1,6 +1,7 @@
 """A real server, a real browser, no network beyond this machine."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from lavie.pipelines.model_folder import LATER_STAGES, MINIATURE_FOLDER, save_stage, stages_in
+
 ROOT = Path(__file__).parents[2]
-MINIATURE = ROOT / "assets" / "miniature"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -41,12 +43,21 @@ class Server:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory) -> Path:
-    """The bundled miniature; random weights of the same kind where there is none yet."""
-    if (MINIATURE / "model_index.json").exists():
-        return MINIATURE
-    from tests.tiny import write_tiny_model
+    """The bundled miniature; with random weights for the later stages that it does not have yet."""
+    missing = set(LATER_STAGES) - set(stages_in(MINIATURE_FOLDER))
+    if not missing:
+        return MINIATURE_FOLDER
+    from tests.tiny import make_tiny_interpolation, make_tiny_super_resolution
 
-    return write_tiny_model(tmp_path_factory.mktemp("model"))
+    folder = tmp_path_factory.mktemp("model") / "miniature"
+    shutil.copytree(MINIATURE_FOLDER, folder)
+    make = {
+        "interpolation": make_tiny_interpolation,
+        "super_resolution": make_tiny_super_resolution,
+    }
+    for stage in missing:
+        save_stage(make[stage](default_num_inference_steps=2), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

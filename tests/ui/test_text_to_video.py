@@ -24,16 +24,24 @@ def prompt_box(page: Page):
     return page.get_by_label("What should happen?")
 
 
+def set_number(page: Page, name: str, value: int) -> None:
+    number = page.locator(f"#{name} input[type=number]")
+    number.fill(str(value))
+    number.blur()
+
+
 def fill_in(page: Page, prompt: str, steps: int = FEW_STEPS, seed: str = "") -> None:
     prompt_box(page).fill(prompt)
-    number = page.locator("#num_inference_steps input[type=number]")
-    number.fill(str(steps))
-    number.blur()
+    set_number(page, "num_inference_steps", steps)
     page.locator("#seed input, #seed textarea").fill(seed)
 
 
 def video(page: Page):
     return page.locator("#video video")
+
+
+def progress(page: Page):
+    return page.locator("#progress").get_by_role("progressbar")  # a video has one of its own
 
 
 def used_seed(page: Page):
@@ -59,7 +67,7 @@ def test_the_whole_journey_from_words_to_files(page, tmp_path):
 
     preview = page.get_by_alt_text("Preview of the video being made")
     expect(preview).to_have_attribute("src", re.compile("^data:image/webp;base64,"))
-    expect(page.get_by_role("progressbar")).to_have_accessible_name(re.compile("step|files"))
+    expect(progress(page)).to_have_accessible_name(re.compile("step|files"))
     expect(generate_button(page)).to_be_disabled()
 
     expect(video(page)).to_be_visible()
@@ -81,6 +89,109 @@ def test_the_whole_journey_from_words_to_files(page, tmp_path):
     expect(page.locator("#recipe")).to_contain_text(seed)
     page.get_by_role("button", name="Use this seed again").click()
     expect(page.locator("#seed input, #seed textarea")).to_have_value(seed)
+
+
+def turn_on(page: Page, *switches: str) -> None:
+    for switch in switches:
+        page.get_by_role("checkbox", name=re.compile(switch)).check()
+
+
+def wait_for_result(page: Page) -> None:
+    expect(page.get_by_role("button", name="Download MP4")).to_be_visible()
+    expect(generate_button(page)).to_be_enabled()
+
+
+def show(page: Page, version: str) -> None:
+    page.locator("#shown").get_by_text(version).click()
+
+
+def test_smooth_and_large_versions_appear_one_after_the_other(page, tmp_path):
+    expect(page.locator("#smooth")).to_contain_text("61 frames")
+    expect(page.locator("#smooth")).to_contain_text(re.compile(r"\d (s|min) on this computer"))
+    expect(page.locator("#upscale")).to_contain_text(re.compile(r"\d (s|min) on this computer"))
+    fill_in(page, PROMPT, steps=2, seed="44")
+    set_number(page, "num_frames", 8)
+    set_number(page, "smoothing_steps", 2)
+    set_number(page, "upscaling_steps", 1)
+    turn_on(page, "Smooth", "Upscale")
+    generate_button(page).click()
+
+    expect(progress(page)).to_have_accessible_name(re.compile("Smoothing: step"))
+    expect(video(page)).to_be_visible()
+    expect(video(page)).to_have_attribute("src", re.compile("-base-large.mp4"))
+    page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
+    expect(progress(page)).to_have_accessible_name(re.compile("Upscaling: step"))
+    expect(video(page)).to_have_attribute("src", re.compile("-smooth-large.mp4"))
+    wait_for_result(page)
+    expect(video(page)).to_have_attribute("src", re.compile("-upscaled-large.mp4"))
+    expect(page.locator("#smooth")).to_contain_text(re.compile(r"About \d+ s"))
+
+    upscaled = read_video(download(page, "MP4, true size", tmp_path))
+    assert (upscaled.frames.shape, upscaled.fps) == ((29, 160, 256, 3), 32)
+    assert upscaled.metadata["stages"] == ["base", "interpolation", "super_resolution"]
+    page.get_by_label("Before and after").check()
+    expect(video(page)).to_have_attribute("src", re.compile("-upscaled-before-after.mp4"))
+    expect(page.get_by_text("Before", exact=True)).to_be_visible()
+    page.wait_for_function("document.querySelector('#video video').videoWidth == 1028")
+    page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
+    both = read_video(download(page, "Download MP4", tmp_path))
+    assert both.frames.shape == (29, 320, 1028, 3)
+
+    show(page, "Smooth")
+    expect(video(page)).to_have_attribute("src", re.compile("-smooth-before-after.mp4"))
+    page.get_by_label("Before and after").uncheck()
+    expect(video(page)).to_have_attribute("src", re.compile("-smooth-large.mp4"))
+    smooth = read_video(download(page, "MP4, true size", tmp_path))
+    assert (smooth.frames.shape, smooth.fps) == ((29, 40, 64, 3), 32)
+    show(page, "First version")
+    first = read_video(download(page, "MP4, true size", tmp_path))
+    assert (first.frames.shape, first.fps) == ((8, 40, 64, 3), 8)
+    expect(page.get_by_label("Before and after")).to_be_hidden()
+
+
+def test_a_finished_video_is_smoothed_and_upscaled_on_demand(page, tmp_path):
+    fill_in(page, PROMPT, steps=2, seed="55")
+    set_number(page, "num_frames", 4)
+    expect(page.locator("#smooth")).to_contain_text("13 frames")
+    set_number(page, "smoothing_steps", 2)
+    set_number(page, "upscaling_steps", 1)
+    generate_button(page).click()
+    wait_for_result(page)
+    expect(page.locator("#shown")).to_be_hidden()
+    page.get_by_role("button", name="Smooth it").click()
+    expect(progress(page)).to_have_accessible_name(re.compile("Smoothing: step"))
+    expect(video(page)).to_be_visible()
+    wait_for_result(page)
+    expect(video(page)).to_have_attribute("src", re.compile("-smooth-large.mp4"))
+    expect(page.get_by_role("button", name="Smooth it")).to_be_hidden()
+    page.get_by_role("button", name="Upscale it").click()
+    expect(video(page)).to_have_attribute("src", re.compile("-upscaled-large.mp4"))
+    wait_for_result(page)
+    expect(page.get_by_role("button", name="Upscale it")).to_be_hidden()
+    recipe = json.loads(download(page, "Recipe", tmp_path).read_text())
+    assert recipe["stages"] == ["base", "interpolation", "super_resolution"]
+    assert recipe["settings"]["super_resolution"]["num_inference_steps"] == 1
+    assert recipe["seed"] == 55
+    page.reload()
+    wait_for_result(page)
+    expect(video(page)).to_have_attribute("src", re.compile("-upscaled-large.mp4"))
+    show(page, "First version")
+    expect(page.get_by_role("button", name="Smooth it")).to_be_visible()
+
+
+def test_cancelling_a_later_stage_keeps_the_first_version(page, tmp_path):
+    fill_in(page, PROMPT, steps=2)
+    set_number(page, "num_frames", 4)
+    set_number(page, "smoothing_steps", 100)
+    turn_on(page, "Smooth")
+    generate_button(page).click()
+    expect(progress(page)).to_have_accessible_name(re.compile("Smoothing: step"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Cancelled. What was finished is kept.")).to_be_visible()
+    expect(video(page)).to_be_visible()
+    assert read_video(download(page, "MP4, true size", tmp_path)).frames.shape == (4, 40, 64, 3)
+    expect(page.get_by_role("button", name="Smooth it")).to_be_visible()
+    expect(generate_button(page)).to_be_enabled()
 
 
 def test_the_same_seed_makes_the_same_video(page, tmp_path):
@@ -197,6 +308,7 @@ def test_every_control_has_a_name_and_help(page):
     for name in (
         *("prompt", "negative_prompt", "seed", "width", "height", "num_frames"),
         *("num_inference_steps", "guidance_scale", "scheduler", "word-subject"),
+        *("smoothing_steps", "upscaling_steps"),
     ):
         field = page.locator(f"#{name}")
         expect(field.locator("[data-testid=block-info]")).not_to_be_empty()

@@ -83,6 +83,13 @@ def test_a_hub_id_opens_with_the_published_settings():
     assert (card.ranges["height"].default, card.ranges["width"].default) == (320, 512)
     assert card.ranges["num_inference_steps"].default == 50
     assert card.vocabulary is None
+    assert card.stages == ("base",)
+
+
+def test_the_published_repository_has_all_stages():
+    card = read_model_card("Vchitect/LaVie")
+    assert card.stages == tuple(card.weights) == ("base", "interpolation", "super_resolution")
+    assert card.ranges["upscaling_steps"].default == 50
 
 
 def test_an_absent_folder_is_one_sentence(tmp_path):
@@ -105,6 +112,9 @@ def test_a_folder_of_published_files_opens_with_the_published_sizes(tmp_path):
     write_original_files(tmp_path)
     card = read_model_card(str(tmp_path))
     assert (card.ranges["height"].default, card.ranges["width"].default) == (320, 512)
+    assert card.stages == ("base",)
+    (tmp_path / "lavie_interpolation.pt").touch()
+    assert read_model_card(str(tmp_path)).stages == ("base", "interpolation")
 
 
 def test_published_files_without_the_other_parts_are_refused_by_name(tmp_path):

@@ -1,13 +1,15 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from app.request import TextToVideoRequest
+from app.request import StageRequest, TextToVideoRequest
 from app.runner import CascadeRunner
-from lavie.errors import Cancelled
+from lavie.errors import Cancelled, InputError
 from lavie.media import read_metadata, read_video
-from lavie.types import CancelToken, Preview, Progress
-from tests.tiny import write_tiny_model
+from lavie.types import CancelToken, Preview, Progress, StageFinished
+from tests.tiny import write_tiny_cascade
 
 BASE = TextToVideoRequest(
     "a panda", "", 7, 2, 3.0, "dpm++", 32, 20, 4, False, False, smoothing_steps=2, upscaling_steps=3
@@ -16,13 +18,13 @@ BASE = TextToVideoRequest(
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
-    return CascadeRunner(str(write_tiny_model(tmp_path_factory.mktemp("model"))))
+    return CascadeRunner(str(write_tiny_cascade(tmp_path_factory.mktemp("model"))))
 
 
 def test_a_run_writes_every_file_with_the_recipe_inside(runner, tmp_path):
     events = []
     (result,) = runner.run(BASE, tmp_path / "day" / "job", events.append, CancelToken())
-    assert {type(event) for event in events} == {Progress, Preview}
+    assert {type(event) for event in events} == {Progress, Preview, StageFinished}
     assert read_video(result.video).frames.shape == (4, 20, 32, 3)
     assert read_video(result.view).frames.shape == (4, 320, 512, 3)
     assert result.gif.read_bytes().startswith(b"GIF89a")
@@ -62,3 +64,71 @@ def test_a_run_cancelled_while_the_model_loads_takes_no_step(runner, tmp_path):
     with pytest.raises(Cancelled):
         list(runner.run(BASE, tmp_path / "day" / "job", events.append, cancel))
     assert events == []
+
+
+def run(runner, request, folder, cancel=None):
+    return list(runner.run(request, folder, lambda _: None, cancel or CancelToken()))
+
+
+def test_every_stage_leaves_files_of_its_own(runner, tmp_path):
+    request = replace(BASE, smooth=True, upscale=True)
+    base, smooth, upscaled = run(runner, request, tmp_path / "job")
+    assert base.comparison is None
+    shapes = [read_video(result.video).frames.shape for result in (base, smooth, upscaled)]
+    assert shapes == [(4, 20, 32, 3), (13, 20, 32, 3), (13, 80, 128, 3)]
+    assert [read_video(result.video).fps for result in (base, smooth, upscaled)] == [8, 32, 32]
+    assert [result.video.name for result in (base, smooth, upscaled)] == [
+        "lavie-job-base.mp4",
+        "lavie-job-smooth.mp4",
+        "lavie-job-upscaled.mp4",
+    ]
+    assert upscaled.metadata["stages"] == ["base", "interpolation", "super_resolution"]
+    assert (upscaled.effort.num_steps, upscaled.effort.height) == (3, 80)
+    assert upscaled.seconds > 0
+    assert {path.suffix for path in (tmp_path / "job").iterdir()} == {".mp4", ".gif", ".json"}
+    assert len(list((tmp_path / "job").iterdir())) == 4 + 5 + 5
+
+
+def test_before_and_after_play_in_step(runner, tmp_path):
+    _, smooth, upscaled = run(runner, replace(BASE, smooth=True, upscale=True), tmp_path / "job")
+    for result in (smooth, upscaled):
+        both, after = read_video(result.comparison), read_video(result.view)
+        assert both.frames.shape == (13, 320, 2 * 512 + 4, 3)
+        assert both.fps == after.fps
+        for number, picture in enumerate(both.frames[:, :, -512:].astype(int)):
+            assert np.abs(picture - after.frames).mean((1, 2, 3)).argmin() == number
+
+
+def test_a_stage_run_later_makes_the_same_frames(runner, tmp_path):
+    at_once = run(runner, replace(BASE, smooth=True), tmp_path / "at-once")
+    given = run(runner, BASE, tmp_path / "first")
+    later = run(runner, StageRequest(tuple(given), "interpolation", 2), tmp_path / "later")
+    (smooth,) = later
+    assert smooth.metadata == at_once[-1].metadata
+    assert smooth.gif.read_bytes() == at_once[-1].gif.read_bytes()
+    assert smooth.video.parent == tmp_path / "later"
+
+
+def test_a_video_that_is_no_longer_in_memory_is_said_kindly(runner, tmp_path):
+    given = run(runner, BASE, tmp_path / "first")
+    forgotten = replace(given[0], video=tmp_path / "older.mp4")
+    with pytest.raises(InputError, match="no longer in the studio's memory"):
+        run(runner, StageRequest((forgotten,), "interpolation", 2), tmp_path / "later")
+    assert not (tmp_path / "later").exists()
+
+
+def test_a_run_cancelled_in_a_later_stage_keeps_what_was_finished(runner, tmp_path):
+    cancel, results = CancelToken(), []
+    stages = runner.run(replace(BASE, smooth=True), tmp_path / "job", lambda _: None, cancel)
+    results.append(next(stages))
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(stages)
+    assert read_video(results[0].view).frames.shape == (4, 320, 512, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["job"]
+
+
+def test_a_sample_tells_how_fast_this_computer_is(runner):
+    effort, seconds = runner.prepare()
+    assert (effort.stage, effort.num_steps, effort.num_frames) == ("base", 1, 4)
+    assert seconds > 0
