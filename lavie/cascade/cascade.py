@@ -194,6 +194,7 @@ class Cascade:
         scheduler: SchedulerName | None = None,
         window_overlap: int | None = None,
         sample_posterior: bool = False,
+        keep_details: bool | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Generation:
@@ -210,6 +211,7 @@ class Cascade:
             scheduler: Sampler by name.
             window_overlap: Given frames that two windows share.
             sample_posterior: Encode as the published code does.
+            keep_details: Give back what the VAE loses of the given frames; None: the model's own.
             on_event: As in `generate`.
             cancel: As in `generate`.
 
@@ -234,6 +236,7 @@ class Cascade:
             scheduler,
             window_overlap,
             sample_posterior,
+            keep_details,
         )
         _, height, width = size_of(given.frames)
         return self._run(
@@ -264,6 +267,7 @@ class Cascade:
         window_overlap: int | None = None,
         tile_size: TileSize = "auto",
         tile_overlap: int = 16,
+        keep_colours: bool | None = None,
         on_frames: Callable[[Frames], None] | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
@@ -285,6 +289,7 @@ class Cascade:
             tile_size: "auto": whole frames if they fit the memory, else the largest tiles that do.
                 The recipe says what it was.
             tile_overlap: Pixels that two tiles share.
+            keep_colours: Give the result the colours of the small video; None: the model's own.
             on_frames: Gets the frames ``(f, 4H, 4W, 3)`` as soon as they are final, in place of the
                 generation, so that memory does not grow with their number.
             on_event: As in `generate`.
@@ -311,6 +316,7 @@ class Cascade:
             "window_overlap": window_overlap,
             "tile_size": tile_size,
             "tile_overlap": tile_overlap,
+            "keep_colours": keep_colours,
         }
         pipeline.check_settings(**options)
         negative_prompt = default_to(negative_prompt, pipeline.config.default_negative_prompt)

@@ -17,14 +17,24 @@ class Carried:
     """What a window leaves to the next for the frames they share; nothing, to the first.
 
     Args:
-        low_res: Noised small video ``(1, 3, f, h, w)``.
+        pixels: Small video ``(1, 3, f, h, w)``.
+        low_res: The same, noised.
         noise: Initial noise ``(1, C, f, h, w)``.
         outputs: What the network said at each step, ``(1 or 2, C, f, h, w)``.
     """
 
+    pixels: Tensor | None = None
     low_res: Tensor | None = None
     noise: Tensor | None = None
     outputs: list[Tensor] = field(default_factory=list)
+
+    def before(self, pixels: Tensor, low_res: Tensor, noise: Tensor) -> list[Tensor]:
+        """All three of a window, whose own frames come after those that are carried."""
+        known = (self.pixels, self.low_res, self.noise)
+        return [
+            new if old is None else torch.cat([old, new], dim=2)
+            for old, new in zip(known, (pixels, low_res, noise), strict=True)
+        ]
 
 
 class WindowNetwork:

@@ -1,6 +1,6 @@
 """The interpolation stage: three new frames between every two, by guided diffusion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -17,9 +17,10 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from lavie.errors import InputError
 from lavie.media import pixels_to_frames
 from lavie.models import InterpolationUNet
-from lavie.models.latents import decode_in_slices, encode_pixels
+from lavie.models.latents import decode_in_slices, decode_latents, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.between import FACTOR, cross_fade, repeat_given_latents
 from lavie.pipelines.given_video import check_video, pad_to_multiple, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
@@ -32,9 +33,6 @@ from lavie.pipelines.video_pipeline import (
 from lavie.pipelines.windows import Window, blend_windows, plan_windows
 from lavie.runtime.tiling import frames_at_once
 from lavie.types import CancelToken, FrameSequence, SchedulerName
-
-FACTOR = 4
-"""Frames of the result per given frame."""
 
 NO_PROMPT = "None"
 """What the network was trained to read instead of a caption."""
@@ -61,6 +59,7 @@ class InterpolationSettings(DenoisingSettings):
 
     window_overlap: int
     sample_posterior: bool
+    keep_details: bool
 
 
 class InterpolationPipeline(VideoPipeline):
@@ -78,6 +77,9 @@ class InterpolationPipeline(VideoPipeline):
         default_num_inference_steps: Steps of the folder's own sampler.
         default_guidance_scale: 4.0 in the published code.
         prompt_suffix: Put behind every prompt; ``", 4k."`` in the published code.
+        default_keep_details: See the call; off in the published code.
+        residual_scale: For networks trained from nothing: they make what the latents differ from a
+            cross-fade of the given ones, divided by this. None, as published: the latents.
         latent_rgb_factors: See `TextToVideoPipeline`.
         latent_rgb_bias: See `TextToVideoPipeline`.
 
@@ -99,6 +101,8 @@ class InterpolationPipeline(VideoPipeline):
         default_num_inference_steps: int = 25,
         default_guidance_scale: float = 4.0,
         prompt_suffix: str = ", 4k.",
+        default_keep_details: bool = False,
+        residual_scale: float | None = None,
         latent_rgb_factors: list[list[float]] | None = None,
         latent_rgb_bias: list[float] | None = None,
     ) -> None:
@@ -115,6 +119,8 @@ class InterpolationPipeline(VideoPipeline):
             default_num_inference_steps=default_num_inference_steps,
             default_guidance_scale=default_guidance_scale,
             prompt_suffix=prompt_suffix,
+            default_keep_details=default_keep_details,
+            residual_scale=residual_scale,
             latent_rgb_factors=latent_rgb_factors,
             latent_rgb_bias=latent_rgb_bias,
         )
@@ -134,6 +140,7 @@ class InterpolationPipeline(VideoPipeline):
         prompt_embeds: Tensor | None = None,
         negative_prompt_embeds: Tensor | None = None,
         sample_posterior: bool = False,
+        keep_details: bool | None = None,
         window_overlap: int | None = None,
         output_type: OutputType = "frames",
         slice_size: int | None = None,
@@ -164,6 +171,9 @@ class InterpolationPipeline(VideoPipeline):
             negative_prompt_embeds: ``(1, L, D)`` instead of ``negative_prompt``.
             sample_posterior: Encode to a sample of the VAE's posterior, as the published code does,
                 instead of its mode.
+            keep_details: Give back to the frames, fading from each given one to the next, what the
+                VAE loses of the given ones, which then stay what they are; costs decoding them too.
+                Not with ``given_latents``. None: the model's own.
             window_overlap: Given frames that two neighbouring windows share, where the video has
                 more than one window's; at least 1, None: a quarter of a window. Their predictions
                 are blended at every step.
@@ -188,6 +198,7 @@ class InterpolationPipeline(VideoPipeline):
             scheduler,
             window_overlap,
             sample_posterior,
+            keep_details,
         )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         if slice_size is not None:
@@ -213,11 +224,15 @@ class InterpolationPipeline(VideoPipeline):
             prompt_embeds,
             negative_prompt_embeds,
         )
-        given = given_latents
+        given, details = given_latents, None
         if given is None:
             posterior_generator = generator if settings.sample_posterior else None
-            given = self._encode(source, posterior_generator, slice_size, cancel)
-        condition = repeat_given_latents(given.to(self._execution_device))
+            keep_details = settings.keep_details and output_type != "latent"
+            given, details = self._encode(
+                source, posterior_generator, keep_details, slice_size, cancel
+            )
+        given = given.to(self._execution_device, torch.float32)
+        condition = repeat_given_latents(given)
         if latents is None:
             latents = randn_tensor(
                 tuple(condition.shape), [generator], self._execution_device, torch.float32
@@ -234,14 +249,16 @@ class InterpolationPipeline(VideoPipeline):
             settings.guidance_scale,
             network,
             [generator],
-            callback_on_step_end,
+            callback_on_step_end and self._show_latents(callback_on_step_end, given),
             callback_on_step_end_tensor_inputs,
             cancel,
         )
-        result = smooth
+        result = smooth = self._complete(smooth, given)
         if output_type != "latent":
             size = None if is_encoded else size_of(source)[1:]
-            result = self._decode(smooth, size, slice_size, output_type == "frames", cancel)
+            result = self._decode(
+                smooth, details, size, slice_size, output_type == "frames", cancel
+            )
         self.maybe_free_model_hooks()
         return InterpolationOutput(frames=result) if return_dict else (result,)
 
@@ -267,6 +284,7 @@ class InterpolationPipeline(VideoPipeline):
         scheduler: SchedulerName | None = None,
         window_overlap: int | None = None,
         sample_posterior: bool = False,
+        keep_details: bool | None = None,
     ) -> InterpolationSettings:
         """Fill in the model's own values where None is given, and check the whole.
 
@@ -278,6 +296,7 @@ class InterpolationPipeline(VideoPipeline):
         return InterpolationSettings(
             window_overlap=limits.check_whole_number(overlap, "window_overlap", 1, size - 1),
             sample_posterior=bool(sample_posterior),
+            keep_details=bool(default_to(keep_details, self.config.default_keep_details)),
             **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
         )
 
@@ -311,14 +330,35 @@ class InterpolationPipeline(VideoPipeline):
         channels = self.vae.config["latent_channels"]
         return 1, channels, num_frames, -(-height // factor), -(-width // factor)
 
+    def _complete(self, made: Tensor, given: Tensor) -> Tensor:
+        """Latents of the whole video from what the network made, both ``(1, C, 4F - 3, h, w)``."""
+        scale = self.config.residual_scale
+        return made if scale is None else cross_fade(given) + scale * made
+
+    def _show_latents(self, callback: StepCallback, given: Tensor) -> StepCallback:
+        """A callback whose predicted clean latents are those of the whole video."""
+
+        def call(
+            pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
+        ) -> dict[str, Tensor]:
+            if "predicted_clean_latents" in tensors:
+                clean = self._complete(tensors["predicted_clean_latents"], given)
+                tensors = tensors | {"predicted_clean_latents": clean}
+            return callback(pipeline, step, timestep, tensors)
+
+        return call
+
     def _encode(
         self,
         video: FrameSequence | Tensor,
         generator: torch.Generator | None,
+        keep_details: bool,
         slice_size: int | None,
         cancel: CancelToken | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor | None]:
         """Latents ``(1, C, F, h, w)``, slice by slice; of the posterior's mode without a generator.
+
+        And, if asked for, the details ``(1, 3, F, H, W)`` that the VAE loses of these frames.
 
         The posterior's noise is drawn for the whole video at once, so slices don't matter.
         """
@@ -330,19 +370,24 @@ class InterpolationPipeline(VideoPipeline):
             _, C, F, h, w = self._latent_shape(video)
             noise = randn_tensor((F, C, h, w), generator, device, torch.float32)
             noise = rearrange(noise, "F C h w -> 1 C F h w")
-        parts = []
+        parts, details = [], []
         for start in range(0, num_frames, size):
             if cancel is not None:
                 cancel.raise_if_cancelled()
             stop = min(start + size, num_frames)
             pixels = pad_to_multiple(pixels_of(video, start, stop), factor).to(device)
             part = None if noise is None else noise[:, :, start:stop]
-            parts.append(encode_pixels(self.vae, pixels, slice_size=size, noise=part))
-        return torch.cat(parts, dim=2)
+            latents = encode_pixels(self.vae, pixels, slice_size=size, noise=part)
+            parts.append(latents)
+            if keep_details:
+                lost = pixels - decode_latents(self.vae, latents, size, cancel)
+                details.append(lost.to("cpu", torch.float16))
+        return torch.cat(parts, dim=2), torch.cat(details, dim=2) if details else None
 
     def _decode(
         self,
         latents: Tensor,
+        details: Tensor | None,
         size: tuple[int, int] | None,
         slice_size: int | None,
         as_frames: bool,
@@ -354,7 +399,9 @@ class InterpolationPipeline(VideoPipeline):
         at_once = default_to(slice_size, frames_at_once(height, width))
         slices = (
             pixels[..., :height, :width]
-            for pixels in decode_in_slices(self.vae, latents, at_once, cancel)
+            for pixels in _with_details(
+                decode_in_slices(self.vae, latents, at_once, cancel), details
+            )
         )
         if not as_frames:
             return torch.cat(list(slices), dim=2)
@@ -365,6 +412,17 @@ class InterpolationPipeline(VideoPipeline):
             frames[:, start:stop] = pixels_to_frames(pixels)
             start = stop
         return frames
+
+
+def _with_details(slices: Iterable[Tensor], details: Tensor | None) -> Iterator[Tensor]:
+    """Pixels ``(1, 3, f, H, W)`` of slices in order, with the given frames' details faded in."""
+    start = 0
+    for pixels in slices:
+        stop = start + pixels.shape[2]
+        if details is not None:
+            pixels = pixels + cross_fade(details, start, stop).to(pixels)
+        yield pixels
+        start = stop
 
 
 class _WindowedNetwork:
@@ -427,20 +485,6 @@ def _check_noise(noise: Tensor, given_shape: tuple[int, ...]) -> None:
     expected = (*given_shape[:2], FACTOR * given_shape[2] - 3, *given_shape[3:])
     if noise.shape != expected:
         raise InputError(f"Latents {tuple(noise.shape)} should be {expected}.", "latents")
-
-
-def repeat_given_latents(given: Tensor) -> Tensor:
-    """Lay the given latents under the frames to be made.
-
-    Given frame k lies under frames 4k - 1 to 4k + 2 of the result, whose frame 4k it is.
-
-    Args:
-        given: ``(B, C, F, h, w)``.
-
-    Returns:
-        ``(B, C, 4F - 3, h, w)``.
-    """
-    return given.repeat_interleave(FACTOR, dim=2)[:, :, 1:-2]
 
 
 def respaced_timesteps(num_inference_steps: int, num_train_timesteps: int = 1000) -> list[int]:

@@ -17,6 +17,7 @@ from lavie.models import SuperResolutionUNet
 from lavie.models.latents import decode_in_slices
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.colours import keep_colours_of
 from lavie.pipelines.enlarging import Carried, WindowNetwork
 from lavie.pipelines.given_video import check_video, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
@@ -63,6 +64,7 @@ class SuperResolutionSettings(DenoisingSettings):
     window_overlap: int
     tile_size: int | None
     tile_overlap: int
+    keep_colours: bool
 
 
 class SuperResolutionPipeline(VideoPipeline):
@@ -84,6 +86,7 @@ class SuperResolutionPipeline(VideoPipeline):
         default_guidance_scale: 5.0 in the published code.
         default_noise_level: Noise added to the small video; 50 in the published code.
         default_negative_prompt: What to stay away from.
+        default_keep_colours: See the call; off in the published code.
 
     Source: LaVie (arXiv:2309.15103), section 3.3.
     """
@@ -106,6 +109,7 @@ class SuperResolutionPipeline(VideoPipeline):
         default_guidance_scale: float = 5.0,
         default_noise_level: int = 50,
         default_negative_prompt: str = "blur, worst quality",
+        default_keep_colours: bool = False,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -122,6 +126,7 @@ class SuperResolutionPipeline(VideoPipeline):
             default_guidance_scale=default_guidance_scale,
             default_noise_level=default_noise_level,
             default_negative_prompt=default_negative_prompt,
+            default_keep_colours=default_keep_colours,
         )
 
     @torch.no_grad()
@@ -140,6 +145,7 @@ class SuperResolutionPipeline(VideoPipeline):
         window_overlap: int | None = None,
         tile_size: TileSize = None,
         tile_overlap: int = 16,
+        keep_colours: bool | None = None,
         output_type: OutputType = "frames",
         slice_size: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
@@ -172,6 +178,8 @@ class SuperResolutionPipeline(VideoPipeline):
                 sees at once where a frame is larger; None: whole frames; "auto": whole frames if
                 they fit the device's free memory, else the largest tiles that do.
             tile_overlap: Pixels that two tiles share.
+            keep_colours: Give the result the colours of the small video, see
+                `lavie.pipelines.colours`. None: the model's own.
             output_type: ``frames`` or ``latent``, see `SuperResolutionOutput`.
             slice_size: Frames decoded at once; memory grows with it. None: fewer the larger they
                 are, one of 1280x2048.
@@ -199,6 +207,7 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_size,
             tile_overlap,
             (height, width),
+            keep_colours,
         )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         slice_size = default_to(slice_size, frames_at_once(FACTOR * height, FACTOR * width))
@@ -222,7 +231,7 @@ class SuperResolutionPipeline(VideoPipeline):
         )
         parts: list[Any] = []
         leave = default_to(on_frames, parts.append)
-        for latents in self._enlarge(
+        for latents, small in self._enlarge(
             video,
             prompt_embeds,
             settings,
@@ -235,7 +244,8 @@ class SuperResolutionPipeline(VideoPipeline):
             if output_type == "latent":
                 parts.append(latents)
                 continue
-            for frames in self._decode(latents, slice_size, cancel):
+            small = small if settings.keep_colours else None
+            for frames in self._decode(latents, small, slice_size, cancel):
                 leave(frames)
         self.maybe_free_model_hooks()
         result = None
@@ -255,6 +265,7 @@ class SuperResolutionPipeline(VideoPipeline):
         tile_size: TileSize = None,
         tile_overlap: int = 16,
         frame_size: tuple[int, int] | None = None,
+        keep_colours: bool | None = None,
     ) -> SuperResolutionSettings:
         """Fill in the model's own values where None is given, and check the whole.
 
@@ -267,6 +278,7 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_size: "auto" becomes what fits the memory that is free now.
             tile_overlap: Pixels that two tiles share.
             frame_size: Height and width of the small video, which "auto" depends on.
+            keep_colours: Whether the result gets the small video's colours.
 
         Raises:
             InputError: A value breaks its rule.
@@ -286,6 +298,7 @@ class SuperResolutionPipeline(VideoPipeline):
             window_overlap=limits.check_whole_number(overlap, "window_overlap", 0, size - 1),
             tile_size=tile_size,
             tile_overlap=tile_overlap,
+            keep_colours=bool(default_to(keep_colours, self.config.default_keep_colours)),
             **asdict(denoising),
         )
 
@@ -320,8 +333,11 @@ class SuperResolutionPipeline(VideoPipeline):
         callback_tensors: Sequence[str],
         on_progress: OnProgress | None,
         cancel: CancelToken | None,
-    ) -> Iterator[Tensor]:
-        """Yield latents ``(1, C, f, H, W)`` in order, as soon as they are final."""
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield latents ``(1, C, f, H, W)`` in order, as soon as they are final.
+
+        Each with the small video's pixels ``(1, 3, f, H, W)`` of these frames.
+        """
         windows = plan_windows(
             size_of(video)[0], self.config.default_num_frames, settings.window_overlap
         )
@@ -331,14 +347,10 @@ class SuperResolutionPipeline(VideoPipeline):
             stop = window.stop if following is None else following.start
             num_final = stop - window.start
             num_known = 0 if carried.noise is None else carried.noise.shape[2]
-            low_res, noise = self._draw(
-                pixels_of(video, window.start + num_known, window.stop),
-                settings.noise_level,
-                generator,
+            new_pixels = pixels_of(video, window.start + num_known, window.stop)
+            pixels, low_res, noise = carried.before(
+                new_pixels, *self._draw(new_pixels, settings.noise_level, generator)
             )
-            if carried.low_res is not None and carried.noise is not None:
-                low_res = torch.cat([carried.low_res, low_res], dim=2)
-                noise = torch.cat([carried.noise, noise], dim=2)
             sampler = self.make_sampler(settings)
             report = on_progress and _of_one_window(
                 on_progress, index, len(windows), len(sampler.timesteps)
@@ -365,8 +377,11 @@ class SuperResolutionPipeline(VideoPipeline):
                 callback_tensors,
                 cancel,
             )
-            carried = Carried(low_res[:, :, num_final:], noise[:, :, num_final:], network.kept)
-            yield latents[:, :, :num_final]
+            pixels_left, low_res_left, noise_left = (
+                part[:, :, num_final:] for part in (pixels, low_res, noise)
+            )
+            carried = Carried(pixels_left, low_res_left, noise_left, network.kept)
+            yield latents[:, :, :num_final], pixels[:, :, :num_final]
 
     def _draw(
         self, pixels: Tensor, noise_level: int, generator: torch.Generator
@@ -381,12 +396,18 @@ class SuperResolutionPipeline(VideoPipeline):
         return low_res, randn_tensor(shape, generator, device, torch.float32)
 
     def _decode(
-        self, latents: Tensor, slice_size: int, cancel: CancelToken | None
+        self, latents: Tensor, small: Tensor | None, slice_size: int, cancel: CancelToken | None
     ) -> Iterator[Frames]:
+        """Frames slice by slice; with the colours of the small video's pixels if they are given."""
         if self.vae.dtype == torch.float16:  # it overflows there, so it was published in float32
             self.vae.to(dtype=torch.float32)
+        start = 0
         for pixels in decode_in_slices(self.vae, latents, slice_size, cancel):
+            stop = start + pixels.shape[2]
+            if small is not None:
+                pixels = keep_colours_of(small[:, :, start:stop].to(pixels), pixels)
             yield pixels_to_frames(pixels, is_rounded=False)[0]
+            start = stop
 
 
 def _of_one_window(

@@ -13,7 +13,8 @@ from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
 from lavie.media import pixels_to_frames
 from lavie.models import InterpolationUNet
-from lavie.pipelines.interpolation import FACTOR, InterpolationPipeline, repeat_given_latents
+from lavie.pipelines.between import FACTOR, cross_fade, repeat_given_latents
+from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.training.model import LatentVideoModel, read_architecture
 from lavie.training.patches import check_patch, cut_patches
@@ -34,6 +35,11 @@ class InterpolationConfig(DenoisingConfig):
     """Given frames of a random part of each clip, which saves time and memory; null keeps all."""
     patch_size: Annotated[int, Field(ge=8)] | None = None
     """Side of the random patch cut out of each clip, in pixels; null keeps whole frames."""
+    residual_scale: Annotated[float, Field(gt=0)] | None = None
+    """For networks trained from nothing: learn what the latents differ from a cross-fade of the
+    given ones, divided by this. Null, as published: the latents themselves."""
+    keep_details: bool = False
+    """Whether the exported model gives back what the VAE loses of the given frames."""
     dropped_caption: str = "None"
     """What stands for no caption; the published network was taught this word."""
 
@@ -72,7 +78,10 @@ class InterpolationStage(DenoisingStage):
         batch, places = self._shorten(batch, generator)
         batch = cut_patches(batch, self.config.patch_size, self.multiple, generator)
         latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
-        condition = repeat_given_latents(latents[:, :, ::FACTOR])
+        given = latents[:, :, ::FACTOR]
+        condition = repeat_given_latents(given)
+        if (scale := self.config.residual_scale) is not None:
+            latents = (latents - cross_fade(given)) / scale
         text = self.embed_captions(batch, generator)
         noisy, target, timesteps = self.objective.corrupt(latents, generator)
         prediction = self.model.unet(
@@ -111,6 +120,8 @@ class InterpolationStage(DenoisingStage):
             default_num_inference_steps=video.num_inference_steps,
             default_guidance_scale=video.guidance_scale,
             prompt_suffix="",
+            default_keep_details=self.config.keep_details,
+            residual_scale=self.config.residual_scale,
             latent_rgb_factors=factors,
             latent_rgb_bias=bias,
         )

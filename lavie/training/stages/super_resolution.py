@@ -53,6 +53,8 @@ class SuperResolutionConfig(DenoisingConfig):
     """Frames that the exported model works on at once."""
     noise_level: Annotated[int, Field(ge=0)] = 50
     """Noise level of the small picture in the exported model."""
+    keep_colours: bool = False
+    """Whether the exported model gives its results the colours of what it enlarges."""
     negative_prompt: str = ""
     """What the exported model stays away from under guidance."""
 
@@ -156,6 +158,7 @@ class SuperResolutionStage(DenoisingStage):
             default_guidance_scale=config.video.guidance_scale,
             default_noise_level=config.noise_level,
             default_negative_prompt=config.negative_prompt,
+            default_keep_colours=config.keep_colours,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

@@ -6,6 +6,7 @@ from lavie.errors import Cancelled, InputError
 from lavie.pipelines import super_resolution
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.windows import blend_tiles
+from lavie.training.patches import shrink
 from lavie.types import CancelToken
 from tests.tiny import make_tiny_super_resolution
 
@@ -226,3 +227,13 @@ def test_save_and_load_is_identity(pipeline, tmp_path, generator):
     loaded = SuperResolutionPipeline.from_pretrained(tmp_path)
     made = [p(clip(3), generator=generator(0), **FEW).frames for p in (pipeline, loaded)]
     assert np.array_equal(*made)
+
+
+def test_the_result_keeps_the_colours_of_the_small_video_when_asked(pipeline, generator):
+    video = torch.rand(1, 3, 12, 8, 10) - 0.5
+    drifts = []
+    for keep in (False, True):
+        frames = pipeline(video, keep_colours=keep, generator=generator(1), **FEW).frames
+        large = torch.from_numpy(frames[0]).permute(3, 0, 1, 2)[None] / 127.5 - 1
+        drifts.append((shrink(large, 4) - video).abs().mean())
+    assert drifts[1] < drifts[0] / 2

@@ -3,6 +3,7 @@ import torch
 
 from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet, InterpolationUNet
+from lavie.pipelines.between import cross_fade
 from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.training.loop import train
 from lavie.training.stages.interpolation import InterpolationStage
@@ -108,3 +109,23 @@ def test_folders_and_patches_that_do_not_fit_are_refused(model_folder, clips, tm
         InterpolationStage(interpolation_config(tmp_path, tmp_path, clips))
     with pytest.raises(ConfigError, match="patch_size 32 must be a multiple of 4 and fit into"):
         InterpolationStage(interpolation_config(tmp_path, model_folder, clips, patch_size=32))
+
+
+def test_a_residual_is_learnt_and_made(model_folder, clips, tmp_path):
+    config = interpolation_config(
+        tmp_path, model_folder, clips, residual_scale=0.5, keep_details=True, caption_dropout=0.0
+    )
+    stage = InterpolationStage(config)
+    batch = next(stage.batches(0, 0, 1))
+    corrupted = []
+    corrupt = stage.objective.corrupt
+    stage.objective.corrupt = lambda latents, rng: (
+        corrupted.append(latents) or corrupt(latents, rng)
+    )
+    stage(batch, generator())
+    latents, _ = stage.model.encode_batch(batch, 0.0)
+    torch.testing.assert_close(corrupted[0], (latents - cross_fade(latents[:, :, ::4])) / 0.5)
+    assert not corrupted[0][:, :, ::4].any()
+    pipeline = InterpolationPipeline.from_pretrained(train(stage))
+    assert pipeline.config.residual_scale == 0.5
+    assert pipeline.config.default_keep_details
