@@ -268,6 +268,7 @@ class Cascade:
         tile_size: TileSize = "auto",
         tile_overlap: int = 16,
         keep_colours: bool | None = None,
+        share_noise: bool | None = None,
         on_frames: Callable[[Frames], None] | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
@@ -290,6 +291,7 @@ class Cascade:
                 The recipe says what it was.
             tile_overlap: Pixels that two tiles share.
             keep_colours: Give the result the colours of the small video; None: the model's own.
+            share_noise: Begin all frames from the same noise; None: the model's own.
             on_frames: Gets the frames ``(f, 4H, 4W, 3)`` as soon as they are final, in place of the
                 generation, so that memory does not grow with their number.
             on_event: As in `generate`.
@@ -317,6 +319,7 @@ class Cascade:
             "tile_size": tile_size,
             "tile_overlap": tile_overlap,
             "keep_colours": keep_colours,
+            "share_noise": share_noise,
         }
         pipeline.check_settings(**options)
         negative_prompt = default_to(negative_prompt, pipeline.config.default_negative_prompt)

@@ -34,6 +34,7 @@ _COLUMNS = {
     "repetition": "_repetition",
     "Lanczos": "_lanczos",
     "frame by frame": "_frame_by_frame",
+    "same noise": "_same_noise",
     "VAE alone": "_vae",
     "truth": "_truth",
     "exact": "_exact",

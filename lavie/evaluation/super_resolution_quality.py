@@ -1,6 +1,6 @@
 """Does super-resolution find the detail, and keep it steady? Held-out clips drawn finer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,8 @@ def measure_super_resolution(
     Returns:
         Clips with ``psnr``, ``sharpness`` (of the truth's) and ``flicker``, the same of Lanczos,
         of the truth through the autoencoder (``vae``) and of the same model run frame by frame,
-        each with the same noise; and ``seam_strength`` at the borders of windows.
+        each with noise of its own (``frame_by_frame``) or all with the same (``same_noise``); and
+        ``seam_strength`` at the borders of windows.
 
     Raises:
         Cancelled: ``cancel`` was set.
@@ -57,11 +58,14 @@ def measure_super_resolution(
         settings = {"num_inference_steps": num_inference_steps, "cancel": cancel}
         low = shrink_frames(clip.frames, FACTOR)
         ours = _enlarge(pipeline, low, clip, seed, settings)
-        frame_by_frame = np.concatenate(
-            [_enlarge(pipeline, low[i : i + 1], clip, seed, settings) for i in range(len(low))]
-        )
         lanczos = enlarge_frames(low, FACTOR)
-        numbers = _compare(clip.frames, ours, lanczos, frame_by_frame, pipeline)
+        own_noise = range(seed, seed + len(low))
+        others = {
+            "_lanczos": lanczos,
+            "_frame_by_frame": _one_by_one(pipeline, low, clip, own_noise, settings),
+            "_same_noise": _one_by_one(pipeline, low, clip, [seed] * len(low), settings),
+        }
+        numbers = _compare(clip.frames, ours, others, pipeline)
         if index < num_detailed:
             numbers |= _vary(pipeline, low, clip, seed, settings, ours)
         pictures = {
@@ -87,19 +91,25 @@ def _enlarge(
     return output.frames[0]
 
 
-def _compare(
-    truth: Frames,
-    ours: Frames,
-    lanczos: Frames,
-    frame_by_frame: Frames,
+def _one_by_one(
     pipeline: SuperResolutionPipeline,
+    low: Frames,
+    clip: Clip,
+    seeds: Iterable[int],
+    settings: dict[str, Any],
+) -> Frames:
+    """Every frame enlarged as a clip of its own."""
+    frames = [
+        _enlarge(pipeline, frame[None], clip, seed, settings)
+        for frame, seed in zip(low, seeds, strict=True)
+    ]
+    return np.concatenate(frames)
+
+
+def _compare(
+    truth: Frames, ours: Frames, others: Mapping[str, Frames], pipeline: SuperResolutionPipeline
 ) -> dict[str, float]:
-    videos = {
-        "": ours,
-        "_lanczos": lanczos,
-        "_frame_by_frame": frame_by_frame,
-        "_vae": through_vae(pipeline, truth),
-    }
+    videos = {"": ours, **others, "_vae": through_vae(pipeline, truth)}
     numbers = {f"psnr{name}": psnr(video, truth) for name, video in videos.items()}
     true_sharpness = sharpness(truth)
     for name, video in videos.items():

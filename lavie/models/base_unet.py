@@ -97,9 +97,9 @@ class BaseUNet(VideoUNet):
         super().__init__()
 
     @staticmethod
-    def input_channels(latent_channels: int) -> int:
-        """Channels of the network's input for latents of so many channels."""
-        return latent_channels
+    def input_channels(latent_channels: int) -> tuple[int, ...]:
+        """Channels that the network's input may have for latents of so many."""
+        return (latent_channels,)
 
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block."""

@@ -32,24 +32,33 @@ class InterpolationUNet(BaseUNet):
     _repeated_blocks = ["InterpolationBlock"]  # noqa: RUF012 - diffusers' form
 
     @staticmethod
-    def input_channels(latent_channels: int) -> int:
-        """Channels of the network's input: noisy latents and given ones."""
-        return 2 * latent_channels
+    def input_channels(latent_channels: int) -> tuple[int, ...]:
+        """Channels that the network's input may have: noisy latents, and one or two given ones."""
+        return 2 * latent_channels, 3 * latent_channels
+
+    @property
+    def sees_both_neighbours(self) -> bool:
+        """Whether it sees the given latents before and after each frame, not copies of one.
+
+        An addition for small networks trained from nothing; not so in the published one.
+        """
+        return self.config["in_channels"] == 3 * self.config["out_channels"]
 
     @classmethod
-    def from_base(cls, base: BaseUNet) -> Self:
+    def from_base(cls, base: BaseUNet, sees_both_neighbours: bool = False) -> Self:
         """A network to train, with all weights of a base network that it has a place for.
 
         The given latents begin without effect: their part of the first convolution is zero. What
         told the base network's attention in time about positions is left behind.
 
         Args:
-            base: The network that makes the videos.
+            base: The network that makes the videos, or an interpolation network.
+            sees_both_neighbours: See the property.
 
         Source: LaVie (arXiv:2309.15103), section 3.2.
         """
         own: dict[str, Any] = {k: v for k, v in base.config.items() if not k.startswith("_")}
-        own["in_channels"] = cls.input_channels(base.config["in_channels"])
+        own["in_channels"] = cls.input_channels(own["out_channels"])[sees_both_neighbours]
         network = cls.from_config(own)
         weights = base.state_dict()
         added = own["in_channels"] - base.config["in_channels"]

@@ -119,9 +119,9 @@ class SuperResolutionUNet(VideoUNet):
         self.up_temporal_blocks = modules(tuple(reversed(block_out_channels)))
 
     @staticmethod
-    def input_channels(latent_channels: int) -> int:
-        """Channels of the network's input: noisy latents and the small picture's colours."""
-        return latent_channels + 3
+    def input_channels(latent_channels: int) -> tuple[int, ...]:
+        """Channels that the network's input may have: noisy latents and the small picture's."""
+        return (latent_channels + 3,)
 
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block; the middle of the U attends in space."""

@@ -21,6 +21,20 @@ def repeat_given_latents(given: Tensor) -> Tensor:
     return given.repeat_interleave(FACTOR, dim=2)[:, :, 1:-2]
 
 
+def neighbouring_latents(given: Tensor) -> Tensor:
+    """Lay under every frame to be made the given latents before and after it.
+
+    Args:
+        given: ``(B, C, F, h, w)``, F at least 2.
+
+    Returns:
+        ``(B, 2C, 4F - 3, h, w)``; the last frame of the result lies between the last two.
+    """
+    places = torch.arange(FACTOR * (given.shape[2] - 1) + 1, device=given.device)
+    before = (places // FACTOR).clamp(max=given.shape[2] - 2)
+    return torch.cat([given[:, :, before], given[:, :, before + 1]], dim=1)
+
+
 def cross_fade(given: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
     """Fade from each given frame to the next.
 

@@ -20,7 +20,12 @@ from lavie.models import InterpolationUNet
 from lavie.models.latents import decode_in_slices, decode_latents, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.between import FACTOR, cross_fade, repeat_given_latents
+from lavie.pipelines.between import (
+    FACTOR,
+    cross_fade,
+    neighbouring_latents,
+    repeat_given_latents,
+)
 from lavie.pipelines.given_video import check_video, pad_to_multiple, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
@@ -232,11 +237,10 @@ class InterpolationPipeline(VideoPipeline):
                 source, posterior_generator, keep_details, slice_size, cancel
             )
         given = given.to(self._execution_device, torch.float32)
-        condition = repeat_given_latents(given)
+        condition = lay_under(self.unet, given)
         if latents is None:
-            latents = randn_tensor(
-                tuple(condition.shape), [generator], self._execution_device, torch.float32
-            )
+            shape = (*given.shape[:2], *condition.shape[2:])
+            latents = randn_tensor(shape, [generator], self._execution_device, torch.float32)
         sampler = self.make_sampler(settings)
         windows = self.windows(given.shape[2], settings.window_overlap)
         network = _WindowedNetwork(
@@ -430,7 +434,7 @@ class _WindowedNetwork:
 
     Args:
         unet: The network.
-        condition: Clean latents ``(1, C, F, h, w)`` for every frame of the result.
+        condition: What `lay_under` gave, for every frame of the result.
         windows: Of the result's frames.
         num_steps: Denoising steps of the call.
         on_progress: Hears of every window of every step.
@@ -485,6 +489,13 @@ def _check_noise(noise: Tensor, given_shape: tuple[int, ...]) -> None:
     expected = (*given_shape[:2], FACTOR * given_shape[2] - 3, *given_shape[3:])
     if noise.shape != expected:
         raise InputError(f"Latents {tuple(noise.shape)} should be {expected}.", "latents")
+
+
+def lay_under(unet: InterpolationUNet, given: Tensor) -> Tensor:
+    """What a network sees of the given latents ``(B, C, F, h, w)``, beside each noisy frame."""
+    if unet.sees_both_neighbours:
+        return neighbouring_latents(given)
+    return repeat_given_latents(given)
 
 
 def respaced_timesteps(num_inference_steps: int, num_train_timesteps: int = 1000) -> list[int]:

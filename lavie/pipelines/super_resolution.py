@@ -65,6 +65,7 @@ class SuperResolutionSettings(DenoisingSettings):
     tile_size: int | None
     tile_overlap: int
     keep_colours: bool
+    share_noise: bool
 
 
 class SuperResolutionPipeline(VideoPipeline):
@@ -87,6 +88,7 @@ class SuperResolutionPipeline(VideoPipeline):
         default_noise_level: Noise added to the small video; 50 in the published code.
         default_negative_prompt: What to stay away from.
         default_keep_colours: See the call; off in the published code.
+        default_share_noise: See the call; off in the published code.
 
     Source: LaVie (arXiv:2309.15103), section 3.3.
     """
@@ -110,6 +112,7 @@ class SuperResolutionPipeline(VideoPipeline):
         default_noise_level: int = 50,
         default_negative_prompt: str = "blur, worst quality",
         default_keep_colours: bool = False,
+        default_share_noise: bool = False,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -127,6 +130,7 @@ class SuperResolutionPipeline(VideoPipeline):
             default_noise_level=default_noise_level,
             default_negative_prompt=default_negative_prompt,
             default_keep_colours=default_keep_colours,
+            default_share_noise=default_share_noise,
         )
 
     @torch.no_grad()
@@ -146,6 +150,7 @@ class SuperResolutionPipeline(VideoPipeline):
         tile_size: TileSize = None,
         tile_overlap: int = 16,
         keep_colours: bool | None = None,
+        share_noise: bool | None = None,
         output_type: OutputType = "frames",
         slice_size: int | None = None,
         on_frames: Callable[[Frames], None] | None = None,
@@ -180,6 +185,8 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_overlap: Pixels that two tiles share.
             keep_colours: Give the result the colours of the small video, see
                 `lavie.pipelines.colours`. None: the model's own.
+            share_noise: Begin all frames from the same noise, which flickers less. None: the
+                model's own.
             output_type: ``frames`` or ``latent``, see `SuperResolutionOutput`.
             slice_size: Frames decoded at once; memory grows with it. None: fewer the larger they
                 are, one of 1280x2048.
@@ -208,6 +215,7 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_overlap,
             (height, width),
             keep_colours,
+            share_noise,
         )
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         slice_size = default_to(slice_size, frames_at_once(FACTOR * height, FACTOR * width))
@@ -266,6 +274,7 @@ class SuperResolutionPipeline(VideoPipeline):
         tile_overlap: int = 16,
         frame_size: tuple[int, int] | None = None,
         keep_colours: bool | None = None,
+        share_noise: bool | None = None,
     ) -> SuperResolutionSettings:
         """Fill in the model's own values where None is given, and check the whole.
 
@@ -279,6 +288,7 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_overlap: Pixels that two tiles share.
             frame_size: Height and width of the small video, which "auto" depends on.
             keep_colours: Whether the result gets the small video's colours.
+            share_noise: Whether all frames begin from the same noise.
 
         Raises:
             InputError: A value breaks its rule.
@@ -299,6 +309,7 @@ class SuperResolutionPipeline(VideoPipeline):
             tile_size=tile_size,
             tile_overlap=tile_overlap,
             keep_colours=bool(default_to(keep_colours, self.config.default_keep_colours)),
+            share_noise=bool(default_to(share_noise, self.config.default_share_noise)),
             **asdict(denoising),
         )
 
@@ -341,16 +352,14 @@ class SuperResolutionPipeline(VideoPipeline):
         windows = plan_windows(
             size_of(video)[0], self.config.default_num_frames, settings.window_overlap
         )
-        carried = Carried()
+        carried, draw = Carried(), _Draw(self, settings, generator)
         for index, window in enumerate(windows):
             following = windows[index + 1] if index + 1 < len(windows) else None
             stop = window.stop if following is None else following.start
             num_final = stop - window.start
             num_known = 0 if carried.noise is None else carried.noise.shape[2]
             new_pixels = pixels_of(video, window.start + num_known, window.stop)
-            pixels, low_res, noise = carried.before(
-                new_pixels, *self._draw(new_pixels, settings.noise_level, generator)
-            )
+            pixels, low_res, noise = carried.before(new_pixels, *draw(new_pixels))
             sampler = self.make_sampler(settings)
             report = on_progress and _of_one_window(
                 on_progress, index, len(windows), len(sampler.timesteps)
@@ -383,18 +392,6 @@ class SuperResolutionPipeline(VideoPipeline):
             carried = Carried(pixels_left, low_res_left, noise_left, network.kept)
             yield latents[:, :, :num_final], pixels[:, :, :num_final]
 
-    def _draw(
-        self, pixels: Tensor, noise_level: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Noise the small video and draw what to start from, in the published order."""
-        device = self._execution_device
-        pixels = pixels.to(device)
-        pixel_noise = randn_tensor(pixels.shape, generator, device, torch.float32)
-        level = torch.tensor([noise_level])
-        low_res: Tensor = self.low_res_scheduler.add_noise(pixels, pixel_noise, level)
-        shape = (1, self.unet.config["out_channels"], *pixels.shape[2:])
-        return low_res, randn_tensor(shape, generator, device, torch.float32)
-
     def _decode(
         self, latents: Tensor, small: Tensor | None, slice_size: int, cancel: CancelToken | None
     ) -> Iterator[Frames]:
@@ -408,6 +405,47 @@ class SuperResolutionPipeline(VideoPipeline):
                 pixels = keep_colours_of(small[:, :, start:stop].to(pixels), pixels)
             yield pixels_to_frames(pixels, is_rounded=False)[0]
             start = stop
+
+
+class _Draw:
+    """Noises the small video and draws what to start from, in the published order.
+
+    Args:
+        pipeline: Whose schedule and device count.
+        settings: Of the call.
+        generator: Source of all noise.
+    """
+
+    def __init__(
+        self,
+        pipeline: SuperResolutionPipeline,
+        settings: SuperResolutionSettings,
+        generator: torch.Generator,
+    ) -> None:
+        self.pipeline = pipeline
+        self.settings = settings
+        self.generator = generator
+        self.shared: dict[int, Tensor] = {}
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Noised pixels and initial noise of further frames ``(1, 3, f, h, w)``."""
+        pixels = pixels.to(self.pipeline._execution_device)
+        noise = self._noise(3, pixels)
+        level = torch.tensor([self.settings.noise_level])
+        low_res: Tensor = self.pipeline.low_res_scheduler.add_noise(pixels, noise, level)
+        return low_res, self._noise(self.pipeline.unet.config["out_channels"], pixels)
+
+    def _noise(self, channels: int, pixels: Tensor) -> Tensor:
+        """``(1, channels, f, h, w)``; one frame's for all of the video if they share it."""
+        _, _, f, h, w = pixels.shape
+        if not self.settings.share_noise:
+            return self._randn((1, channels, f, h, w), pixels.device)
+        if channels not in self.shared:
+            self.shared[channels] = self._randn((1, channels, 1, h, w), pixels.device)
+        return self.shared[channels].expand(-1, -1, f, -1, -1)
+
+    def _randn(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        return randn_tensor(shape, self.generator, device, torch.float32)
 
 
 def _of_one_window(

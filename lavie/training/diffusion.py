@@ -1,5 +1,6 @@
 """What a denoising network is trained towards, and how much each noise level counts."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import torch
@@ -72,19 +73,22 @@ class DiffusionObjective:
         self.config = config
         self.scheduler = config.build_scheduler()
 
-    def corrupt(self, latents: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def corrupt(
+        self, latents: Tensor, generator: torch.Generator, share_noise: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Add noise of a random level to each sample.
 
         Args:
             latents: ``(B, C, F, h, w)``, unit variance.
             generator: On the CPU, so that the noise does not depend on the device.
+            share_noise: Whether all frames of a sample get the same noise.
 
         Returns:
             Noisy latents, what the network should say of them (both of the same shape), and the
             integer timesteps ``(B,)``.
         """
         timesteps = self._draw_timesteps(len(latents), generator).to(latents.device)
-        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
+        noise = draw_noise(latents.shape, generator, share_noise).to(latents.device)
         noisy = self.scheduler.add_noise(latents, noise, timesteps)
         if self.config.prediction_type == "epsilon":
             return noisy, noise, timesteps
@@ -121,3 +125,12 @@ class DiffusionObjective:
         scale = snr.clamp(max=self.config.min_snr_gamma)
         scale = scale / (snr if self.config.prediction_type == "epsilon" else snr + 1)
         return error * scale[:, None]
+
+
+def draw_noise(
+    shape: Sequence[int], generator: torch.Generator, share_noise: bool = False
+) -> Tensor:
+    """Unit noise ``(B, C, F, h, w)``; the same for all frames of a sample if they share it."""
+    B, C, F, h, w = shape
+    noise = torch.randn((B, C, 1 if share_noise else F, h, w), generator=generator)
+    return noise.expand(*shape)

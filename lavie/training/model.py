@@ -191,14 +191,14 @@ def check_parts(latent_channels: int, text_width: int | None, unet: Any) -> None
     Raises:
         ConfigError: It doesn't.
     """
-    for name, number in (
+    for name, numbers in (
         ("in_channels", unet.input_channels(latent_channels)),
-        ("out_channels", latent_channels),
+        ("out_channels", (latent_channels,)),
     ):
-        if unet.config[name] != number:
+        if unet.config[name] not in numbers:
             raise ConfigError(
-                f"The network's {name} {unet.config[name]} must be {number} for the VAE's "
-                f"{latent_channels} latent channels."
+                f"The network's {name} {unet.config[name]} must be "
+                f"{' or '.join(map(str, numbers))} for the VAE's {latent_channels} latent channels."
             )
     own_width = unet.config["cross_attention_dim"]
     if text_width not in (None, own_width):

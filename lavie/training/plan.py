@@ -132,7 +132,8 @@ def _network_of(config: Any) -> tuple[type[Network], dict[str, Any] | None]:  # 
     if not isinstance(config, InterpolationConfig):
         return BaseUNet, config.unet or found
     if found and found["_class_name"] != InterpolationUNet.__name__:
-        found = found | {"in_channels": InterpolationUNet.input_channels(found["in_channels"])}
+        choices = InterpolationUNet.input_channels(found["out_channels"])
+        found = found | {"in_channels": choices[config.sees_both_neighbours]}
         del found["_class_name"]
     return InterpolationUNet, found
 

@@ -12,9 +12,9 @@ from lavie.data.config import SourceConfig
 from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
 from lavie.media import pixels_to_frames
-from lavie.models import InterpolationUNet
-from lavie.pipelines.between import FACTOR, cross_fade, repeat_given_latents
-from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.models import BaseUNet, InterpolationUNet
+from lavie.pipelines.between import FACTOR, cross_fade
+from lavie.pipelines.interpolation import InterpolationPipeline, lay_under
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.training.model import LatentVideoModel, read_architecture
 from lavie.training.patches import check_patch, cut_patches
@@ -38,6 +38,9 @@ class InterpolationConfig(DenoisingConfig):
     residual_scale: Annotated[float, Field(gt=0)] | None = None
     """For networks trained from nothing: learn what the latents differ from a cross-fade of the
     given ones, divided by this. Null, as published: the latents themselves."""
+    sees_both_neighbours: bool = False
+    """For networks trained from nothing: see the given latents before and after each frame. False,
+    as published: copies of the nearest ones."""
     keep_details: bool = False
     """Whether the exported model gives back what the VAE loses of the given frames."""
     dropped_caption: str = "None"
@@ -55,7 +58,7 @@ class InterpolationStage(DenoisingStage):
 
     def __init__(self, config: InterpolationConfig) -> None:
         torch.manual_seed(config.seed)
-        super().__init__(config, _start(config.init_from))
+        super().__init__(config, _start(config.init_from, config.sees_both_neighbours))
         self.config: InterpolationConfig = config
         video = config.video
         self.multiple = 2 ** (len(self.model.vae.config["block_out_channels"]) - 1)
@@ -79,7 +82,7 @@ class InterpolationStage(DenoisingStage):
         batch = cut_patches(batch, self.config.patch_size, self.multiple, generator)
         latents, weight = self.model.encode_batch(batch, self.config.focus_weight)
         given = latents[:, :, ::FACTOR]
-        condition = repeat_given_latents(given)
+        condition = lay_under(self.model.unet, given)
         if (scale := self.config.residual_scale) is not None:
             latents = (latents - cross_fade(given)) / scale
         text = self.embed_captions(batch, generator)
@@ -146,11 +149,11 @@ def num_result_frames(num_given: int) -> int:
     return FACTOR * (num_given - 1) + 1
 
 
-def _start(folder: Path) -> LatentVideoModel:
+def _start(folder: Path, sees_both_neighbours: bool) -> LatentVideoModel:
     """An interpolation model, or what a base model becomes."""
     architecture = read_architecture(folder, "unet") or {}
-    if architecture.get("_class_name") == InterpolationUNet.__name__:
-        return LatentVideoModel.from_folder(folder, kind=InterpolationUNet)
-    base = LatentVideoModel.from_folder(folder)
-    network = InterpolationUNet.from_base(base.unet)
-    return LatentVideoModel(base.vae, base.text_encoder, base.tokenizer, network)
+    is_base = architecture.get("_class_name") != InterpolationUNet.__name__
+    model = LatentVideoModel.from_folder(folder, kind=BaseUNet if is_base else InterpolationUNet)
+    if is_base or model.unet.sees_both_neighbours != sees_both_neighbours:
+        model.unet = InterpolationUNet.from_base(model.unet, sees_both_neighbours)
+    return model

@@ -18,6 +18,7 @@ from lavie.models import SuperResolutionUNet
 from lavie.pipelines.model_folder import load_component
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.super_resolution import FACTOR, SuperResolutionPipeline
+from lavie.training.diffusion import draw_noise
 from lavie.training.model import LatentVideoModel
 from lavie.training.patches import check_patch, cut_patches, shrink
 from lavie.training.preview import write_comparison
@@ -53,6 +54,9 @@ class SuperResolutionConfig(DenoisingConfig):
     """Frames that the exported model works on at once."""
     noise_level: Annotated[int, Field(ge=0)] = 50
     """Noise level of the small picture in the exported model."""
+    share_noise: bool = False
+    """Whether all frames of a clip get the same noise, which flickers less; also in the exported
+    model."""
     keep_colours: bool = False
     """Whether the exported model gives its results the colours of what it enlarges."""
     negative_prompt: str = ""
@@ -115,10 +119,12 @@ class SuperResolutionStage(DenoisingStage):
             0, self.config.max_noise_level + 1, (len(latents),), generator=generator
         )
         small = shrink(batch.pixels, FACTOR)
-        noise = torch.randn(small.shape, generator=generator)
+        noise = draw_noise(small.shape, generator, self.config.share_noise)
         low_res = self.low_res_scheduler.add_noise(small, noise, levels)
         text = self.embed_captions(batch, generator)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
+        noisy, target, timesteps = self.objective.corrupt(
+            latents, generator, self.config.share_noise
+        )
         prediction = self.model.unet(
             noisy,
             timesteps,
@@ -159,6 +165,7 @@ class SuperResolutionStage(DenoisingStage):
             default_noise_level=config.noise_level,
             default_negative_prompt=config.negative_prompt,
             default_keep_colours=config.keep_colours,
+            default_share_noise=config.share_noise,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

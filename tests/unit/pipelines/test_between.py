@@ -1,6 +1,6 @@
 import torch
 
-from lavie.pipelines.between import cross_fade, repeat_given_latents
+from lavie.pipelines.between import cross_fade, neighbouring_latents, repeat_given_latents
 
 
 def given(*values):
@@ -26,3 +26,9 @@ def test_given_latents_lie_around_the_frames_that_they_are():
         *[1, 1, 1, 1],
         *[2, 2],
     ]
+
+
+def test_neighbours_are_the_given_frames_before_and_after():
+    before, after = neighbouring_latents(given(0.0, 1.0, 2.0))[0].squeeze()
+    assert before.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+    assert after.tolist() == [1, 1, 1, 1, 2, 2, 2, 2, 2]

@@ -237,3 +237,13 @@ def test_the_result_keeps_the_colours_of_the_small_video_when_asked(pipeline, ge
         large = torch.from_numpy(frames[0]).permute(3, 0, 1, 2)[None] / 127.5 - 1
         drifts.append((shrink(large, 4) - video).abs().mean())
     assert drifts[1] < drifts[0] / 2
+
+
+@pytest.mark.parametrize("num_frames", [3, 14])
+def test_frames_that_are_alike_come_out_alike_with_shared_noise(generator, num_frames):
+    pipeline = make_tiny_super_resolution(default_num_frames=8, default_share_noise=True)
+    still = torch.rand(1, 3, 1, 8, 8).expand(-1, -1, num_frames, -1, -1)
+    made = pipeline(still, generator=generator(1), output_type="latent", **FEW).frames
+    own = pipeline(still, share_noise=False, generator=generator(1), output_type="latent", **FEW)
+    torch.testing.assert_close(made, made[:, :, :1].expand_as(made), atol=1e-3, rtol=0)
+    assert (own.frames.diff(dim=2).abs().mean()) > 0.1

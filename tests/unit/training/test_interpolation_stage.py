@@ -129,3 +129,25 @@ def test_a_residual_is_learnt_and_made(model_folder, clips, tmp_path):
     pipeline = InterpolationPipeline.from_pretrained(train(stage))
     assert pipeline.config.residual_scale == 0.5
     assert pipeline.config.default_keep_details
+
+
+def test_a_network_may_see_the_given_frames_on_both_sides(model_folder, clips, tmp_path):
+    config = interpolation_config(
+        tmp_path, model_folder, clips, sees_both_neighbours=True, caption_dropout=0.0
+    )
+    stage = InterpolationStage(config)
+    batch = next(stage.batches(0, 0, 1))
+    seen = []
+    stage.model.unet.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    stage(batch, generator())
+    latents, _ = stage.model.encode_batch(batch, 0.0)
+    for frame in range(5):
+        before, after = seen[0][:, LATENT_CHANNELS:, frame].chunk(2, dim=1)
+        assert torch.equal(before, latents[:, :, 0])
+        assert torch.equal(after, latents[:, :, 4])
+    folder = train(stage)
+    pipeline = InterpolationPipeline.from_pretrained(folder)
+    frames = make_tiny_pipeline()("a fox", height=16, width=24, num_frames=2).frames[0]
+    assert pipeline(frames, "a fox").frames.shape == (1, 5, 16, 24, 3)
+    again = InterpolationStage(config.model_copy(update={"init_from": folder}))
+    assert torch.equal(again.model.unet.conv_in.weight, pipeline.unet.conv_in.weight)
