@@ -20,12 +20,22 @@ STAGES = {
     "base-again": "video_loss",
     "base-whole": "video_loss",
     "base-still": "video_loss",
+    "interpolation-plain": "loss",
+    "interpolation-plain-again": "loss",
+    "interpolation-residual": "loss",
+    "interpolation": "loss",
+    "vae-large": "psnr",
+    "vae-large-whole": "psnr",
+    "vsr-image": "loss",
+    "vsr-image-whole": "loss",
+    "vsr": "loss",
+    "vsr-whole": "loss",
 }
 
 
 def main() -> None:
     """One panel a stage, each line of its log a faint dot, their running mean a line."""
-    _, panels = plt.subplots(2, 4, figsize=(16, 6.5), tight_layout=True)
+    _, panels = plt.subplots(3, 6, figsize=(22, 9.5), tight_layout=True)
     panels = panels.flatten()
     for panel in panels[len(STAGES) :]:
         panel.remove()

@@ -1,7 +1,6 @@
 """A real server, a real browser, no network beyond this machine."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-
-from lavie.pipelines.model_folder import LATER_STAGES, MINIATURE_FOLDER, save_stage, stages_in
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
@@ -42,32 +39,13 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def model_folder(tmp_path_factory) -> Path:
-    """The bundled miniature; with random weights for the later stages that it does not have yet."""
-    missing = set(LATER_STAGES) - set(stages_in(MINIATURE_FOLDER))
-    if not missing:
-        return MINIATURE_FOLDER
-    from tests.tiny import make_tiny_interpolation, make_tiny_super_resolution
-
-    folder = tmp_path_factory.mktemp("model") / "miniature"
-    shutil.copytree(MINIATURE_FOLDER, folder)
-    make = {
-        "interpolation": make_tiny_interpolation,
-        "super_resolution": make_tiny_super_resolution,
-    }
-    for stage in missing:
-        save_stage(make[stage](default_num_inference_steps=2), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def server(model_folder, tmp_path_factory) -> Iterator[Server]:
+def server(tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / "log.txt")
-    command = [sys.executable, "app.py", "--model", model_folder, "--data", server.data]
+    command = [sys.executable, "app.py", "--data", server.data]
     with server.log_file.open("w") as log:
         process = subprocess.Popen(
             [*command, "--port", str(port)],

@@ -114,9 +114,7 @@ def test_smooth_and_large_versions_appear_one_after_the_other(page, tmp_path):
     expect(page.locator("#smooth")).to_contain_text(re.compile(r"\d (s|min) on this computer"))
     expect(page.locator("#upscale")).to_contain_text(re.compile(r"\d (s|min) on this computer"))
     fill_in(page, PROMPT, steps=2, seed="44")
-    set_number(page, "num_frames", 8)
-    set_number(page, "smoothing_steps", 6)
-    set_number(page, "upscaling_steps", 1)
+    set_number(page, "smoothing_steps", 4)
     turn_on(page, "Smooth", "Upscale")
     generate_button(page).click()
 
@@ -131,7 +129,7 @@ def test_smooth_and_large_versions_appear_one_after_the_other(page, tmp_path):
     expect(page.locator("#smooth")).to_contain_text(re.compile(r"About \d+ s"))
 
     upscaled = read_video(download(page, "MP4, true size", tmp_path))
-    assert (upscaled.frames.shape, upscaled.fps) == ((29, 160, 256, 3), 32)
+    assert (upscaled.frames.shape, upscaled.fps) == ((61, 160, 256, 3), 32)
     assert upscaled.metadata["stages"] == ["base", "interpolation", "super_resolution"]
     page.get_by_label("Before and after").check()
     expect(video(page)).to_have_attribute("src", re.compile("-upscaled-before-after.mp4"))
@@ -139,18 +137,18 @@ def test_smooth_and_large_versions_appear_one_after_the_other(page, tmp_path):
     page.wait_for_function("document.querySelector('#video video').videoWidth == 1028")
     page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
     both = read_video(download(page, "Download MP4", tmp_path))
-    assert both.frames.shape == (29, 320, 1028, 3)
+    assert both.frames.shape == (61, 320, 1028, 3)
 
     show(page, "Smooth")
     expect(video(page)).to_have_attribute("src", re.compile("-smooth-before-after.mp4"))
     page.get_by_label("Before and after").uncheck()
     expect(video(page)).to_have_attribute("src", re.compile("-smooth-large.mp4"))
     smooth = read_video(download(page, "MP4, true size", tmp_path))
-    assert (smooth.frames.shape, smooth.fps) == ((29, 40, 64, 3), 32)
+    assert (smooth.frames.shape, smooth.fps) == ((61, 40, 64, 3), 32)
     show(page, "First version")
     expect(video(page)).to_have_attribute("src", re.compile("-base-large.mp4"))
     first = read_video(download(page, "MP4, true size", tmp_path))
-    assert (first.frames.shape, first.fps) == ((8, 40, 64, 3), 8)
+    assert (first.frames.shape, first.fps) == ((16, 40, 64, 3), 8)
     expect(page.get_by_label("Before and after")).to_be_hidden()
 
 
