@@ -75,7 +75,8 @@ def write_recipe(video_path: Path, metadata: dict[str, Any]) -> Path:
     path = video_path.with_suffix(".recipe.json")
     with replace_when_complete(path) as temporary:
         text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # File names can hold bytes that are no text; the escapes are what JSON has for them
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -202,7 +202,12 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
 
 def _parse_metadata(tags: dict[str, str]) -> dict[str, Any] | None:
     try:
-        metadata = json.loads(tags.get("comment", ""))
-    except ValueError:
+        metadata = json.loads(tags.get("comment", ""), parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return None
     return metadata if isinstance(metadata, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    """NaN and its like are in some programs' comments, but not in JSON: we could not keep them."""
+    raise ValueError(constant)

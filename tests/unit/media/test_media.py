@@ -144,6 +144,12 @@ def test_recipe_lies_beside_the_video_for_people_to_read(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"prompt": "füchse"}
 
 
+def test_a_recipe_can_name_a_file_whose_name_is_no_text(tmp_path):
+    recipe = {"source": {"file": "h\udce9t\udce9.mp4"}}
+    path = write_recipe(tmp_path / "clip.mp4", recipe)
+    assert json.loads(path.read_text(encoding="utf-8")) == recipe
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
@@ -212,10 +218,13 @@ def test_a_playlist_leads_to_no_other_file(tmp_path, frames):
             read(playlist)
 
 
-def test_a_comment_of_somebody_else_is_no_recipe(tmp_path, frames):
+@pytest.mark.parametrize(
+    "comment", ["holiday 2019", '{"is_changed": [NaN]}', "[" * 100_000, "[1, 2]"]
+)
+def test_a_comment_of_somebody_else_is_no_recipe(tmp_path, frames, comment):
     path = str(tmp_path / "a.mp4")
     with av.open(path, "w") as file:
-        file.metadata["comment"] = "holiday 2019"
+        file.metadata["comment"] = comment
         stream = file.add_stream("libx264", rate=8)
         stream.width, stream.height, stream.pix_fmt = 64, 40, "yuv420p"
         file.mux(stream.encode(av.VideoFrame.from_ndarray(frames[0], format="rgb24")))
