@@ -100,10 +100,12 @@ def _enhance(
     settings = _settings(arguments)
 
     from lavie.media import VideoWriter, open_video, write_recipe
+    from lavie.pipelines import limits
 
     with open_video(arguments.file) as video:
-        recipe = video.metadata or {}
-        settings["prompt"] = _default_to(arguments.prompt, recipe.get("prompt"))
+        recipe = _own_recipe(video)
+        prompt = _default_to(arguments.prompt, recipe.get("prompt"))
+        settings["prompt"] = limits.check_optional_prompt(prompt)
         settings["seed"] = choose_seed(_default_to(arguments.seed, recipe.get("seed")))
         _refuse_own_input(arguments.file, arguments.output)
         output = choose_output(arguments.output)
@@ -140,6 +142,12 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.prompt:
         limits.check_prompt(arguments.prompt)
     return settings
+
+
+def _own_recipe(video: "VideoFile") -> dict[str, Any]:
+    """The recipe in a file, if it is one of ours: other programs keep a prompt there, too."""
+    recipe = video.metadata or {}
+    return recipe if {"stages", "model_hash"} <= recipe.keys() else {}
 
 
 def _refuse_own_input(file: Path, output: Path | None) -> None:

@@ -9,7 +9,7 @@ from lavie.media import read_metadata, read_video, write_video
 from tests.unit.data.media_files import grey_frames, write_clip
 from tests.unit.media.test_reading import run_ffmpeg
 
-RECIPE = {"prompt": "a fox in the snow", "seed": 5}
+RECIPE = {"prompt": "a fox in the snow", "seed": 5, "stages": ["base"], "model_hash": "0a"}
 
 
 @pytest.fixture
@@ -66,6 +66,15 @@ def test_what_our_own_recipe_says_is_the_default(lavie, tmp_path):
     assert (ours["prompt"], ours["seed"]) == ("a fox in the snow", 5)
     assert ours["source"] == {"file": "fox.mp4", "recipe": RECIPE}
     assert (theirs["prompt"], theirs["seed"]) == ("a car", 5)
+
+
+def test_another_program_s_recipe_says_nothing_of_ours(lavie, tmp_path):
+    theirs = {"prompt": {"3": {"class_type": "KSampler"}}, "seed": "any"}
+    write_video(tmp_path / "theirs.mp4", grey_frames([50, 100], (16, 32)), 2, theirs)
+    assert lavie("interpolate", "theirs.mp4", "--output", "a.mp4")[0] == 0
+    recipe = read_metadata(tmp_path / "a.mp4")
+    assert recipe["prompt"] == ""
+    assert recipe["source"] == {"file": "theirs.mp4", "recipe": theirs}
 
 
 def test_exact_is_as_published(lavie, film, monkeypatch):
