@@ -31,6 +31,7 @@ def add_interpolate(commands: Any) -> None:  # noqa: ANN401
         commands, "interpolate", _interpolate, "Smooth a video: three new frames between every two."
     )
     _add_flags(parser, "given frames that two windows of a long video share")
+    _add_option(parser, "--keep-details", "give back what the VAE loses of the given frames")
 
 
 def add_upscale(commands: Any) -> None:  # noqa: ANN401
@@ -48,6 +49,8 @@ def add_upscale(commands: Any) -> None:  # noqa: ANN401
         default="auto",
         help="auto, or pixels of the given video: the side of the part that is enlarged at once",
     )
+    _add_option(parser, "--keep-colours", "give the result the colours of the given video")
+    _add_option(parser, "--share-noise", "begin all frames from the same noise: less flicker")
 
 
 def _add_flags(parser: argparse.ArgumentParser, overlap: str) -> None:
@@ -63,11 +66,21 @@ def _add_flags(parser: argparse.ArgumentParser, overlap: str) -> None:
     add_video_flags(parser)
 
 
+def _add_option(parser: argparse.ArgumentParser, flag: str, purpose: str) -> None:
+    action = argparse.BooleanOptionalAction
+    parser.add_argument(flag, action=action, help=f"{purpose}; default: the model's own")
+
+
 def _interpolate(arguments: argparse.Namespace) -> None:
     def run(
         cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
     ) -> "Generation":
-        generation = cascade.interpolate(video, sample_posterior=arguments.exact, **settings)
+        generation = cascade.interpolate(
+            video,
+            sample_posterior=arguments.exact,
+            keep_details=arguments.keep_details,
+            **settings,
+        )
         writer.write(generation.frames)
         return generation
 
@@ -83,6 +96,8 @@ def _upscale(arguments: argparse.Namespace) -> None:
             negative_prompt=arguments.negative_prompt,
             noise_level=arguments.noise_level,
             tile_size=arguments.tile_size,
+            keep_colours=arguments.keep_colours,
+            share_noise=arguments.share_noise,
             on_frames=writer.write,
             **settings,
         )

@@ -100,6 +100,18 @@ def test_flags_reach_the_stage(lavie, film):
     assert settings["negative_prompt"] == "car"
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("interpolate", "keep_details"), ("upscale", "keep_colours"), ("upscale", "share_noise")],
+)
+def test_options_of_small_models_can_be_turned_on_and_off(lavie, film, command, option):
+    name = option.replace("_", "-")
+    for flag, expected in ((f"--{name}", True), (f"--no-{name}", False)):
+        assert lavie(command, film, flag, "--output", "a.mp4")[0] == 0
+        (settings,) = read_metadata(film.with_name("a.mp4"))["settings"].values()
+        assert settings[option] is expected
+
+
 @pytest.mark.parametrize("command", ["interpolate", "upscale"])
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
