@@ -9,13 +9,12 @@ from torch import nn
 from lavie.convert.resolve import load_stage
 from lavie.errors import InputError, MemoryBudgetError
 from lavie.models.fingerprint import hash_weights
+from lavie.pipelines.model_folder import SHARED_PARTS
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.runtime.devices import TakingTurns
 from lavie.runtime.memory import is_out_of_memory
 from lavie.types import StageName
-
-_SHARED = ("vae", "text_encoder", "tokenizer")
 
 
 class Stages:
@@ -109,7 +108,7 @@ class Stages:
 
         Super-resolution decodes in float32 always, so it does not share a VAE of another type.
         """
-        parts = {part: getattr(self._base, part) for part in _SHARED}
+        parts = {part: getattr(self._base, part) for part in SHARED_PARTS}
         if name == "super_resolution" and parts["vae"].dtype.itemsize < 4:
             del parts["vae"]
         return parts

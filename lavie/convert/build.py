@@ -20,23 +20,14 @@ from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models.keys import KeyReport, compare_keys
 from lavie.models.video_unet import VideoUNet
-from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.model_folder import SHARED_PARTS, load_component
 from lavie.pipelines.schedulers import make_scheduler
-from lavie.pipelines.super_resolution import SuperResolutionPipeline
-from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.pipelines.stages import PIPELINES
 from lavie.pipelines.video_pipeline import VideoPipeline
-from lavie.types import StageName
 
 logger = logging.getLogger(__name__)
 
 Part = TypeVar("Part")
-
-PIPELINES: dict[StageName, type[VideoPipeline]] = {
-    "base": TextToVideoPipeline,
-    "interpolation": InterpolationPipeline,
-    "super_resolution": SuperResolutionPipeline,
-}
 
 _ROTARY_FREQUENCIES = "rotary_emb.freqs"
 _SIZES = (

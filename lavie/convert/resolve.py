@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import torch
 
-from lavie.convert.build import PIPELINES, check_loadable, load_published
+from lavie.convert.build import check_loadable, load_published
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
     Source,
@@ -33,6 +33,7 @@ from lavie.pipelines.model_folder import (
     read_model_index,
     stages_in,
 )
+from lavie.pipelines.stages import PIPELINES
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.pipelines.video_pipeline import VideoPipeline
 from lavie.types import StageName

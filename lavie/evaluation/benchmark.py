@@ -10,11 +10,9 @@ from torch import nn
 
 from lavie.errors import InputError
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
-from lavie.pipelines.interpolation import FACTOR, InterpolationPipeline
-from lavie.pipelines.model_folder import get_model_folder, read_model_index
-from lavie.pipelines.super_resolution import SuperResolutionPipeline
-from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lavie.pipelines.video_pipeline import VideoPipeline
+from lavie.pipelines.interpolation import FACTOR
+from lavie.pipelines.model_folder import STAGE_PIPELINES, get_model_folder, read_model_index
+from lavie.pipelines.stages import PIPELINES
 from lavie.runtime.benchmark import (
     Speed,
     as_type,
@@ -36,11 +34,6 @@ PATIENCE = 600.0
 PUBLISHED_SIZE = (16, 320, 512)
 """Frames, height and width of the base stage's video."""
 
-_PIPELINES: dict[StageName, type[VideoPipeline]] = {
-    "base": TextToVideoPipeline,
-    "interpolation": InterpolationPipeline,
-    "super_resolution": SuperResolutionPipeline,
-}
 _PUBLISHED_NETWORKS: dict[StageName, type[nn.Module]] = {
     "base": BaseUNet,
     "interpolation": InterpolationUNet,
@@ -196,8 +189,8 @@ def size_made_for(model: str) -> tuple[int, int, int]:
     Raises:
         CheckpointError: There is no such model.
     """
-    folder = get_model_folder(model, "TextToVideoPipeline")
-    index = read_model_index(folder, "TextToVideoPipeline")
+    name = STAGE_PIPELINES["base"]
+    index = read_model_index(get_model_folder(model, name), name)
     return index["default_num_frames"], index["default_height"], index["default_width"]
 
 
@@ -225,9 +218,8 @@ def table(results: list[StageSpeed]) -> list[str]:
 
 def _load_parts(request: BenchmarkRequest) -> _Parts:
     silence_loading_bars()
-    kind = _PIPELINES[request.stage]
     dtype = choose_dtype(choose_device(request.device))
-    pipeline = kind.from_pretrained(str(request.model), dtype=dtype)
+    pipeline: Any = PIPELINES[request.stage].from_pretrained(str(request.model), dtype=dtype)
     encoder = pipeline.text_encoder
     return _Parts(
         unet=pipeline.unet,

@@ -13,9 +13,9 @@ from lavie.data.world import contact_sheet
 from lavie.evaluation.cascade_prompts import JudgedStages
 from lavie.evaluation.measured import MeasuredClip, means
 from lavie.evaluation.rates import Rate
+from lavie.pipelines.model_folder import LATER_STAGES
 from lavie.types import Frames, StageName
 
-LATER_STAGES: tuple[StageName, ...] = ("interpolation", "super_resolution")
 _ATTRIBUTES = ("subject", "place", "motion")
 
 # Rows of the table: what it says, and the names of the numbers in its columns.
