@@ -10,7 +10,7 @@ from torch import nn
 
 from lavie.errors import InputError
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
-from lavie.pipelines.interpolation import FACTOR
+from lavie.pipelines.between import num_result_frames
 from lavie.pipelines.model_folder import STAGE_PIPELINES, get_model_folder, read_model_index
 from lavie.pipelines.stages import PIPELINES
 from lavie.runtime.benchmark import (
@@ -259,7 +259,7 @@ def _make_inputs(request: BenchmarkRequest, parts: _Parts) -> tuple[dict[str, An
     if is_larger:
         frames, channels = min(frames, parts.window), unet.config["out_channels"]
     elif request.stage == "interpolation":
-        frames = FACTOR * (frames - 1) + 1
+        frames = num_result_frames(frames)
     h, w = (height, width) if is_larger else (-(-height // factor), -(-width // factor))
     B, text_width = parts.batch, unet.config["cross_attention_dim"]
     empty = partial(torch.empty, device="meta", dtype=next(unet.parameters()).dtype)

@@ -12,7 +12,8 @@ from lavie.evaluation.measured import MeasuredClip, for_each
 from lavie.evaluation.measures import mean_difference, psnr, roughness
 from lavie.media import frames_to_pixels, pixels_to_frames
 from lavie.models.latents import decode_latents, encode_pixels
-from lavie.pipelines.interpolation import FACTOR, InterpolationPipeline
+from lavie.pipelines.between import FACTOR, num_result_frames
+from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.types import CancelToken, Frames, OnEvent
 
 EXACT: dict[str, Any] = {"scheduler": "ddim", "num_inference_steps": 50}
@@ -51,7 +52,7 @@ def measure_interpolation(
     """
 
     def measure(index: int, seed: int) -> MeasuredClip:
-        clip = render_clip(seed, "test", FACTOR * (NUM_FRAMES - 1) + 1)
+        clip = render_clip(seed, "test", num_result_frames(NUM_FRAMES))
         settings = {"num_inference_steps": num_inference_steps, "cancel": cancel}
         ours = _interpolate(pipeline, clip, seed, settings)
         numbers, pictures = _compare(clip.frames, ours, pipeline, judge)

@@ -7,6 +7,11 @@ FACTOR = 4
 """Frames of the result per given frame."""
 
 
+def num_result_frames(num_given: int) -> int:
+    """Frames of the result for so many given ones: 4F - 3."""
+    return FACTOR * (num_given - 1) + 1
+
+
 def repeat_given_latents(given: Tensor) -> Tensor:
     """Lay the given latents under the frames to be made.
 
@@ -30,7 +35,7 @@ def neighbouring_latents(given: Tensor) -> Tensor:
     Returns:
         ``(B, 2C, 4F - 3, h, w)``; the last frame of the result lies between the last two.
     """
-    places = torch.arange(FACTOR * (given.shape[2] - 1) + 1, device=given.device)
+    places = torch.arange(num_result_frames(given.shape[2]), device=given.device)
     before = (places // FACTOR).clamp(max=given.shape[2] - 2)
     return torch.cat([given[:, :, before], given[:, :, before + 1]], dim=1)
 
@@ -46,7 +51,7 @@ def cross_fade(given: Tensor, start: int = 0, stop: int | None = None) -> Tensor
     Returns:
         ``(B, C, stop - start, h, w)``; frame 4k of the result is given frame k.
     """
-    stop = FACTOR * (given.shape[2] - 1) + 1 if stop is None else stop
+    stop = num_result_frames(given.shape[2]) if stop is None else stop
     places = torch.arange(start, stop, device=given.device)
     before = (places // FACTOR).clamp(max=given.shape[2] - 2)
     share = ((places - FACTOR * before) / FACTOR).to(given.dtype).view(-1, 1, 1)

@@ -24,6 +24,7 @@ from lavie.pipelines.between import (
     FACTOR,
     cross_fade,
     neighbouring_latents,
+    num_result_frames,
     repeat_given_latents,
 )
 from lavie.pipelines.given_video import check_video, pad_to_multiple, pixels_of, size_of
@@ -486,7 +487,7 @@ class _WindowedNetwork:
 
 
 def _check_noise(noise: Tensor, given_shape: tuple[int, ...]) -> None:
-    expected = (*given_shape[:2], FACTOR * given_shape[2] - 3, *given_shape[3:])
+    expected = (*given_shape[:2], num_result_frames(given_shape[2]), *given_shape[3:])
     if noise.shape != expected:
         raise InputError(f"Latents {tuple(noise.shape)} should be {expected}.", "latents")
 

@@ -19,12 +19,13 @@ from lavie.data.config import SourceConfig
 from lavie.data.mixing import check_schedule
 from lavie.data.opening import open_source
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
+from lavie.pipelines.between import num_result_frames
 from lavie.training.config import RunConfig
 from lavie.training.model import Network, check_parts, check_size, read_architecture
 from lavie.training.record import check_record
 from lavie.training.stages.base import BaseConfig
 from lavie.training.stages.image import ImageConfig
-from lavie.training.stages.interpolation import InterpolationConfig, num_result_frames
+from lavie.training.stages.interpolation import InterpolationConfig
 from lavie.training.stages.super_resolution import SuperResolutionConfig
 from lavie.training.stages.vae import VAEConfig, check_normalisable
 

@@ -13,7 +13,7 @@ from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
 from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet, InterpolationUNet
-from lavie.pipelines.between import FACTOR, cross_fade
+from lavie.pipelines.between import FACTOR, cross_fade, num_result_frames
 from lavie.pipelines.interpolation import InterpolationPipeline, lay_under
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.training.model import LatentVideoModel, read_architecture
@@ -142,11 +142,6 @@ class InterpolationStage(DenoisingStage):
         if focus is not None:
             focus = torch.stack([row[pick] for row, pick in zip(focus, picks, strict=True)])
         return JointBatch(pixels, batch.captions, batch.num_images, focus), picks
-
-
-def num_result_frames(num_given: int) -> int:
-    """Frames of the result for so many given ones."""
-    return FACTOR * (num_given - 1) + 1
 
 
 def _start(folder: Path, sees_both_neighbours: bool) -> LatentVideoModel:
