@@ -21,7 +21,6 @@ from lavie.pipelines import limits
 from lavie.pipelines.given_video import check_video, size_of
 from lavie.pipelines.interpolation import FACTOR as TIMES_THE_FRAMES
 from lavie.pipelines.interpolation import InterpolationPipeline
-from lavie.pipelines.super_resolution import FACTOR as TIMES_THE_SIZE
 from lavie.pipelines.super_resolution import SuperResolutionPipeline, TileSize
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.pipelines.video_pipeline import VideoPipeline, default_to
@@ -327,29 +326,25 @@ class Cascade:
         self._stages.begin("super_resolution")  # "auto" looks at the memory that is then free
         settings = pipeline.check_settings(**options, frame_size=(height, width))
         tile = settings.tile_size
-        generation = self._run(
+        return self._run(
             "super_resolution",
             given,
             asdict(settings) | {"negative_prompt": negative_prompt} | changes,
-            lambda: default_to(
-                run_super_resolution(
-                    pipeline,
-                    settings,
-                    given.frames,
-                    prompt,
-                    negative_prompt,
-                    seed,
-                    on_frames,
-                    on_event,
-                    cancel,
-                ),
-                np.empty((0, TIMES_THE_SIZE * height, TIMES_THE_SIZE * width, 3), np.uint8),
+            lambda: run_super_resolution(
+                pipeline,
+                settings,
+                given.frames,
+                prompt,
+                negative_prompt,
+                seed,
+                on_frames,
+                on_event,
+                cancel,
             ),
             on_event,
             f"Enlarging frames of {width}x{height} does not fit",
             f"Ask for {'tiles' if tile is None else f'tiles smaller than {tile}'} (tile_size)",
         )
-        return generation
 
     def _run(
         self,

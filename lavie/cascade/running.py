@@ -5,12 +5,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lavie.pipelines.given_video import size_of
 from lavie.pipelines.interpolation import InterpolationPipeline, InterpolationSettings
-from lavie.pipelines.super_resolution import SuperResolutionPipeline, SuperResolutionSettings
+from lavie.pipelines.super_resolution import (
+    FACTOR,
+    SuperResolutionPipeline,
+    SuperResolutionSettings,
+)
 from lavie.pipelines.text_to_video import TextToVideoPipeline, TextToVideoSettings
 from lavie.pipelines.video_pipeline import OnProgress, StepCallback, VideoPipeline
 from lavie.types import (
@@ -83,8 +88,8 @@ def run_super_resolution(
     on_frames: Callable[[Frames], None] | None,
     on_event: OnEvent | None,
     cancel: CancelToken | None,
-) -> Frames | None:
-    """Enlarge a video; None if its frames went to ``on_frames``."""
+) -> Frames:
+    """Enlarge a video; no frames of the large size if they went to ``on_frames``."""
     output: Any = pipeline(
         video,
         prompt,
@@ -95,7 +100,10 @@ def run_super_resolution(
         cancel=cancel,
         **asdict(settings),
     )
-    return None if output.frames is None else output.frames[0]
+    if output.frames is not None:
+        return output.frames[0]
+    _, height, width = size_of(video)
+    return np.empty((0, FACTOR * height, FACTOR * width, 3), np.uint8)
 
 
 def _generator(stage: StageName, seed: int) -> torch.Generator:
