@@ -1,7 +1,7 @@
 """Page values to requests, jobs to page updates."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.blocks import Block
@@ -139,8 +139,8 @@ class TextToVideoHandlers:
 
     def compose(self, *clicked: str | None) -> str:
         """Make a sentence of the clicked words."""
-        assert self._words is not None  # noqa: S101 - only bound where there are words
-        return compose(*self._words.complete(*clicked))
+        words = cast(Words, self._words)  # only bound where there are words
+        return compose(*words.complete(*clicked))
 
     def _check_next(
         self, job_id: str, shown: str, stage: StageName, steps: object

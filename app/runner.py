@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from app import texts
 from app.request import Request, StageRequest, TextToVideoRequest, next_stages
@@ -99,7 +99,7 @@ def _run_stage(
     if given is not None:
         go_on = cascade.interpolate if stage == "interpolation" else cascade.upscale
         return go_on(given, num_inference_steps=steps, on_event=on_event, cancel=cancel)
-    assert isinstance(request, TextToVideoRequest)  # noqa: S101 - only it has a first stage
+    request = cast(TextToVideoRequest, request)  # only it has a first stage
     return cascade.generate(
         prompt=request.prompt,
         stages=("base",),
