@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import add_command
+from lavie.cli.shared import add_command, check_stages
 from lavie.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,12 +104,8 @@ def _choose_stages(arguments: argparse.Namespace) -> "list[StageName]":
         asked = ("super_resolution",)
     for stage in asked:
         limits.check_choice(stage, get_args(StageName), "stages")
-        if stage not in found:
-            raise InputError(
-                f"Model '{arguments.model}' has no stage '{stage}', only {', '.join(found)}. "
-                "Measure a model that has it, or --size full.",
-                "model",
-            )
+    way_out = "Measure a model that has it, or --size full."
+    check_stages(arguments.model, asked, found, way_out)
     return [stage for stage in found if stage in asked]
 
 

@@ -2,13 +2,11 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import OUTPUT_FOLDER, add_command, draw_bar
-from lavie.errors import InputError
+from lavie.cli.shared import OUTPUT_FOLDER, add_command, check_stages, draw_bar
 from lavie.runtime.loading import silence_loading_bars
 
 if TYPE_CHECKING:
@@ -139,6 +137,7 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate_cascade(arguments: argparse.Namespace) -> None:
+    from lavie.convert.resolve import find_stages
     from lavie.media import check_output_folder
     from lavie.pipelines import limits
 
@@ -152,7 +151,8 @@ def _evaluate_cascade(arguments: argparse.Namespace) -> None:
     for part in parts:
         limits.check_choice(part, tuple(_PARTS), "parts")
     stages: list[StageName] = sorted({stage for part in parts for stage in _PARTS[part]})
-    _check_stages(arguments.model, stages)
+    way_out = "Evaluate a model that has it, or other --parts."
+    check_stages(arguments.model, stages, find_stages(arguments.model), way_out)
 
     from lavie.evaluation.cascade_prompts import judge_every_stage
     from lavie.evaluation.cascade_report import table, write_report
@@ -188,19 +188,6 @@ def _evaluate_cascade(arguments: argparse.Namespace) -> None:
     print(f"{arguments.output}: report.json and sheets")
     if arguments.json:
         print(json.dumps(summary))
-
-
-def _check_stages(model: str, stages: Sequence[str]) -> None:
-    from lavie.convert.resolve import find_stages
-
-    found = find_stages(model)
-    for stage in stages:
-        if stage not in found:
-            raise InputError(
-                f"Model '{model}' has no stage '{stage}', only {', '.join(found)}. Evaluate a "
-                "model that has it, or other --parts.",
-                "model",
-            )
 
 
 def _evaluate_motion(arguments: argparse.Namespace) -> None:

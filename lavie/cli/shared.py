@@ -5,10 +5,11 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lavie.errors import InputError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 
 if TYPE_CHECKING:
@@ -100,6 +101,26 @@ def choose_output(asked: Path | None) -> Path:
     if output.exists():
         print(f"{output} will be replaced.", file=sys.stderr)
     return output
+
+
+def check_stages(model: str, asked: Iterable[str], found: Sequence[str], way_out: str) -> None:
+    """Raise unless a model has stages, before it is loaded.
+
+    Args:
+        model: As the flag names it.
+        asked: The stages.
+        found: Those it has.
+        way_out: What to do if one is not among them, as a sentence.
+
+    Raises:
+        InputError: One is not.
+    """
+    for stage in asked:
+        if stage not in found:
+            raise InputError(
+                f"Model '{model}' has no stage '{stage}', only {', '.join(found)}. {way_out}",
+                "model",
+            )
 
 
 def load_cascade(arguments: argparse.Namespace) -> "tuple[Cascade, dict[str, float]]":
