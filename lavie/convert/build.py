@@ -19,6 +19,7 @@ from lavie.convert.reading import check_archive, read_weights
 from lavie.convert.sources import Source
 from lavie.errors import CheckpointError
 from lavie.models.keys import KeyReport, compare_keys
+from lavie.models.latents import vae_scale_factor
 from lavie.models.video_unet import VideoUNet
 from lavie.pipelines.model_folder import SHARED_PARTS, load_component
 from lavie.pipelines.schedulers import make_scheduler
@@ -173,10 +174,9 @@ def _load_parts(source: Source, unet: VideoUNet, dtype: torch.dtype) -> dict[str
     text_encoder = _load_part(CLIPTextModel, folder / "text_encoder", dtype)
     tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
     text_width = text_encoder.config.hidden_size
-    factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
     for part, size, expected in (
         ("VAE", vae.config["latent_channels"], unet.config["out_channels"]),
-        ("VAE's factor", factor, parts.vae_factor),
+        ("VAE's factor", vae_scale_factor(vae), parts.vae_factor),
         ("text encoder", text_width, unet.config["cross_attention_dim"]),
         ("tokenizer", len(tokenizer), text_encoder.config.vocab_size),
     ):

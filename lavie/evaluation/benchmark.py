@@ -10,6 +10,7 @@ from torch import nn
 
 from lavie.errors import InputError
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
+from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.between import num_result_frames
 from lavie.pipelines.model_folder import STAGE_PIPELINES, get_model_folder, read_model_index
 from lavie.pipelines.stages import PIPELINES
@@ -253,7 +254,7 @@ def _make_inputs(request: BenchmarkRequest, parts: _Parts) -> tuple[dict[str, An
     unet: Any = parts.unet
     vae: Any = parts.vae
     frames, height, width = request.num_frames, request.height, request.width
-    factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
+    factor = vae_scale_factor(vae)
     channels = unet.config["in_channels"]
     is_larger = request.stage == "super_resolution"
     if is_larger:

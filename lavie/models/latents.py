@@ -10,6 +10,11 @@ from torch import Tensor
 from lavie.types import CancelToken
 
 
+def vae_scale_factor(vae: AutoencoderKL) -> int:
+    """How many pixels one latent cell is wide."""
+    return 2 ** (len(vae.config["block_out_channels"]) - 1)
+
+
 @torch.no_grad()
 def encode_pixels(
     vae: AutoencoderKL,

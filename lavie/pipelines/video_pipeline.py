@@ -16,6 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.media import pixels_to_frames
+from lavie.models.latents import vae_scale_factor
 from lavie.pipelines import limits
 from lavie.pipelines.model_folder import (
     check_weights,
@@ -115,7 +116,7 @@ class VideoPipeline(DiffusionPipeline):
     @property
     def vae_scale_factor(self) -> int:
         """How many pixels one latent cell is wide."""
-        return 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+        return vae_scale_factor(self.vae)
 
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
         """Encode texts, each different one once.

@@ -18,7 +18,7 @@ from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
-from lavie.models.latents import encode_pixels
+from lavie.models.latents import encode_pixels, vae_scale_factor
 from lavie.pipelines.model_folder import load_component
 from lavie.training.text import make_text_encoder, make_tokenizer
 
@@ -173,7 +173,7 @@ def check_size(vae: AutoencoderKL, height: int, width: int) -> None:
     Raises:
         ConfigError: A side is no multiple of the VAE's factor.
     """
-    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    factor = vae_scale_factor(vae)
     for name, size in {"height": height, "width": width}.items():
         if size % factor:
             way_out = f"Use {size - size % factor} or {size + factor - size % factor}."

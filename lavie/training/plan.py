@@ -19,6 +19,7 @@ from lavie.data.config import SourceConfig
 from lavie.data.mixing import check_schedule
 from lavie.data.opening import open_source
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
+from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.between import num_result_frames
 from lavie.training.config import RunConfig
 from lavie.training.model import Network, check_parts, check_size, read_architecture
@@ -118,7 +119,7 @@ def _plan_unet(config: Any) -> Plan:  # noqa: ANN401 - settings of a stage with 
             vae: Any = AutoencoderKL.from_config(vae_config)
             check_size(vae, config.video.height, config.video.width)
             channels = vae.config.latent_channels
-            factor = 2 ** (len(vae.config.block_out_channels) - 1)
+            factor = vae_scale_factor(vae)
             check_parts(channels, text_width, unet)
         num_frames, height, width = _row(config)
         latents = torch.empty(1, channels, num_frames, height // factor, width // factor)

@@ -13,6 +13,7 @@ from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
 from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet, InterpolationUNet
+from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.between import FACTOR, cross_fade, num_result_frames
 from lavie.pipelines.interpolation import InterpolationPipeline, lay_under
 from lavie.pipelines.schedulers import make_scheduler
@@ -61,7 +62,7 @@ class InterpolationStage(DenoisingStage):
         super().__init__(config, _start(config.init_from, config.sees_both_neighbours))
         self.config: InterpolationConfig = config
         video = config.video
-        self.multiple = 2 ** (len(self.model.vae.config["block_out_channels"]) - 1)
+        self.multiple = vae_scale_factor(self.model.vae)
         check_patch(config.patch_size, video.height, video.width, self.multiple)
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:

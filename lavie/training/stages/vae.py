@@ -18,6 +18,7 @@ from lavie.data.sources import derive_seed
 from lavie.data.world import HEIGHT, WIDTH, contact_sheet
 from lavie.errors import ConfigError
 from lavie.media import pixels_to_frames
+from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.model_folder import load_component
 from lavie.training.config import RunConfig
 from lavie.training.model import check_size
@@ -77,7 +78,7 @@ class VAEStage(Stage):
         else:
             self.vae = AutoencoderKL.from_config(config.vae)
         check_size(self.vae, config.height, config.width)
-        self.multiple = 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+        self.multiple = vae_scale_factor(self.vae)
         check_patch(config.patch_size, config.height, config.width, self.multiple)
         if config.train_encoder:
             check_normalisable(self.vae)
