@@ -1,10 +1,12 @@
-"""One window of a video that is enlarged: what it takes over from the one before, and leaves."""
+"""One window of a video that is enlarged: its noise, what it takes over, and what it leaves."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from diffusers import DDPMScheduler
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from lavie.models import SuperResolutionUNet
@@ -35,6 +37,51 @@ class Carried:
             new if old is None else torch.cat([old, new], dim=2)
             for old, new in zip(known, (pixels, low_res, noise), strict=True)
         ]
+
+
+class WindowNoise:
+    """Noises the small video and draws what to start from, in the published order.
+
+    Args:
+        scheduler: The noise schedule of the small video.
+        level: How much noise the small video gets.
+        num_channels: Of the latents.
+        is_shared: Whether all frames get the same noise.
+        generator: Source of all noise.
+    """
+
+    def __init__(
+        self,
+        scheduler: DDPMScheduler,
+        level: int,
+        num_channels: int,
+        is_shared: bool,
+        generator: torch.Generator,
+    ) -> None:
+        self.scheduler = scheduler
+        self.level = level
+        self.num_channels = num_channels
+        self.is_shared = is_shared
+        self.generator = generator
+        self.shared: dict[int, Tensor] = {}
+
+    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Noised pixels and initial noise of further frames ``(1, 3, f, h, w)``."""
+        noise = self._noise(3, pixels)
+        low_res: Tensor = self.scheduler.add_noise(pixels, noise, torch.tensor([self.level]))
+        return low_res, self._noise(self.num_channels, pixels)
+
+    def _noise(self, channels: int, pixels: Tensor) -> Tensor:
+        """``(1, channels, f, h, w)``; one frame's for all of the video if they share it."""
+        _, _, f, h, w = pixels.shape
+        if not self.is_shared:
+            return self._randn((1, channels, f, h, w), pixels.device)
+        if channels not in self.shared:
+            self.shared[channels] = self._randn((1, channels, 1, h, w), pixels.device)
+        return self.shared[channels].expand(-1, -1, f, -1, -1)
+
+    def _randn(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        return randn_tensor(shape, self.generator, device, torch.float32)
 
 
 class WindowNetwork:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler
 from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -18,7 +17,7 @@ from lavie.models.latents import decode_in_slices
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.colours import keep_colours_of
-from lavie.pipelines.enlarging import Carried, WindowNetwork
+from lavie.pipelines.enlarging import Carried, WindowNetwork, WindowNoise
 from lavie.pipelines.given_video import check_video, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
@@ -352,14 +351,22 @@ class SuperResolutionPipeline(VideoPipeline):
         windows = plan_windows(
             size_of(video)[0], self.config.default_num_frames, settings.window_overlap
         )
-        carried, draw = Carried(), _Draw(self, settings, generator)
+        carried = Carried()
+        draw = WindowNoise(
+            self.low_res_scheduler,
+            settings.noise_level,
+            self.unet.config["out_channels"],
+            settings.share_noise,
+            generator,
+        )
         for index, window in enumerate(windows):
             following = windows[index + 1] if index + 1 < len(windows) else None
             stop = window.stop if following is None else following.start
             num_final = stop - window.start
             num_known = 0 if carried.noise is None else carried.noise.shape[2]
             new_pixels = pixels_of(video, window.start + num_known, window.stop)
-            pixels, low_res, noise = carried.before(new_pixels, *draw(new_pixels))
+            drawn = draw(new_pixels.to(self._execution_device))
+            pixels, low_res, noise = carried.before(new_pixels, *drawn)
             sampler = self.make_sampler(settings)
             report = on_progress and _of_one_window(
                 on_progress, index, len(windows), len(sampler.timesteps)
@@ -405,47 +412,6 @@ class SuperResolutionPipeline(VideoPipeline):
                 pixels = keep_colours_of(small[:, :, start:stop].to(pixels), pixels)
             yield pixels_to_frames(pixels, is_rounded=False)[0]
             start = stop
-
-
-class _Draw:
-    """Noises the small video and draws what to start from, in the published order.
-
-    Args:
-        pipeline: Whose schedule and device count.
-        settings: Of the call.
-        generator: Source of all noise.
-    """
-
-    def __init__(
-        self,
-        pipeline: SuperResolutionPipeline,
-        settings: SuperResolutionSettings,
-        generator: torch.Generator,
-    ) -> None:
-        self.pipeline = pipeline
-        self.settings = settings
-        self.generator = generator
-        self.shared: dict[int, Tensor] = {}
-
-    def __call__(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Noised pixels and initial noise of further frames ``(1, 3, f, h, w)``."""
-        pixels = pixels.to(self.pipeline._execution_device)
-        noise = self._noise(3, pixels)
-        level = torch.tensor([self.settings.noise_level])
-        low_res: Tensor = self.pipeline.low_res_scheduler.add_noise(pixels, noise, level)
-        return low_res, self._noise(self.pipeline.unet.config["out_channels"], pixels)
-
-    def _noise(self, channels: int, pixels: Tensor) -> Tensor:
-        """``(1, channels, f, h, w)``; one frame's for all of the video if they share it."""
-        _, _, f, h, w = pixels.shape
-        if not self.settings.share_noise:
-            return self._randn((1, channels, f, h, w), pixels.device)
-        if channels not in self.shared:
-            self.shared[channels] = self._randn((1, channels, 1, h, w), pixels.device)
-        return self.shared[channels].expand(-1, -1, f, -1, -1)
-
-    def _randn(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
-        return randn_tensor(shape, self.generator, device, torch.float32)
 
 
 def _of_one_window(

@@ -141,14 +141,15 @@ def with_given_noise(pipeline, monkeypatch, num_frames=20):
     noise = torch.randn(1, 11, num_frames, 16, 16, generator=generator(5))
     drawn = 0
 
-    def draw(pixels, level, _generator):
+    def draw(pixels):
         nonlocal drawn
         part = noise[:, :, drawn : drawn + pixels.shape[2]]
         drawn += pixels.shape[2]
-        low_res = pipeline.low_res_scheduler.add_noise(pixels, part[:, :3], torch.tensor([level]))
+        level = torch.tensor([pipeline.config.default_noise_level])
+        low_res = pipeline.low_res_scheduler.add_noise(pixels, part[:, :3], level)
         return low_res, part[:, 3:]
 
-    monkeypatch.setattr(pipeline, "_draw", draw)
+    monkeypatch.setattr(super_resolution, "WindowNoise", lambda *_: draw)
     return pipeline
 
 
