@@ -53,6 +53,11 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
     add("--device", choices=("cpu", "cuda", "mps"), help="default: the GPU if there is one")
     add("--dtype", choices=("float32", "float16", "bfloat16"), help="default: float16 on CUDA")
     add(
+        "--low-memory",
+        action=argparse.BooleanOptionalAction,
+        help="whether the stages take turns on the device; default: if they don't fit side by side",
+    )
+    add(
         "--output",
         type=Path,
         help="an .mp4 file, replaced if it exists; default: the next free name in outputs/",
@@ -133,7 +138,9 @@ def load_cascade(arguments: argparse.Namespace) -> "tuple[Cascade, dict[str, flo
         from lavie.cascade import Cascade
 
         dtype = arguments.dtype and getattr(torch, arguments.dtype)
-        cascade = Cascade.from_pretrained(arguments.model, arguments.device, dtype)
+        cascade = Cascade.from_pretrained(
+            arguments.model, arguments.device, dtype, arguments.low_memory
+        )
     return cascade, {"load": time.perf_counter() - started}
 
 

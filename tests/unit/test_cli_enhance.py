@@ -4,7 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from lavie.cli import enhance, main
+from lavie.cli import create_parser, enhance, main
+from lavie.cli.shared import load_cascade
 from lavie.media import read_metadata, read_video, write_video
 from tests.unit.data.media_files import grey_frames, write_clip
 from tests.unit.media.test_reading import run_ffmpeg
@@ -110,6 +111,15 @@ def test_options_of_small_models_can_be_turned_on_and_off(lavie, film, command, 
         assert lavie(command, film, flag, "--output", "a.mp4")[0] == 0
         (settings,) = read_metadata(film.with_name("a.mp4"))["settings"].values()
         assert settings[option] is expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "low_memory"), [([], None), (["--low-memory"], True), (["--no-low-memory"], False)]
+)
+def test_taking_turns_is_asked_for(cascade_folder, flags, low_memory):
+    command = ["upscale", "film.mp4", "--model", str(cascade_folder), *flags]
+    cascade, _ = load_cascade(create_parser().parse_args(command))
+    assert cascade._stages.turns.low_memory is low_memory
 
 
 @pytest.mark.parametrize("command", ["interpolate", "upscale"])
