@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lavie.pipelines.given_video import size_of
 from lavie.pipelines.interpolation import InterpolationPipeline, InterpolationSettings
+from lavie.pipelines.stages import stage_generator
 from lavie.pipelines.super_resolution import (
     FACTOR,
     SuperResolutionPipeline,
@@ -29,7 +29,6 @@ from lavie.types import (
 )
 
 _PREVIEWED = ("predicted_clean_latents",)
-_SEEDS_APART: dict[StageName, int] = {"base": 0, "interpolation": 1, "super_resolution": 2}
 
 
 def run_base(
@@ -45,7 +44,7 @@ def run_base(
     output: Any = pipeline(
         prompt,
         negative_prompt=negative_prompt,
-        generator=_generator("base", seed),
+        generator=stage_generator("base", seed),
         callback_on_step_end=on_event and _report_steps(on_event, settings.num_inference_steps),
         callback_on_step_end_tensor_inputs=_PREVIEWED,
         cancel=cancel,
@@ -68,7 +67,7 @@ def run_interpolation(
     output: Any = pipeline(
         video,
         prompt,
-        generator=_generator("interpolation", seed),
+        generator=stage_generator("interpolation", seed),
         on_progress=on_event and _report_progress("interpolation", on_event),
         callback_on_step_end=on_event and _report_previews("interpolation", on_event, num_windows),
         callback_on_step_end_tensor_inputs=_PREVIEWED,
@@ -94,7 +93,7 @@ def run_super_resolution(
         video,
         prompt,
         negative_prompt=negative_prompt,
-        generator=_generator("super_resolution", seed),
+        generator=stage_generator("super_resolution", seed),
         on_frames=on_frames,
         on_progress=on_event and _report_progress("super_resolution", on_event),
         cancel=cancel,
@@ -104,11 +103,6 @@ def run_super_resolution(
         return output.frames[0]
     _, height, width = size_of(video)
     return np.empty((0, FACTOR * height, FACTOR * width, 3), np.uint8)
-
-
-def _generator(stage: StageName, seed: int) -> torch.Generator:
-    """A stage's own noise: with another's, what that one made of it could show through."""
-    return torch.Generator().manual_seed((seed + _SEEDS_APART[stage] * 0x9E3779B9) % 2**63)
 
 
 def _report_progress(stage: StageName, on_event: OnEvent) -> OnProgress:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from lavie.data.world import HEIGHT
 from lavie.evaluation.baselines import shrink_frames
@@ -13,6 +12,7 @@ from lavie.evaluation.measured import for_each
 from lavie.evaluation.prompt_accuracy import JudgedClip, generate_and_judge
 from lavie.evaluation.questions import Question
 from lavie.pipelines.interpolation import FACTOR, InterpolationPipeline
+from lavie.pipelines.stages import stage_generator
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import CancelToken, Frames, OnEvent, StageName
@@ -63,10 +63,10 @@ def judge_every_stage(
             small.append(shrink_frames(part, part.shape[1] // HEIGHT))
 
         (first,) = generate_and_judge(base, judge, [question], cancel=cancel)
-        generator = torch.Generator().manual_seed(question.seed)
+        generator = stage_generator("interpolation", question.seed)
         output: Any = interpolation(first.frames, generator=generator, **settings)
         smooth: Frames = output.frames[0]
-        generator = torch.Generator().manual_seed(question.seed)
+        generator = stage_generator("super_resolution", question.seed)
         super_resolution(smooth, generator=generator, on_frames=shrink, **settings)
         videos = [smooth[::FACTOR], np.concatenate(small)[::FACTOR]]
         judged = map(JudgedClip, [question] * 2, videos, judge_clips(judge, videos))
