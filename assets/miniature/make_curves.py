@@ -24,6 +24,7 @@ STAGES = {
     "interpolation-plain-again": "loss",
     "interpolation-residual": "loss",
     "interpolation": "loss",
+    "interpolation-again": "loss",
     "vae-large": "psnr",
     "vae-large-whole": "psnr",
     "vsr-image": "loss",
