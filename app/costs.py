@@ -14,13 +14,24 @@ class Cost:
 
     Args:
         effort: What it is asked to do.
-        seconds: The estimate; None as long as nothing has run here.
+        seconds: The estimate, until its files are there; None as long as nothing has run here.
         is_measured: Whether it comes from this very stage; else from how another one ran here.
+        seconds_after: How many of the seconds are left after the last step, to decode and to write
+            the files, as far as that is known.
     """
 
     effort: Effort
     seconds: float | None = None
     is_measured: bool = False
+    seconds_after: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Speed:
+    """Of a stage: seconds of the steps per `Effort.size`, and after them per pixel of the video."""
+
+    steps: float
+    after: float
 
 
 class Costs:
@@ -35,28 +46,37 @@ class Costs:
 
     def __init__(self, weights: Mapping[StageName, float]) -> None:
         self._weights = weights
-        self._seconds_per_size: dict[StageName, float] = {}
-        self._guess: float | None = None
+        self._speeds: dict[StageName, _Speed] = {}
+        self._sample: tuple[StageName, _Speed] | None = None
         self._lock = threading.Lock()
 
-    def learn(self, effort: Effort, seconds: float) -> None:
-        """Note how long a stage took."""
+    def learn(self, effort: Effort, seconds: float, seconds_after: float = 0.0) -> None:
+        """Note how long a stage took, and how much of that was left after its last step."""
+        steps = max(seconds - seconds_after, 0.0) / effort.size
         with self._lock:
-            self._seconds_per_size[effort.stage] = seconds / effort.size
+            self._speeds[effort.stage] = _Speed(steps, seconds_after / effort.num_pixels)
 
     def hint(self, effort: Effort, seconds: float) -> None:
         """Note how long a small sample of a stage took, for as long as nothing better is known."""
         with self._lock:
-            self._guess = seconds / effort.size / self._weights[effort.stage]
+            self._sample = effort.stage, _Speed(seconds / effort.size, 0.0)
 
     def estimate(self, effort: Effort) -> Cost:
         """Say what a stage will take."""
         with self._lock:
-            own = self._seconds_per_size.get(effort.stage)
-            speeds = [rate / self._weights[stage] for stage, rate in self._seconds_per_size.items()]
-            guess = speeds[0] if speeds else self._guess
-        if own is not None:
-            return Cost(effort, own * effort.size, is_measured=True)
-        if guess is not None and effort.stage in self._weights:
-            return Cost(effort, guess * self._weights[effort.stage] * effort.size)
-        return Cost(effort)
+            own = self._speeds.get(effort.stage)
+            speed = own or self._guess_for(effort.stage)
+        if speed is None:
+            return Cost(effort)
+        after = speed.after * effort.num_pixels
+        return Cost(effort, speed.steps * effort.size + after, own is not None, after)
+
+    def _guess_for(self, stage: StageName) -> _Speed | None:
+        """From the first stage that has run, or the sample: the larger network takes longer."""
+        if stage not in self._weights:
+            return None
+        known = next(iter(self._speeds.items()), self._sample)
+        if known is None:
+            return None
+        other, speed = known
+        return _Speed(speed.steps * self._weights[stage] / self._weights[other], speed.after)

@@ -1,27 +1,43 @@
 """The files of a finished stage: to be watched, downloaded, and made again from."""
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from app import texts
 from app.comparison import place_side_by_side
+from app.request import next_stages
 from app.result import Effort, Result
-from lavie.cascade import Generation
-from lavie.media import MAX_GIF_FPS, enlarge_frames, write_gif, write_recipe, write_video
+from lavie.media import (
+    LOSSLESS,
+    enlarge_frames,
+    thin_out,
+    write_recipe,
+    write_video,
+    write_webp,
+)
 from lavie.types import CancelToken, Frames, StageName
 
+if TYPE_CHECKING:
+    from lavie.cascade import Generation
+
 _VIEW_HEIGHT = 320
+_THUMBNAIL_WIDTH = 320
+_THUMBNAIL_FPS = 16
 
 
 def write_files(
-    generation: Generation, stage: StageName, home: Path, cancel: CancelToken
+    generation: "Generation", stage: StageName, home: Path, cancel: CancelToken
 ) -> Result:
-    """Write a video as MP4, as enlarged MP4 if it is small, as GIF, beside what it was made from.
+    """Write a video to be watched, enlarged if it is small, beside what it was made from.
+
+    What else there can be of it is made when somebody asks: see `app.exports`.
 
     Args:
         generation: The video.
@@ -32,27 +48,36 @@ def write_files(
     Raises:
         Cancelled: ``cancel`` was set; then there are none.
     """
-    with _all_or_nothing(home) as folder:
+    with all_or_nothing(home) as folder:
         result = _write(generation, stage, folder, home, cancel)
         cancel.raise_if_cancelled()
     return result
 
 
+def enlarge_to_view(frames: Iterable[Frames]) -> Iterator[Frames]:
+    """Make small pictures as large as the page shows them, by a whole number; others stay."""
+    for frame in frames:
+        yield enlarge_frames(frame[None], max(_VIEW_HEIGHT // frame.shape[0], 1))[0]
+
+
 def _write(
-    generation: Generation, stage: StageName, folder: Path, home: Path, cancel: CancelToken
+    generation: "Generation", stage: StageName, folder: Path, home: Path, cancel: CancelToken
 ) -> Result:
     frames, fps, metadata = generation.frames, generation.fps, generation.metadata
     name = f"lavie-{home.name}-{texts.FILE_NAMES[stage]}"
     video = view = folder / f"{name}.mp4"
     write_video(video, frames, fps, metadata)
-    scale = _VIEW_HEIGHT // frames.shape[1]
-    if scale > 1:
+    if 2 * frames.shape[1] <= _VIEW_HEIGHT:
         view = folder / f"{name}-large.mp4"
-        pictures = (enlarge_frames(frame[None], scale)[0] for frame in frames)
-        write_video(view, pictures, fps, metadata)
+        write_video(view, enlarge_to_view(frames), fps, metadata)
     cancel.raise_if_cancelled()
-    gif = folder / f"{name}.gif"
-    write_gif(gif, _resize_for_gif(frames), min(fps, MAX_GIF_FPS))
+    exact = folder / f"{name}-frames.mkv" if next_stages(stage) else None
+    if exact is not None:
+        write_video(exact, frames, fps, metadata, format=LOSSLESS)
+    poster, thumbnail = folder / f"{name}-poster.webp", folder / f"{name}-thumbnail.webp"
+    few, few_fps = thin_out(frames, fps, _THUMBNAIL_FPS)
+    write_webp(poster, _make_small(frames[:1]), fps)
+    write_webp(thumbnail, _make_small(few), few_fps)
     cancel.raise_if_cancelled()
     comparison = None
     before = generation.previous
@@ -66,9 +91,11 @@ def _write(
         stage=stage,
         video=home / video.name,
         view=home / view.name,
-        gif=home / gif.name,
+        poster=home / poster.name,
+        thumbnail=home / thumbnail.name,
         recipe=home / recipe.name,
         comparison=comparison and home / comparison.name,
+        frames=exact and home / exact.name,
         metadata=metadata,
         seed=generation.seed,
         effort=Effort(stage, num_steps, *frames.shape[:3]),
@@ -76,20 +103,20 @@ def _write(
     )
 
 
-def _resize_for_gif(frames: Frames) -> Iterator[Frames]:
-    """GIFs are large and slow, so a large video becomes smaller in one."""
-    height = frames.shape[1]
-    larger, smaller = max(_VIEW_HEIGHT // height // 2, 1), max(height // _VIEW_HEIGHT, 1)
+def _make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
+    """Bring pictures to the width of a thumbnail, or below it, by a whole number."""
     for frame in frames:
+        width = frame.shape[1]
+        larger, smaller = max(_THUMBNAIL_WIDTH // width, 1), -(-width // _THUMBNAIL_WIDTH)
         image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
         yield np.asarray(image.reduce(smaller))
 
 
 @contextmanager
-def _all_or_nothing(folder: Path) -> Iterator[Path]:
+def all_or_nothing(folder: Path) -> Iterator[Path]:
     """A folder for files that move into ``folder`` when all are written, or else vanish."""
-    unfinished = folder.with_name(f"{folder.name}.part")
-    unfinished.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(suffix=".part", prefix=f"{folder.name}.", dir=folder.parent))
     try:
         yield unfinished
         folder.mkdir(exist_ok=True)

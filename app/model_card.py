@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from app.request import MAX_SEED, STEP_FIELDS, Range
 from lavie.convert.published import NETWORKS
@@ -25,9 +26,40 @@ from lavie.pipelines.model_folder import (
 )
 from lavie.types import StageName
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 _CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ONE_LETTER_WORD = "a"  # the other letters are in a tokenizer to spell with
+
+
+@dataclass(frozen=True)
+class PromptReader:
+    """How a model reads a prompt.
+
+    Args:
+        tokenizer: Its tokenizer.json.
+        num_tokens: So many it reads, the marks of begin and end among them.
+    """
+
+    tokenizer: Path
+    num_tokens: int
+
+    def end_of(self, text: str) -> int:
+        """Where in a text the reading ends; before a word that would be read in part."""
+        encoding = _load_tokenizer(self.tokenizer).encode(text)
+        if len(encoding.ids) <= self.num_tokens:
+            return len(text)
+        first_unread = encoding.offsets[self.num_tokens - 1][0]
+        return len(text[: first_unread + 1].rstrip().rpartition(" ")[0])
+
+
+@cache
+def _load_tokenizer(path: Path) -> "Tokenizer":
+    from tokenizers import Tokenizer  # a fifth of a second; needs no torch
+
+    return Tokenizer.from_file(str(path))
 
 
 @dataclass(frozen=True)
@@ -41,6 +73,9 @@ class ModelCard:
         stages: What it can do, in order.
         weights: What one step of each stage costs per frame and pixel, relative to the others: how
             large its network is, and how many of its cells stand for a pixel.
+        own_settings: What each stage does where it is not told otherwise, under the pipelines'
+            argument names.
+        reader: Knows how much of a prompt it reads; None if that is not known before it is loaded.
     """
 
     name: str
@@ -48,12 +83,20 @@ class ModelCard:
     vocabulary: frozenset[str] | None = None
     stages: tuple[StageName, ...] = ("base",)
     weights: Mapping[StageName, float] = field(default_factory=dict)
+    own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
+    reader: PromptReader | None = None
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""
         if self.vocabulary is None:
             return []
         return [word for word in _words(text) if word not in self.vocabulary]
+
+    def unread_words(self, text: str) -> list[str]:
+        """The words at the end of a text that are beyond what the model reads."""
+        text = " ".join(text.split())
+        end = len(text) if self.reader is None else self.reader.end_of(text)
+        return _WORD.findall(text[end:])
 
     def knows_nothing_of(self, text: str) -> bool:
         """Whether none of a text's words is one that the model was taught."""
@@ -87,6 +130,8 @@ def read_model_card(model: str) -> ModelCard:
         vocabulary=_read_vocabulary(folder / "tokenizer"),
         stages=tuple(indexes),
         weights={stage: _weight(folder, stage) for stage in indexes},
+        own_settings={stage: _own_settings(stage, index) for stage, index in indexes.items()},
+        reader=_find_reader(folder),
     )
 
 
@@ -100,6 +145,7 @@ def _published_card(model: str, stages: tuple[StageName, ...]) -> ModelCard:
             stage: network.num_bytes / network.parts.vae_factor**2
             for stage, network in networks.items()
         },
+        own_settings={stage: _own_settings(stage, {}) for stage in networks},
     )
 
 
@@ -124,6 +170,14 @@ def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict
         "height": _size_range(own["default_height"], factor),
         "num_frames": Range(2, num_frames * 2, num_frames),
         **{STEP_FIELDS[stage]: _step_range(stage, indexes) for stage in LATER_STAGES},
+    }
+
+
+def _own_settings(stage: StageName, index: Mapping[str, Any]) -> dict[str, Any]:
+    known = {**NETWORKS[stage].defaults, **index}
+    prefix = "default_"
+    return {
+        name.removeprefix(prefix): value for name, value in known.items() if name.startswith(prefix)
     }
 
 
@@ -155,6 +209,18 @@ def _read_vocabulary(tokenizer: Path) -> frozenset[str] | None:
         return None
     words = {token.removesuffix("</w>") for token in tokens if token.endswith("</w>")}
     return frozenset(word for word in words if len(word) > 1 or word == _ONE_LETTER_WORD)
+
+
+def _find_reader(folder: Path) -> PromptReader | None:
+    tokenizer = folder / "tokenizer" / "tokenizer.json"
+    own = folder / "tokenizer" / "tokenizer_config.json"
+    encoder = folder / "text_encoder" / "config.json"
+    if not all(file.exists() for file in (tokenizer, own, encoder)):
+        return None
+    limits = [_read_json(own).get("model_max_length")]
+    limits.append(_read_json(encoder).get("max_position_embeddings"))
+    known = [limit for limit in limits if isinstance(limit, int)]
+    return PromptReader(tokenizer, min(known)) if known else None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,9 +1,48 @@
 () => {
   // A field that was refused may be out of sight, on a phone above all: bring the first one back.
+  // Gradio may take back what it said there before anything was changed: then it is said again.
+  const mistakes = document.getElementById("mistakes");
+  let said = new Map();
   const observer = new MutationObserver(() => {
     const refused = document.querySelector("input.validation-error, textarea.validation-error");
     if (refused && refused !== observer.last) refused.focus();
     observer.last = refused;
+    const sentences = document.querySelectorAll(".validation-error:not(input, textarea)");
+    const now = new Map([...sentences].map((e) => [e.closest(".block")?.id, e.textContent]));
+    const lost = [...said].filter(([field]) => !now.has(field)).map(([, sentence]) => sentence);
+    if (lost.length) mistakes.textContent = lost.join(" ");
+    said = now;
   });
   observer.observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] });
+  for (const name of ["input", "click"]) {
+    document.addEventListener(name, () => { said.clear(); mistakes.textContent = ""; }, true);
+  }
+
+  // Keys press buttons, from anywhere on their tab.
+  const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+  const shortcuts = { generate: "Control+Enter Meta+Enter", cancel: "Escape" };
+  for (const hint of document.querySelectorAll("#keys [data-button]")) {
+    const button = document.getElementById(hint.dataset.button);
+    const keys = [...hint.querySelectorAll("kbd")];
+    if (isMac && keys[0].textContent === "Ctrl") keys[0].textContent = "⌘";
+    button.title = keys.map((key) => key.textContent).join("+");
+    button.setAttribute("aria-keyshortcuts", shortcuts[button.id]);
+  }
+  const press = (id) => {
+    const button = document.getElementById(id);
+    if (!button || button.disabled || button.offsetParent === null) return false;
+    const field = document.activeElement;
+    field?.blur(); // a number that was just typed counts
+    setTimeout(() => { button.click(); field?.focus({ preventScroll: true }); }, 50);
+    return true;
+  };
+  const isSomethingOpen = () => document.fullscreenElement !== null || document.querySelector(
+    "[role=listbox], [role=dialog], dialog[open], .api-docs, .overflow-dropdown:not(.hide)"
+  ) !== null;
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.repeat || event.defaultPrevented) return;
+    const isGenerate = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    const isCancel = event.key === "Escape" && !isSomethingOpen();
+    if ((isGenerate && press("generate")) || (isCancel && press("cancel"))) event.preventDefault();
+  }, true);
 }

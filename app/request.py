@@ -1,9 +1,11 @@
 """What a user may ask for, and the sentence each broken rule gets."""
 
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import get_args
+from decimal import Decimal
+from typing import Literal, cast, get_args
 
 from app.result import Effort, Result
 from lavie.errors import InputError
@@ -80,6 +82,8 @@ def _as_number(value: object) -> float | str:
 
 def _plain(number: float) -> str:
     """A number as people write it: no ``.0``, no exponent for ordinary sizes."""
+    if abs(number) > sys.float_info.max:
+        return f"{Decimal(number):.0e}"  # also a whole number that no float could hold
     if not math.isfinite(number) or abs(number) >= 1e15:
         return f"{number:g}"
     return str(int(number)) if number == int(number) else f"{number:g}"
@@ -102,17 +106,18 @@ class TextToVideoRequest:
     upscale: bool
     smoothing_steps: int
     upscaling_steps: int
+    kind: Literal["text_to_video"] = "text_to_video"
+
+    @property
+    def given(self) -> tuple[Result, ...]:
+        """It starts from nothing."""
+        return ()
 
     @property
     def stages(self) -> tuple[StageName, ...]:
         """The stages that it takes, in their order."""
         chosen = (True, self.smooth, self.upscale)
         return tuple(stage for stage, is_on in zip(STAGE_ORDER, chosen, strict=True) if is_on)
-
-    @property
-    def new_stages(self) -> tuple[StageName, ...]:
-        """Those that have to run: all."""
-        return self.stages
 
     @property
     def num_steps(self) -> dict[StageName, int]:
@@ -134,16 +139,12 @@ class StageRequest:
     given: tuple[Result, ...]
     stage: StageName
     num_inference_steps: int
+    kind: Literal["stage"] = "stage"
 
     @property
     def stages(self) -> tuple[StageName, ...]:
         """The stages of the video, the new one last."""
         return (*(result.stage for result in self.given), self.stage)
-
-    @property
-    def new_stages(self) -> tuple[StageName, ...]:
-        """Those that have to run: the last."""
-        return (self.stage,)
 
     @property
     def num_steps(self) -> dict[StageName, int]:
@@ -155,9 +156,14 @@ class StageRequest:
         """All stages share it."""
         return self.given[-1].seed
 
+    @property
+    def prompt(self) -> str:
+        """That of the video; empty if it was made without one."""
+        return str(self.given[-1].metadata.get("prompt") or "")
+
 
 Request = TextToVideoRequest | StageRequest
-FIELDS = tuple(field.name for field in fields(TextToVideoRequest))
+FIELDS = tuple(field.name for field in fields(TextToVideoRequest) if field.name != "kind")
 SWITCHES: dict[str, StageName] = {"smooth": "interpolation", "upscale": "super_resolution"}
 STEP_FIELDS: dict[StageName, str] = {
     "base": "num_inference_steps",
@@ -226,3 +232,22 @@ def effort_of(stage: StageName, num_steps: int, num_frames: int, height: int, wi
 def count_smooth_frames(num_frames: int) -> int:
     """Frames of a video that was smoothed: three new ones between every two."""
     return SMOOTHING_FACTOR * (num_frames - 1) + 1
+
+
+def efforts_of(request: Request, results: Sequence[Result]) -> Iterator[Effort]:
+    """What each stage of a request is asked to do that is still to come.
+
+    Args:
+        request: What to make.
+        results: What is done of it, or was there before.
+    """
+    if results:
+        latest = results[-1].effort
+        shape = latest.num_frames, latest.height, latest.width
+    else:
+        request = cast(TextToVideoRequest, request)  # the other kind goes on from a result
+        shape = request.num_frames, request.height, request.width
+    for stage in request.stages[len(results) :]:
+        effort = effort_of(stage, request.num_steps[stage], *shape)
+        shape = effort.num_frames, effort.height, effort.width
+        yield effort

@@ -3,9 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
 
 from lavie.types import StageName
+
+
+def _from_data(path: Path, info: ValidationInfo) -> Path:
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("not inside the data folder")
+    return info.context["data"] / path if info.context else path
+
+
+def _to_data(path: Path | None, info: SerializationInfo) -> str | None:
+    if path is None:
+        return None
+    return (path.relative_to(info.context["data"]) if info.context else path).as_posix()
+
+
+DataFile = Annotated[Path, AfterValidator(_from_data), PlainSerializer(_to_data)]
+"""A file in the data folder, relative to it in JSON."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,12 @@ class Effort:
     @property
     def size(self) -> int:
         """All of it in one number."""
-        return self.num_steps * self.num_frames * self.height * self.width
+        return self.num_steps * self.num_pixels
+
+    @property
+    def num_pixels(self) -> int:
+        """Of all frames of the video together."""
+        return self.num_frames * self.height * self.width
 
 
 @dataclass(frozen=True)
@@ -40,22 +63,39 @@ class Result:
         stage: The last of the stages that made the video.
         video: The MP4 in the size the model made; its metadata is the recipe.
         view: The same, enlarged to be looked at; ``video`` itself where that is large enough.
-        gif: The same as an animated GIF.
+        poster: The first frame as a still WebP, small.
+        thumbnail: The video as an animated WebP, small.
         recipe: Everything needed to make it again, as JSON.
         comparison: What the stage was given beside what it made of it; None for the first stage.
+        frames: The exact frames, for later stages to go on from, as a lossless video; None after
+            the last stage.
         metadata: What ``recipe`` holds.
         seed: The seed that was used.
         effort: What was asked of the stage.
-        seconds: How long the stage took.
+        seconds: How long the stage took, until its files were there.
+        seconds_after: How many of those were left after its last step.
     """
 
     stage: StageName
-    video: Path
-    view: Path
-    gif: Path
-    recipe: Path
-    comparison: Path | None
+    video: DataFile
+    view: DataFile
+    poster: DataFile
+    thumbnail: DataFile
+    recipe: DataFile
+    comparison: DataFile | None
+    frames: DataFile | None
     metadata: Mapping[str, Any]
     seed: int
     effort: Effort
     seconds: float
+    seconds_after: float = 0.0
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """All stages that made the video, in their order."""
+        return tuple(self.metadata.get("stages") or (self.stage,))
+
+    @property
+    def version(self) -> str:
+        """Tells the video apart from what else was made of the same first version."""
+        return "+".join(self.stages)

@@ -1,39 +1,47 @@
 """Owns the model: turns one request into the files of one video, stage by stage."""
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from app import texts
-from app.request import Request, StageRequest, TextToVideoRequest, next_stages
+from app.jobs.wire import Setup
+from app.jobs.worker import Task
+from app.request import Request, TextToVideoRequest
 from app.result import Effort, Result
-from lavie.errors import Cancelled, InputError
+from app.safety import Checker, check_frames, load_checker
+from lavie.errors import Cancelled, ConfigError, InputError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
-from lavie.types import CancelToken, Event, OnEvent, Progress, StageName
+from lavie.runtime.profiles import AUTO, ProfileName, next_smaller
+from lavie.types import CancelToken, Event, OnEvent, Preview, Progress, StageName
 
 if TYPE_CHECKING:
-    from lavie.cascade import Cascade, Generation
+    import torch
 
-_MAX_REMEMBERED = 32
-"""Videos kept in memory to go on from; of the published size, a smooth one takes 30 MB."""
+    from lavie.cascade import Cascade, Generation
 
 
 class CascadeRunner:
     """Runs requests on a cascade, which it loads on first use.
 
-    The latest videos stay in memory as they were made, so that a later stage gets the same frames
-    as if it had been run at once.
-
     Args:
         model: What `lavie.Cascade.from_pretrained` takes.
+        safety: Name of a checker that every video has to pass: see `app.safety`.
+        profile: What to do about memory in jobs that do not say.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, safety: str | None = None, profile: ProfileName = AUTO) -> None:
+        self.setup: Setup | None = None
         self._model = model
+        self._safety = safety
+        self._profile: ProfileName = profile
+        self._asked: ProfileName = profile
+        self._smaller: ProfileName | None = None
+        self._checker: Checker | None = None
         self._cascade: Cascade | None = None
-        self._remembered: dict[Path, Generation] = {}
 
     def prepare(self) -> tuple[Effort, float]:
         """Load the model, once, and see how many seconds one step of a short video takes here."""
@@ -42,49 +50,113 @@ class CascadeRunner:
         shape = min(config.default_num_frames, 4), config.default_height, config.default_width
         return Effort("base", 1, *shape), _time_one_step(cascade, num_frames=shape[0])
 
-    def run(
-        self, request: Request, folder: Path, on_event: OnEvent, cancel: CancelToken
-    ) -> Iterator[Result]:
+    def load_all(self) -> None:
+        """Load every stage, as a process must that is to be forked for each job."""
+        cascade = self._load()
+        for stage in cascade.stages:
+            cascade.pipeline(stage)
+
+    def run(self, task: Task, on_event: OnEvent, cancel: CancelToken) -> Iterator[Result]:
         """Run the stages; what a stage made is in the folder when all its files are written.
 
         Raises:
             Cancelled: ``cancel`` was set.
-            InputError: The video to go on from is no longer in memory.
-            LaVieError: The model cannot be loaded or refuses the request.
+            InputError: The frames of the video to go on from are gone.
+            LaVieError: The model cannot be loaded or refuses the request, or the safety checker
+                refuses the video.
         """
         from app.files import write_files
 
-        cascade = self._load()
-        generation = None
-        if isinstance(request, StageRequest):
-            generation = self._recall(request.given[-1])
-        for stage in request.new_stages:
+        if task.is_checked and self._safety is None:
+            raise ConfigError(texts.NOT_CHECKED)
+        cascade = self._load(task.profile or self._profile, task.is_memory_short)
+        if self._checker is not None:
+            on_event = _without_previews(on_event)  # nobody has looked at those
+        clock = _Clock(on_event)
+        generation = _read(task.results[-1]) if task.results else None
+        for stage in task.request.stages[len(task.results) :]:
             cancel.raise_if_cancelled()
-            generation = _run_stage(cascade, stage, request, generation, on_event, cancel)
+            generation = _run_stage(cascade, stage, task.request, generation, clock.hear, cancel)
+            made = time.perf_counter()
             cancel.raise_if_cancelled()
-            result = write_files(generation, stage, folder, cancel)
-            self._remember(result, generation)
-            yield result
+            if self._checker is not None:
+                check_frames(self._checker, generation.frames)
+            result = write_files(generation, stage, task.folder, cancel)
+            now = time.perf_counter()
+            seconds, seconds_after = result.seconds + now - made, now - clock.last_step
+            yield replace(result, seconds=seconds, seconds_after=seconds_after)
 
-    def _remember(self, result: Result, generation: "Generation") -> None:
-        if next_stages(result.stage):  # nothing comes after the last, which is the largest
-            self._remembered[result.video] = generation
-        for video in list(self._remembered)[:-_MAX_REMEMBERED]:
-            del self._remembered[video]
-
-    def _recall(self, result: Result) -> "Generation":
-        if result.video not in self._remembered:
-            raise InputError(texts.FORGOTTEN_VIDEO, "job_id")
-        return self._remembered[result.video]
-
-    def _load(self) -> "Cascade":
+    def _load(self, profile: ProfileName | None = None, is_memory_short: bool = False) -> "Cascade":
+        """The cascade; once memory ran short, it gets along with less until told otherwise."""
+        if self._safety is not None and self._checker is None:
+            self._checker = load_checker(self._safety)
+        profile = profile or self._asked
+        if profile != self._asked:
+            self._asked, self._smaller, self._cascade = profile, None, None
+        elif is_memory_short and self._cascade is not None and self._smaller is None:
+            smaller = next_smaller(self._cascade.profile)
+            if smaller is not None:
+                self._smaller, self._cascade = cast(ProfileName, smaller.name), None
         if self._cascade is None:
+            gc.collect()  # an earlier one is not to be counted as memory in use
             with pause_garbage_collection():
                 silence_loading_bars()
-                from lavie.cascade import Cascade  # torch, diffusers: seconds
+                from lavie.cascade import Cascade, choose_device  # torch, diffusers: seconds
+                from lavie.runtime.memory import free_memory
 
-                self._cascade = Cascade.from_pretrained(self._model)
+                device = choose_device()
+                free_bytes = free_memory(device)
+                self._cascade = Cascade.from_pretrained(
+                    self._model, profile=self._smaller or self._asked
+                )
+            self.setup = Setup(
+                device=_name_of(device),
+                profile=self._cascade.profile.name,
+                asked=self._asked,
+                free_bytes=free_bytes,
+                ran_short=self._smaller is not None,
+            )
         return self._cascade
+
+
+def _name_of(device: "torch.device") -> str:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return texts.DEVICE_NAMES[device.type]
+
+
+class _Clock:
+    """Passes events on, and notes when the latest step ended."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self.last_step = time.perf_counter()
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.last_step = time.perf_counter()
+        self._on_event(event)
+
+
+def _without_previews(on_event: OnEvent) -> OnEvent:
+    def hear(event: Event) -> None:
+        if not isinstance(event, Preview):
+            on_event(event)
+
+    return hear
+
+
+def _read(result: Result) -> "Generation":
+    """A video as it was made: the same frames, whenever a later stage gets them."""
+    from lavie.cascade import Generation
+    from lavie.media import read_video
+
+    if result.frames is None or not result.frames.is_file():
+        raise InputError(texts.FORGOTTEN_VIDEO, "job_id")
+    frames, fps = read_video(result.frames)[:2]
+    return Generation(frames, fps, result.seed, dict(result.metadata))
 
 
 def _run_stage(

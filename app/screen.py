@@ -1,23 +1,20 @@
 """What the screen shows while there is no video, and how far a job is."""
 
-import base64
-import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
 
-from PIL import Image
-
 from app import texts
-from app.jobs import Job
+from app.filmstrip import Frame, FrameState, filmstrip
+from app.gallery import file_url
+from app.jobs.job import Animation, Job
 from app.service import Status
-from lavie.types import Frames, Preview
-
-_PREVIEW_MILLISECONDS = 125
 
 
 def empty() -> str:
     """The screen before the first video."""
-    return _screen(f'<p class="screen-hint">{escape(texts.EMPTY_SCREEN)}</p>')
+    hint = f'<p class="screen-hint">{escape(texts.EMPTY_SCREEN)}</p>'
+    return _screen(f'<div class="leader" aria-hidden="true"></div>{hint}')
 
 
 def message(sentence: str, is_alert: bool = False) -> str:
@@ -27,26 +24,64 @@ def message(sentence: str, is_alert: bool = False) -> str:
 
 def working(job: Job) -> str:
     """The screen of a job that waits or runs and has no video to show yet."""
-    return _screen(_picture(job.preview) if job.preview else '<div class="screen-noise"></div>')
+    if job.preview:
+        return _screen(_picture(job.preview))
+    num_left = job.progress.total - job.progress.step if job.progress else None
+    count = "" if num_left is None else f'<span class="leader-count">{num_left}</span>'
+    return _screen(f'<div class="leader sweeping" aria-hidden="true">{count}</div>')
 
 
 def progress(status: Status) -> str:
     """How far a job is: the stages, a bar, a sentence."""
+    return _stages(status.job) + bar(status)
+
+
+def bar(status: Status) -> str:
+    """How far the stage at hand is: a bar, a sentence."""
     job = status.job
     step, total = (job.progress.step, job.progress.total) if job.progress else (0, 1)
     percent = round(100 * step / max(total, 1))
     sentence = escape(_sentence(status))
     return (
-        _stages(job) + f'<div class="progress-line" role="progressbar" aria-label="{sentence}" '
+        f'<div class="progress-line" role="progressbar" aria-label="{sentence}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}">'
         f'<div style="width:{percent}%"></div></div>'
         f'<p class="progress-text" data-step="{step}">{sentence}</p>'
     )
 
 
+def keys() -> str:
+    """Which keys press which buttons, and room for what is wrong with the form.
+
+    ``page.js`` reads the one, in the words of other keyboards, and writes the other.
+    """
+    hints = (
+        f'<span data-button="{button}">{"+".join(f"<kbd>{key}</kbd>" for key in keys)} '
+        f"{escape(purpose)}</span>"
+        for button, (keys, purpose) in texts.KEYS.items()
+    )
+    return f"<p id='mistakes' role='alert'></p><p>{' '.join(hints)}</p>"
+
+
 def note(sentence: str, is_alert: bool = False) -> str:
     """A sentence below a video: what became of the stages after it."""
     return f'<p class="progress-text" role="{_role(is_alert)}">{escape(sentence)}</p>'
+
+
+def restored(notes: Sequence[str]) -> str:
+    """Say that the form has its settings back, and what of them it could not have."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in notes)
+    return f'<div role="status"><p>{escape(texts.RESTORED)}</p><ul>{items}</ul></div>'
+
+
+def versions(job: Job) -> list[tuple[str, str]]:
+    """What there is of a job's video, to choose from."""
+    return [(texts.version_name(result.stages), result.version) for result in job.versions]
+
+
+def prompt(text: str) -> str:
+    """What a video was asked to show, below it."""
+    return f'<p class="about-prompt">{escape(text)}</p>' if text else ""
 
 
 def before_after() -> str:
@@ -63,48 +98,37 @@ def _stages(job: Job) -> str:
     stages = job.request.stages
     if len(stages) == 1:
         return ""
-    num_done = len(job.results)
-    marks = ["done"] * num_done + ["now"] + ["later"] * len(stages)
-    items = (
-        f'<li class="{mark}">{escape(texts.STAGE_NAMES[stage])}</li>'
-        for stage, mark in zip(stages, marks, strict=False)
-    )
-    return f'<ol class="stages">{"".join(items)}</ol>'
+    return filmstrip([_frame(job, place) for place in range(len(stages))])
+
+
+def _frame(job: Job, place: int) -> Frame:
+    """A stage of a job as a frame of film: with its poster when it is done."""
+    name = texts.STAGE_NAMES[job.request.stages[place]]
+    if place < len(job.results):
+        return Frame(name, "done", file_url(job.results[place].poster), 1.0)
+    state: FrameState = "now" if place == len(job.results) else "later"
+    if state == "later" or job.progress is None:
+        return Frame(name, state)
+    picture = f"data:image/webp;base64,{job.preview.webp}" if job.preview else None
+    return Frame(name, state, picture, job.progress.step / max(job.progress.total, 1))
 
 
 def _sentence(status: Status) -> str:
     job = status.job
     if job.is_cancel_requested:
         return texts.CANCELLING
-    if job.state == "queued" and status.num_ahead:
-        return texts.queued(status.num_ahead)
+    if job.state == "queued" and (status.num_ahead or status.is_held):
+        return texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
     if job.progress is None:
         return texts.MODEL_IS_LOADING
     return texts.progress(**asdict(job.progress))
 
 
-def _picture(preview: Preview) -> str:
+def _picture(preview: Animation) -> str:
     return (
         f'<img class="screen-picture" id="preview" alt="{escape(texts.PREVIEW_ALT)}" '
-        f'data-step="{preview.step}" src="{_animation(preview.frames)}">'
+        f'data-step="{preview.step}" src="data:image/webp;base64,{preview.webp}">'
     )
-
-
-def _animation(frames: Frames) -> str:
-    """Frames as a data address of a small animated WebP: nothing to store, nothing to serve."""
-    images = [Image.fromarray(frame) for frame in frames]
-    buffer = io.BytesIO()
-    images[0].save(
-        buffer,
-        format="WEBP",
-        save_all=True,
-        append_images=images[1:],
-        duration=_PREVIEW_MILLISECONDS,
-        loop=0,
-        quality=70,
-        method=0,
-    )
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _screen(content: str) -> str:

@@ -2,14 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from app import texts
 from app.costs import Cost, Costs
-from app.jobs import Job, JobStore, Runner, Worker
+from app.jobs.crew import Crew
+from app.jobs.dispatcher import Dispatcher
+from app.jobs.job import RESULTS, Job
+from app.jobs.store import MAX_QUEUED, JobStore
+from app.jobs.wire import Setup
 from app.model_card import ModelCard
+from app.policy import Policy, Quota
+from app.presets import Presets
 from app.request import (
     MAX_SEED,
     STEP_FIELDS,
@@ -18,49 +25,71 @@ from app.request import (
     TextToVideoRequest,
     check_request,
     effort_of,
+    efforts_of,
     next_stages,
 )
 from app.result import Result
 from lavie.errors import InputError
+from lavie.runtime.profiles import ProfileName, check_profile
 from lavie.types import StageName
 
 COST_FIELDS = ("num_frames", "height", "width", "smoothing_steps", "upscaling_steps", "smooth")
 """What of a form tells how long the later stages take."""
 
 _POLL_SECONDS = 0.1
+_PRESETS_FILE = Path("private") / "presets.json"
+_PRIVATE = Policy()
 
 
 @dataclass(frozen=True)
 class Status:
-    """A job at one moment, and how many others come before it."""
+    """A job at one moment, and what comes before it.
+
+    Args:
+        job: The job.
+        num_ahead: How many other jobs come before a queued one.
+        seconds_ahead: How long those will take, as far as that is known.
+        is_held: Whether a queued job waits until somebody lets the queue go on.
+    """
 
     job: Job
     num_ahead: int = 0
+    seconds_ahead: float | None = None
+    is_held: bool = False
 
 
 class Service:
-    """The studio without a face: checks requests, keeps jobs, has a worker do them.
+    """The studio without a face: checks requests, keeps jobs, has workers do them.
 
     Args:
         card: What the model says about itself.
-        runner: Owns the model.
-        data: Folder that results are written to.
+        crew: The workers of this server.
+        data: Folder of the job store and of the results.
+        policy: What visitors may do.
+
+    Raises:
+        InputError: The job store cannot be opened, or there is no Redis where one was named.
     """
 
-    def __init__(self, card: ModelCard, runner: Runner, data: Path) -> None:
+    def __init__(self, card: ModelCard, crew: Crew, data: Path, policy: Policy = _PRIVATE) -> None:
         self.card = card
-        self._store = JobStore()
+        self.policy = policy
+        self.results = data / RESULTS
+        self._quota = Quota()
+        self._store = JobStore(data)
+        self.results.mkdir(exist_ok=True)
         self._costs = Costs(card.weights)
-        self._worker = Worker(self._store, runner, data, self._costs)
+        self.presets = Presets(data / _PRESETS_FILE)
+        self._dispatcher = Dispatcher(self._store, crew, data, self._costs, policy.is_checked)
 
     def start(self) -> None:
-        """Start the worker; it loads the model first."""
-        self._worker.start()
+        """Start the workers; they load the model first."""
+        self._dispatcher.start()
 
     def stop(self) -> None:
-        """Let the worker finish the job at hand and wait for it."""
-        self._worker.stop()
-        self._worker.join()
+        """End the workers and close the store; queued jobs stay for the next start."""
+        self._dispatcher.stop()
+        self._store.close()
 
     def check(self, values: Mapping[str, object]) -> TextToVideoRequest | list[InputError]:
         """Turn the values of a form into a request, or into everything wrong with them.
@@ -83,16 +112,77 @@ class Service:
             errors.insert(0, InputError(texts.NO_KNOWN_WORD, "prompt"))
         return errors or request
 
-    def submit(self, values: Mapping[str, object]) -> Job:
+    def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
         """Queue a video.
 
+        Args:
+            values: Of a form, as typed.
+            owner: Who asks.
+            address: From where, if that is known.
+
         Raises:
-            InputError: The first thing that is wrong with the values, or the queue is full.
+            InputError: The first thing that is wrong with the values; the queue or the disk is
+                full, or a public server was asked for too much.
         """
+        request = self._checked(values)
+        with self._admit(owner, address):
+            return self._store.add(request, owner)
+
+    def submit_all(
+        self, rows: Sequence[Mapping[str, object]], owner: str = "", address: str = ""
+    ) -> list[Job]:
+        """Queue many videos, or none of them.
+
+        Args:
+            rows: The values of each, as `submit` takes them.
+            owner: Who asks.
+            address: From where, if that is known.
+
+        Raises:
+            InputError: Something is wrong with a row, with a sentence for every such row; or the
+                queue or the disk is full.
+        """
+        outcomes = [self.check(row) for row in rows]
+        sentences = [
+            texts.bad_row(number, str(outcome[0]))
+            for number, outcome in enumerate(outcomes, 1)
+            if isinstance(outcome, list)
+        ]
+        if sentences:
+            raise InputError(texts.bad_rows(sentences), "file")
+        if len(self._store.queued()) + len(rows) > MAX_QUEUED:
+            raise InputError(texts.queue_is_full(len(self._store.queued())), "file")
+        jobs: list[Job] = []
+        with self._admit(owner, address, len(rows)):
+            try:
+                jobs.extend(  # one after the other, so that it holds those that were queued
+                    self._store.add(request, owner)
+                    for request in outcomes
+                    if not isinstance(request, list)
+                )
+            except InputError:
+                for job in jobs:
+                    self.cancel(job.id, owner)
+                raise
+        return jobs
+
+    def _admit(self, owner: str, address: str, num_jobs: int = 1) -> AbstractContextManager[None]:
+        if not self.policy.is_public:
+            return nullcontext()
+        return self._quota.admit(owner, address, self._store.queued, num_jobs)
+
+    def _own(self, job_id: str, owner: str) -> Job:
+        """A job that its owner wants to change: an id is no secret once a file was passed on."""
+        job = self.get(job_id)
+        if self.policy.is_public and job.owner != owner:
+            raise InputError(texts.NOT_YOURS, "job_id")
+        return job
+
+    def _checked(self, values: Mapping[str, object]) -> TextToVideoRequest:
         request = self.check(values)
         if isinstance(request, list):
             raise request[0]
-        return self._store.add(request)
+        return request
 
     def check_next(
         self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object
@@ -101,7 +191,7 @@ class Service:
 
         Args:
             job_id: The job that has the video.
-            made_by: Which of its results: the stage that made it.
+            made_by: Which of its versions: its name, or the stage that made it.
             stage: What to do with it.
             num_inference_steps: Denoising steps of the stage, as typed.
 
@@ -119,14 +209,183 @@ class Service:
             raise InputError(texts.stage_makes_no_sense(stage), "stage")
         field = STEP_FIELDS[stage]
         steps = self.card.ranges[field].check(num_inference_steps, field)
-        given = job.results[: job.results.index(result) + 1]
-        return StageRequest(given, stage, int(steps))
+        return StageRequest(job.chain_of(result), stage, int(steps))
 
     def submit_next(
-        self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object
+        self,
+        job_id: str,
+        made_by: str,
+        stage: StageName,
+        num_inference_steps: object,
+        owner: str = "",
+        address: str = "",
     ) -> Job:
-        """Queue one more stage for a video that is there. Arguments and errors: `check_next`."""
-        return self._store.add(self.check_next(job_id, made_by, stage, num_inference_steps))
+        """Queue one more stage for a video that is there. Arguments and errors: `check_next`.
+
+        The other versions of the video stay at hand with the new one.
+        """
+        request = self.check_next(job_id, made_by, stage, num_inference_steps)
+        others = (r for r in self.get(job_id).versions if r not in request.given)
+        with self._admit(owner, address):
+            return self._store.add(request, owner, tuple(others))
+
+    def retry(self, job_id: str, owner: str = "", address: str = "") -> Job:
+        """Queue a job again that failed, was stopped or interrupted; what is done of it is kept.
+
+        Raises:
+            InputError: There is no such job, it is somebody else's, or it does not need that.
+        """
+        if not self._own(job_id, owner).can_go_on:  # said before it counts as asked for
+            raise InputError(texts.NOTHING_TO_RETRY, "job_id")
+        with self._admit(owner, address):
+            return self._store.queue_again(job_id)
+
+    def edit(self, job_id: str, values: Mapping[str, object], owner: str = "") -> Job:
+        """Change what a queued job is to make.
+
+        Raises:
+            InputError: There is no such job, it is somebody else's, it has begun, or something is
+                wrong with the values.
+        """
+        request = self._checked(values)
+        if isinstance(self._own(job_id, owner).request, StageRequest):
+            raise InputError(texts.CANNOT_BE_EDITED, "job_id")
+        return self._unless_begun(job_id, self._dispatcher.change_queued(job_id, request=request))
+
+    def move(self, job_id: str, place: int) -> Job:
+        """Move a queued job to another place in the queue.
+
+        Args:
+            job_id: The job.
+            place: Of those that wait, 0 for the next one; larger than there are: the last.
+
+        Raises:
+            InputError: There is no such job, or it has begun; or the server is public, where
+                nobody may jump the queue.
+        """
+        self._check_is_private()
+        return self._unless_begun(job_id, self._dispatcher.move_queued(job_id, place))
+
+    def _unless_begun(self, job_id: str, is_changed: bool) -> Job:
+        if not is_changed:
+            raise InputError(texts.HAS_BEGUN, "job_id")
+        return self.get(job_id)
+
+    def _check_is_private(self) -> None:
+        if self.policy.is_public:
+            raise InputError(texts.NOT_IN_PUBLIC)
+
+    def queue(self, owner: str = "") -> list[Status]:
+        """The jobs that run and those that wait, in their order; in public only an owner's."""
+        return [status for status in self._line() if self._may_list(status.job, owner)]
+
+    def _line(self) -> Iterator[Status]:
+        """All jobs that are not over, in their order."""
+        seconds_ahead: float | None = 0.0  # None after the first whose time is not known
+        jobs = (*self._store.running(), *self._store.queued())
+        for num_ahead, job in enumerate(jobs):
+            if job.state == "queued":
+                yield Status(job, num_ahead, seconds_ahead, self.is_paused)
+            else:
+                yield Status(job)
+            seconds_ahead = _sum(seconds_ahead, self._seconds_left(job))
+
+    def _may_list(self, job: Job, owner: str) -> bool:
+        return not self.policy.is_public or job.owner == owner
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no further job is begun."""
+        return self._dispatcher.is_paused
+
+    def pause(self, is_paused: bool) -> None:
+        """Finish what runs, then wait until told to go on.
+
+        Raises:
+            InputError: The server is public, where nobody may do that to all others.
+        """
+        self._check_is_private()
+        self._dispatcher.pause(is_paused)
+
+    @property
+    def profile(self) -> ProfileName | None:
+        """What is done about memory in jobs from now on; None: what the workers were told."""
+        return self._dispatcher.profile
+
+    def use_profile(self, name: str) -> None:
+        """Have jobs done in another memory profile from now on; the running one stays as it is.
+
+        Args:
+            name: Of a profile, or ``"auto"``: the one that the free memory is enough for.
+
+        Raises:
+            InputError: There is none of that name, or the server is public.
+        """
+        self._check_is_private()
+        self._dispatcher.use_profile(check_profile(name))
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether this server has workers of its own."""
+        return self._dispatcher.has_workers
+
+    def setups(self) -> list[Setup]:
+        """How the workers of this server have their model, as far as it is loaded."""
+        return self._dispatcher.setups()
+
+    @property
+    def model_error(self) -> str | None:
+        """Why the model cannot be loaded, if that is so."""
+        return self._dispatcher.model_error()
+
+    @property
+    def is_model_loading(self) -> bool:
+        """Whether every worker of this server is still at it."""
+        return self._dispatcher.is_model_loading()
+
+    def history(
+        self,
+        owner: str | None = None,
+        search: str = "",
+        limit: int = 50,
+        before: str | None = None,
+        only_starred: bool = False,
+    ) -> list[Job]:
+        """The jobs that have made something, newest first. Arguments: `JobStore.history`.
+
+        In public an owner sees what is his, or what is everybody's if the server has a gallery; on
+        a private server, whose visitors have no names, all that was ever made.
+        """
+        if self.policy.is_public and not self.policy.has_gallery:
+            if not owner:
+                return []
+        elif self.policy.has_gallery or not owner:
+            owner = None
+        return self._store.history(owner, search, limit, before, only_starred)
+
+    def star(self, job_id: str, is_starred: bool, owner: str = "") -> Job:
+        """Mark a job, or no longer.
+
+        Raises:
+            InputError: There is no such job, or it is somebody else's.
+        """
+        return self._store.update(self._own(job_id, owner).id, is_starred=is_starred)
+
+    def delete(self, job_id: str, owner: str = "") -> Job:
+        """Throw a job and its files away; `undelete` brings them back for an hour.
+
+        Raises:
+            InputError: There is no such job, it is somebody else's, or it is not over.
+        """
+        return self._store.delete(self._own(job_id, owner).id)
+
+    def undelete(self, job_id: str, owner: str = "") -> Job:
+        """Bring back what was thrown away.
+
+        Raises:
+            InputError: There is no such job any more, or it is somebody else's.
+        """
+        return self._store.update(self._own(job_id, owner).id, deleted=None)
 
     def next_stages(self, result: Result) -> tuple[StageName, ...]:
         """What this model can do with a result."""
@@ -167,13 +426,14 @@ class Service:
         """Whether there is such a job and it is not over."""
         return self.knows(job_id) and not self.get(job_id).is_over
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, owner: str = "") -> Job:
         """Ask a job to stop: at once if it is queued, as soon as it can if it is running.
 
         Raises:
-            InputError: There is no such job.
+            InputError: There is no such job, or it is somebody else's.
         """
-        return self._store.cancel(job_id)
+        self._own(job_id, owner)
+        return self._dispatcher.cancel(job_id)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Wait until a job is over, at most ``timeout`` seconds, and return it."""
@@ -185,13 +445,42 @@ class Service:
         Raises:
             InputError: There is no such job.
         """
-        last: tuple[int, int] | None = None
+        last: tuple[object, ...] | None = None
         while True:
-            job = self._store.get(job_id)
-            num_ahead = self._store.num_ahead(job_id) if job.state == "queued" else 0
-            if (job.revision, num_ahead) != last:
-                last = (job.revision, num_ahead)
-                yield Status(job, num_ahead)
-            if job.is_over:
+            status = self.status(self._store.get(job_id))
+            now = status.job.revision, status.num_ahead, status.is_held, _whole(status)
+            if now != last:
+                last = now
+                yield status
+            if status.job.is_over:
                 return
             await asyncio.sleep(_POLL_SECONDS)
+
+    def status(self, job: Job) -> Status:
+        """A job, and what comes before it if it is queued."""
+        if job.state != "queued":
+            return Status(job)
+        return next((status for status in self._line() if status.job.id == job.id), Status(job))
+
+    def _seconds_left(self, job: Job) -> float | None:
+        """How long a job will still take, if every stage's speed is known here."""
+        total = 0.0
+        for effort in efforts_of(job.request, job.results):
+            cost = self._costs.estimate(effort)
+            if cost.seconds is None:
+                return None
+            progress, seconds = job.progress, cost.seconds
+            if progress is not None and progress.stage == effort.stage:
+                share = progress.step / max(progress.total, 1)
+                seconds -= share * (cost.seconds - cost.seconds_after)
+            total += seconds
+        return total
+
+
+def _sum(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first + second
+
+
+def _whole(status: Status) -> int | None:
+    """Seconds that a job waits, as they are told."""
+    return None if status.seconds_ahead is None else round(status.seconds_ahead)

@@ -42,6 +42,15 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
+def preset_that_makes(model_folder: Path) -> str | None:
+    """The preset whose run leaves a model folder, by the ``output`` that it names."""
+    for name in preset_names():
+        output = _read_yaml(_preset_path(name)).get("output")
+        if output is not None and Path(output) / "model" == model_folder:
+            return name
+    return None
+
+
 def load_config(
     schema: type[Schema],
     preset: str | None = None,

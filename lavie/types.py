@@ -48,7 +48,7 @@ SchedulerName = Literal["dpm++", "ddim", "ddpm", "euler"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of a stage is done."""
+    """A part of a stage's work is done: a step, or less where steps take long."""
 
     stage: str
     step: int
@@ -79,13 +79,13 @@ OnEvent = Callable[[Event], None]
 
 
 class CancelToken:
-    """A flag that one thread sets and a long function looks at once per step."""
+    """A flag that one thread sets and a long function looks at often."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def cancel(self) -> None:
-        """Ask the work to stop at its next step."""
+        """Ask the work to stop soon."""
         self._event.set()
 
     @property

@@ -1,3 +1,8 @@
+import shutil
+import socket
+import subprocess
+import time
+
 import pytest
 
 
@@ -15,3 +20,32 @@ def cascade_folder(tmp_path_factory):
     from tests.tiny import write_tiny_cascade
 
     return write_tiny_cascade(tmp_path_factory.mktemp("cascade"))
+
+
+@pytest.fixture(scope="session")
+def redis_address(tmp_path_factory):
+    """A real Redis, in a process of its own."""
+    from app.jobs.wire import Wire
+    from lavie.errors import InputError
+
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("needs Debian's redis-server")
+    folder = tmp_path_factory.mktemp("redis")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    flags = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen([program, *flags], stdout=subprocess.DEVNULL)
+    try:
+        address = f"redis://127.0.0.1:{port}/0"
+        for _ in range(100):
+            try:
+                Wire(address, folder)
+                break
+            except InputError:
+                time.sleep(0.05)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(10)

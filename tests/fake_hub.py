@@ -14,11 +14,27 @@ COMMIT = "0" * 39 + "1"
 
 @dataclass
 class FakeHub:
-    """Serves ``folders[repository]`` at `endpoint` and remembers what was fetched."""
+    """Serves ``folders[repository]`` at `endpoint` and remembers what was fetched.
+
+    Attributes:
+        folders: Of the repositories, by hub id.
+        endpoint: Its address.
+        fetched: Names of the files that were sent, in order; with ``@`` and where they were begun.
+        cuts: Of the next answers, how many bytes to send before the connection breaks; None: all.
+        damaged: Names of files that are sent with a wrong byte.
+        silence: Set while an answer stands still after its first bytes.
+        is_busy: Whether it answers 503 to everything.
+        has_ranges: Whether it can send the rest of a file.
+    """
 
     folders: dict[str, Path]
     endpoint: str = ""
     fetched: list[str] = field(default_factory=list)
+    cuts: list[int | None] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
+    silence: threading.Event | None = None
+    is_busy: bool = False
+    has_ranges: bool = True
 
     def find(self, path: str) -> Path | None:
         """The file behind ``/<owner>/<name>/resolve/<revision>/<file>``."""
@@ -50,6 +66,19 @@ class FakeHub:
         """Whether the path's repository exists."""
         return "/".join(path.strip("/").split("/")[:2]) in self.folders
 
+    def content(self, file: Path) -> bytes:
+        """What is sent of a file."""
+        content = file.read_bytes()
+        return content[:-1] + b"!" if file.name in self.damaged else content
+
+
+def checksum(file: Path) -> str:
+    """As the hub gives it: of weights their SHA-256, of what is in git its SHA-1."""
+    content = file.read_bytes()
+    if file.suffix in (".pt", ".bin", ".safetensors"):
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+
 
 @contextmanager
 def serve_hub(folders: dict[str, Path]) -> Iterator[FakeHub]:
@@ -58,7 +87,7 @@ def serve_hub(folders: dict[str, Path]) -> Iterator[FakeHub]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self._answer()
+            self._answer(0)
 
         def do_GET(self) -> None:
             if listing := hub.listing(self.path):
@@ -67,21 +96,31 @@ def serve_hub(folders: dict[str, Path]) -> Iterator[FakeHub]:
                 self.end_headers()
                 self.wfile.write(listing)
                 return
-            file = self._answer()
-            if file:
-                hub.fetched.append(file.name)
-                self.wfile.write(file.read_bytes())
+            start = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+            start = start if hub.has_ranges else 0
+            if file := self._answer(start):
+                hub.fetched.append(f"{file.name}@{start}" if start else file.name)
+                cut = hub.cuts.pop(0) if hub.cuts else None
+                rest = hub.content(file)[start:]
+                if hub.silence:
+                    self.wfile.write(rest[:3])
+                    self.wfile.flush()
+                    hub.silence.wait()
+                self.wfile.write(rest[:cut])
 
-        def _answer(self) -> Path | None:
+        def _answer(self, start: int) -> Path | None:
+            if hub.is_busy:
+                self.send_error(503)
+                return None
             file = hub.find(self.path)
-            self.send_response(200 if file else 404)
+            self.send_response(404 if file is None else 206 if start else 200)
             if file:
                 self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("ETag", f'"{hashlib.sha1(file.read_bytes()).hexdigest()}"')
+                self.send_header("ETag", f'"{checksum(file)}"')
             else:
                 code = "EntryNotFound" if hub.knows(self.path) else "RepoNotFound"
                 self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", str(file.stat().st_size if file else 0))
+            self.send_header("Content-Length", str(file.stat().st_size - start if file else 0))
             self.end_headers()
             return file
 
@@ -89,12 +128,15 @@ def serve_hub(folders: dict[str, Path]) -> Iterator[FakeHub]:
             """Keep the test's output clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # a client that hangs up is part of the tests
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     try:
         yield hub
     finally:
+        if hub.silence:
+            hub.silence.set()
         server.shutdown()
         server.server_close()
         thread.join()

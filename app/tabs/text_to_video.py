@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import gradio as gr
 from gradio.blocks import BlockContext
@@ -11,12 +11,20 @@ from gradio.components import Component
 from app import screen, texts
 from app.model_card import ModelCard
 from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
+from app.tabs.queue import EditBar, QueuePanel, create_edit_bar, create_queue_panel
+from app.tabs.settings import SettingsSources, create_settings_sources
+from app.watching import Watching
 from app.words import Choice, Words
 
 _STORAGE_SECRET = "lavie-studio"
 """Scrambles what a browser keeps. It is sent to every page, so it protects nothing; being the same
 after a restart, it lets a page read which job it watched."""
 
+TAB_ID = "text-to-video"
+MADE_FILE_ID = "made-file"
+"""The button that nobody sees: it holds a file that was made because somebody asked for it."""
+
+_Button = TypeVar("_Button", gr.Button, gr.DownloadButton)
 
 Shown = Component | BlockContext
 """What an event can change."""
@@ -60,19 +68,22 @@ class ResultView:
 
     panel: gr.Column
     video: gr.Video
+    prompt: gr.HTML
     caption: gr.HTML
     choices: gr.Row
     shown: gr.Radio
     is_compared: gr.Checkbox
     progress: gr.HTML
+    retry: gr.Button
     details: gr.Column
     next: gr.Row
     smooth_it: gr.Button
     upscale_it: gr.Button
     download_view: gr.DownloadButton
     download_video: gr.DownloadButton
-    download_gif: gr.DownloadButton
+    make_gif: gr.Button
     download_recipe: gr.DownloadButton
+    made_file: gr.DownloadButton
     used_seed: gr.Textbox
     use_seed: gr.Button
     recipe: gr.JSON
@@ -83,7 +94,8 @@ class ResultView:
 
     def version(self) -> list[Shown]:
         """What changes with the version of the video that is shown."""
-        steady = {self.panel, self.choices, self.shown, self.progress, self.details, self.use_seed}
+        steady = {self.panel, self.prompt, self.choices, self.shown, self.progress, self.details}
+        steady |= {self.make_gif, self.made_file, self.retry, self.use_seed}
         return [part for part in self.all() if part not in steady]
 
 
@@ -94,16 +106,30 @@ class TextToVideoTab:
     form: Form
     composer: Composer | None
     note: gr.Markdown
+    restored: gr.HTML
+    surprise: gr.Button
+    sources: SettingsSources
+    kept: gr.BrowserState
     generate: gr.Button
     cancel: gr.Button
     screen: gr.HTML
     result: ResultView
+    queue: QueuePanel
+    edit: EditBar
     job_id: gr.BrowserState
+    watching: gr.State
     cost_timer: gr.Timer
+    model_state: gr.HTML
+    model_timer: gr.Timer
 
     def watched(self) -> list[Shown]:
         """What changes while a job is followed."""
-        return [self.screen, self.generate, self.cancel, self.job_id, *self.result.all()]
+        return [self.screen, self.cancel, self.job_id, *self.result.all()]
+
+    def asked(self) -> list[Shown]:
+        """What changes when a video is asked for, or a change of one that waits."""
+        edit = [self.edit.edited, self.edit.bar, self.edit.note, self.generate]
+        return [*self.watched(), *edit, *self.form.controls()]
 
 
 def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVideoTab:
@@ -114,34 +140,58 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
         words: What can be clicked together; None for a model of open language.
     """
     with gr.Row(elem_id="studio", equal_height=False):
-        with gr.Column(elem_id="area-prompt"):
-            prompt = _prompt_box()
-            smooth, upscale = _create_switches(card)
-            note = gr.Markdown(visible=False, elem_id="vocabulary-note")
-            with gr.Row(elem_id="actions"):
-                generate = gr.Button(
-                    texts.GENERATE, variant="primary", elem_id="generate", scale=3, min_width=180
+        with gr.Column(elem_id="desk"):
+            with gr.Column(elem_id="area-prompt"):
+                prompt = _prompt_box()
+                surprise = gr.Button(texts.SURPRISE, size="sm", min_width=110, elem_id="surprise")
+                smooth, upscale = _create_switches(card)
+                note = gr.Markdown(visible=False, elem_id="vocabulary-note")
+                restored = gr.HTML(visible=False, padding=False, elem_id="restored")
+                edit = create_edit_bar(_STORAGE_SECRET)
+                generate, cancel = _create_actions()
+                model_state = gr.HTML(visible=False, padding=False, elem_id="model-state")
+            with gr.Column(elem_id="area-words"):
+                composer = _create_composer(words) if words else None
+                gr.Examples(
+                    [[example] for example in (words.examples() if words else texts.OPEN_EXAMPLES)],
+                    inputs=prompt,
+                    label=texts.EXAMPLES_LABEL,
+                    elem_id="examples",
+                    api_visibility="private",
                 )
-                cancel = gr.Button(
-                    texts.CANCEL, variant="stop", elem_id="cancel", min_width=90, interactive=False
-                )
-        with gr.Column(elem_id="area-result"):
-            display = gr.HTML(screen.empty(), padding=False, elem_id="screen")
-            result = _create_result()
-        with gr.Column(elem_id="area-words"):
-            composer = _create_composer(words) if words else None
-            gr.Examples(
-                [[example] for example in (words.examples() if words else texts.OPEN_EXAMPLES)],
-                inputs=prompt,
-                label=texts.EXAMPLES_LABEL,
-                elem_id="examples",
-                api_visibility="private",
-            )
-        with gr.Column(elem_id="area-settings"):
-            form = _create_form(card, prompt, smooth, upscale)
+        with gr.Column(elem_id="stage"):
+            with gr.Column(elem_id="area-result"):
+                display = gr.HTML(screen.empty(), padding=False, elem_id="screen")
+                result = _create_result()
+                queue = create_queue_panel()
+            with gr.Column(elem_id="area-settings"):
+                gr.Markdown(f"### {texts.SETTINGS_HEADING}")
+                sources = create_settings_sources()
+                form = _create_form(card, prompt, smooth, upscale)
+    kept = gr.BrowserState({}, storage_key="lavie-form", secret=_STORAGE_SECRET)
     job_id = gr.BrowserState("", storage_key="lavie-job", secret=_STORAGE_SECRET)
+    watching = gr.State(Watching())
     timer = gr.Timer(1.0, active=len(card.stages) > 1)  # until this computer's speed is known
-    return TextToVideoTab(form, composer, note, generate, cancel, display, result, job_id, timer)
+    return TextToVideoTab(
+        form=form,
+        composer=composer,
+        note=note,
+        restored=restored,
+        surprise=surprise,
+        sources=sources,
+        kept=kept,
+        generate=generate,
+        cancel=cancel,
+        screen=display,
+        result=result,
+        queue=queue,
+        edit=edit,
+        job_id=job_id,
+        watching=watching,
+        cost_timer=timer,
+        model_state=model_state,
+        model_timer=gr.Timer(1.0),
+    )
 
 
 def _prompt_box() -> gr.Textbox:
@@ -154,6 +204,19 @@ def _prompt_box() -> gr.Textbox:
         autofocus=True,
         elem_id="prompt",
     )
+
+
+def _create_actions() -> tuple[gr.Button, gr.Button]:
+    """The two buttons that count, and the keys that press them."""
+    with gr.Row(elem_id="actions"):
+        generate = gr.Button(
+            texts.GENERATE, variant="primary", elem_id="generate", scale=3, min_width=180
+        )
+        cancel = gr.Button(
+            texts.CANCEL, variant="stop", elem_id="cancel", min_width=90, interactive=False
+        )
+    gr.HTML(screen.keys(), padding=False, elem_id="keys")
+    return generate, cancel
 
 
 def _create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
@@ -204,7 +267,6 @@ def _create_form(
     card: ModelCard, prompt: gr.Textbox, smooth: gr.Checkbox, upscale: gr.Checkbox
 ) -> Form:
     ranges = card.ranges
-    gr.Markdown(f"### {texts.SETTINGS_HEADING}")
     negative_prompt = gr.Textbox(
         label=texts.NEGATIVE_LABEL, info=texts.NEGATIVE_INFO, elem_id="negative_prompt"
     )
@@ -303,6 +365,7 @@ def _create_result() -> ResultView:
             elem_id="video",
         )
         caption = gr.HTML(screen.before_after(), visible=False, padding=False, elem_id="caption")
+        prompt = gr.HTML(padding=False, elem_id="shown-prompt")
         with gr.Row(visible=False, elem_id="choices") as choices:
             shown = gr.Radio(
                 label=texts.SHOWN_LABEL,
@@ -319,6 +382,7 @@ def _create_result() -> ResultView:
                 elem_id="compare",
             )
     progress = gr.HTML(visible=False, padding=False, elem_id="progress")
+    retry = gr.Button(visible=False, elem_id="retry")
     with gr.Column(visible=False, elem_id="details") as details:
         with gr.Row(elem_id="next") as next_row:
             smooth_it, upscale_it = (
@@ -326,10 +390,10 @@ def _create_result() -> ResultView:
                 for name, label in (("smooth", texts.SMOOTH_IT), ("upscale", texts.UPSCALE_IT))
             )
         with gr.Row(elem_id="downloads"):
-            view, original, gif, recipe_file = (
-                gr.DownloadButton(label, size="sm", min_width=80, elem_id=f"download-{name}")
-                for name, label in texts.DOWNLOADS.items()
-            )
+            view, original = (_download(name, gr.DownloadButton) for name in ("view", "video"))
+            gif = _download("gif", gr.Button)  # it is made when it is asked for
+            recipe_file = _download("recipe", gr.DownloadButton)
+            made_file = gr.DownloadButton(elem_id=MADE_FILE_ID, elem_classes="unseen")
         with gr.Row(elem_id="seed-row"):
             used_seed = gr.Textbox(
                 label=texts.USED_SEED_LABEL,
@@ -346,20 +410,27 @@ def _create_result() -> ResultView:
     return ResultView(
         panel=panel,
         video=video,
+        prompt=prompt,
         caption=caption,
         choices=choices,
         shown=shown,
         is_compared=is_compared,
         progress=progress,
+        retry=retry,
         details=details,
         next=next_row,
         smooth_it=smooth_it,
         upscale_it=upscale_it,
         download_view=view,
         download_video=original,
-        download_gif=gif,
+        make_gif=gif,
         download_recipe=recipe_file,
+        made_file=made_file,
         used_seed=used_seed,
         use_seed=use_seed,
         recipe=recipe,
     )
+
+
+def _download(name: str, button: type[_Button]) -> _Button:
+    return button(texts.DOWNLOADS[name], size="sm", min_width=80, elem_id=f"download-{name}")

@@ -4,7 +4,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -15,16 +15,23 @@ from lavie import __version__
 from lavie.cascade.generation import Generation
 from lavie.cascade.loading import Stages
 from lavie.cascade.running import run_base, run_interpolation, run_super_resolution
-from lavie.convert.resolve import find_stages, load_pipeline
+from lavie.convert.resolve import check_has_stage, find_stages, load_pipeline
 from lavie.errors import InputError
 from lavie.pipelines import limits
+from lavie.pipelines.between import FACTOR as TIMES_THE_FRAMES
 from lavie.pipelines.given_video import check_video, size_of
-from lavie.pipelines.interpolation import FACTOR as TIMES_THE_FRAMES
 from lavie.pipelines.interpolation import InterpolationPipeline
-from lavie.pipelines.super_resolution import SuperResolutionPipeline, TileSize
+from lavie.pipelines.super_resolution import (
+    FACTOR,
+    SuperResolutionPipeline,
+    SuperResolutionSettings,
+    TileSize,
+)
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.pipelines.video_pipeline import VideoPipeline, default_to
 from lavie.runtime.devices import choose_device, choose_dtype
+from lavie.runtime.memory import free_memory
+from lavie.runtime.profiles import PROFILES, Profile, ProfileName, choose_profile
 from lavie.types import (
     CancelToken,
     Frames,
@@ -51,6 +58,8 @@ class Cascade:
         model: What the recipe calls the model: the name or folder it was loaded from.
         stages: Those that can be loaded from there.
         low_memory: See `from_pretrained`.
+        profile: What is done about memory; None: what is usual where there is enough.
+        folders: Models that later stages are loaded from instead.
     """
 
     def __init__(
@@ -59,10 +68,13 @@ class Cascade:
         model: str,
         stages: Sequence[StageName] = ("base",),
         low_memory: bool | None = None,
+        profile: Profile | None = None,
+        folders: Mapping[StageName, str | Path] | None = None,
     ) -> None:
         self.base = base
         self.model = model
-        self._stages = Stages(base, model, stages, low_memory)
+        self.profile = profile or PROFILES[0]
+        self._stages = Stages(base, model, stages, low_memory, folders)
         self.model_hash = self._stages.hashes["base"]
 
     @classmethod
@@ -72,6 +84,8 @@ class Cascade:
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         low_memory: bool | None = None,
+        profile: ProfileName = "auto",
+        stages: Mapping[StageName, str | Path] | None = None,
     ) -> Self:
         """Open any model. Its base stage is loaded, the others are on first use.
 
@@ -82,15 +96,28 @@ class Cascade:
             device: None: the GPU if there is one, else the CPU.
             dtype: None: float16 on a GPU, as the published code, else float32.
             low_memory: Whether stages that do not work leave the device to the one that does;
-                None: only where they would not fit beside each other.
+                None: as the profile says, else only where they would not fit beside each other.
+            profile: What is done about memory, see `lavie.runtime.profiles`; auto: what the free
+                memory is enough for.
+            stages: Models that ``interpolation`` or ``super_resolution`` are loaded from instead,
+                such as what their training has made: ``{"interpolation": "my/runs/i/model"}``.
 
         Raises:
+            InputError: There is no such device, profile or later stage.
             CheckpointError: There is no such model, or it is broken or unsafe.
         """
+        for stage, folder in (stages or {}).items():
+            check_has_stage(folder, stage)
         device = choose_device(device)
         dtype = choose_dtype(device) if dtype is None else dtype
+        free = free_memory(device)
+        choose_profile(device, free, dtype, profile)  # a wrong name is told before the loading
         base = load_pipeline(model, dtype).to(device)
-        return cls(base, str(model), find_stages(model), low_memory)
+        num_weights = base.unet.num_parameters()
+        chosen = choose_profile(device, free, dtype, profile, num_weights)
+        if low_memory is None and chosen.takes_turns and device.type != "cpu":
+            low_memory = True
+        return cls(base, str(model), find_stages(model), low_memory, chosen, stages)
 
     @property
     def stages(self) -> tuple[StageName, ...]:
@@ -160,6 +187,13 @@ class Cascade:
         fps = limits.check_fps(self.base.config.default_fps if fps is None else fps)
         later = {"interpolation": interpolation or {}, "super_resolution": super_resolution or {}}
         shape = settings.num_frames, settings.height, settings.width
+        for stage, given in later.items():
+            if stage not in asked and any(value is not None for value in given.values()):
+                raise InputError(
+                    f"There are settings for {stage}, which is not among the stages. Add it, or "
+                    "leave them out.",
+                    stage,
+                )
         for stage in asked[1:]:
             self._check_later(stage, later[stage], shape)
 
@@ -266,6 +300,7 @@ class Cascade:
         window_overlap: int | None = None,
         tile_size: TileSize = "auto",
         tile_overlap: int = 16,
+        vae_tile_size: TileSize = "auto",
         keep_colours: bool | None = None,
         share_noise: bool | None = None,
         on_frames: Callable[[Frames], None] | None = None,
@@ -287,8 +322,10 @@ class Cascade:
             noise_level: More invents more.
             window_overlap: Frames that two windows share.
             tile_size: "auto": whole frames if they fit the memory, else the largest tiles that do.
-                The recipe says what it was.
+                The recipe says what it was. Never larger than the profile's.
             tile_overlap: Pixels that two tiles share.
+            vae_tile_size: Side of the tiles, in pixels of the large video, that are decoded at
+                once where a frame is larger; None: whole frames; "auto": as the profile says.
             keep_colours: Give the result the colours of the small video; None: the model's own.
             share_noise: Begin all frames from the same noise; None: the model's own.
             on_frames: Gets the frames ``(f, 4H, 4W, 3)`` as soon as they are final, in place of the
@@ -321,10 +358,18 @@ class Cascade:
             "share_noise": share_noise,
         }
         pipeline.check_settings(**options)
+        if isinstance(vae_tile_size, int):
+            limits.check_whole_number(vae_tile_size, "vae_tile_size", 64, 1 << 16)
         negative_prompt = default_to(negative_prompt, pipeline.config.default_negative_prompt)
         limits.check_prompt(negative_prompt, "negative_prompt")
         self._stages.begin("super_resolution")  # "auto" looks at the memory that is then free
         settings = pipeline.check_settings(**options, frame_size=(height, width))
+        if tile_size == "auto":
+            settings = replace(settings, tile_size=self._tile(settings, max(height, width)))
+        if vae_tile_size == "auto":
+            vae_tile_size = self.profile.vae_tile_size
+        if vae_tile_size is not None and vae_tile_size < FACTOR * max(height, width):
+            changes = changes | {"vae_tile_size": vae_tile_size}
         tile = settings.tile_size
         return self._run(
             "super_resolution",
@@ -337,14 +382,23 @@ class Cascade:
                 prompt,
                 negative_prompt,
                 seed,
+                vae_tile_size,
                 on_frames,
                 on_event,
                 cancel,
             ),
             on_event,
             f"Enlarging frames of {width}x{height} does not fit",
-            f"Ask for {'tiles' if tile is None else f'tiles smaller than {tile}'} (tile_size)",
+            f"Use tiles{'' if tile is None else f' smaller than {tile}'}, or give a smaller video",
         )
+
+    def _tile(self, settings: SuperResolutionSettings, longer_side: int) -> int | None:
+        """What fits the memory, but no more than the profile allows."""
+        tile, largest = settings.tile_size, self.profile.tile_size
+        if largest is None or longer_side <= largest:
+            return tile
+        largest = max(largest, (settings.tile_overlap // 8 + 1) * 8)
+        return largest if tile is None else min(tile, largest)
 
     def _run(
         self,
@@ -407,6 +461,8 @@ class Cascade:
 
     def _check_stages(self, stages: Sequence[str] | None) -> list[StageName]:
         stages = default_to(stages, ("base",))
+        if isinstance(stages, str):
+            raise InputError(f"stages '{stages}' is a text. Give a list, as ['base'].", "stages")
         for stage in stages:
             self._stages.check(stage)
         if "base" not in stages:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 from torch import nn
@@ -25,6 +26,7 @@ class Stages:
         model: The name or folder it was loaded from.
         names: Those that can be loaded from there.
         low_memory: See `TakingTurns`.
+        folders: Models that later stages are loaded from instead.
     """
 
     def __init__(
@@ -33,9 +35,13 @@ class Stages:
         model: str,
         names: Sequence[StageName],
         low_memory: bool | None,
+        folders: Mapping[StageName, str | Path] | None = None,
     ) -> None:
         self.model = model
-        self.names = tuple(name for name in get_args(StageName) if name in {"base", *names})
+        self.folders = folders or {}
+        self.names = tuple(
+            name for name in get_args(StageName) if name in {"base", *names, *self.folders}
+        )
         self.hashes: dict[StageName, str] = {}
         self.turns = TakingTurns(base.device, low_memory)
         self._base = base
@@ -64,7 +70,12 @@ class Stages:
         self.check(name)
         if name not in self._loaded:
             dtype = self._base.unet.dtype
-            self._add(name, load_stage(self.model, name, dtype, self._shared_with(name)))
+            self._add(
+                name,
+                load_stage(
+                    self.folders.get(name, self.model), name, dtype, self._shared_with(name)
+                ),
+            )
         return self._loaded[name]
 
     def begin(self, name: StageName) -> VideoPipeline:
@@ -93,7 +104,7 @@ class Stages:
             if not is_out_of_memory(error):
                 raise
             others = len(self._loaded) > 1 and self.turns.could_wait
-            also = ", or let the stages take turns on the device (low_memory)" if others else ""
+            also = ", or let the stages take turns on the device" if others else ""
             raise MemoryBudgetError(
                 f"{too_large} the memory of {self.turns.device.type}. {way_out}{also}."
             ) from error

@@ -1,6 +1,5 @@
 """One stage at work: from checked settings to frames, telling of it as it goes."""
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from lavie.models.latents import in_tiles
 from lavie.pipelines.given_video import size_of
 from lavie.pipelines.interpolation import InterpolationPipeline, InterpolationSettings
 from lavie.pipelines.stages import stage_generator
@@ -17,7 +17,8 @@ from lavie.pipelines.super_resolution import (
     SuperResolutionSettings,
 )
 from lavie.pipelines.text_to_video import TextToVideoPipeline, TextToVideoSettings
-from lavie.pipelines.video_pipeline import OnProgress, StepCallback, VideoPipeline
+from lavie.pipelines.video_pipeline import StepCallback, VideoPipeline
+from lavie.pipelines.work import Work
 from lavie.types import (
     CancelToken,
     Frames,
@@ -63,13 +64,13 @@ def run_interpolation(
     cancel: CancelToken | None,
 ) -> Frames:
     """Smooth a video."""
-    num_windows = len(pipeline.windows(size_of(video)[0], settings.window_overlap))
+    report = on_event and _Report("interpolation", on_event)
     output: Any = pipeline(
         video,
         prompt,
         generator=stage_generator("interpolation", seed),
-        on_progress=on_event and _report_progress("interpolation", on_event),
-        callback_on_step_end=on_event and _report_previews("interpolation", on_event, num_windows),
+        on_progress=report and report.progress,
+        callback_on_step_end=report and report.preview,
         callback_on_step_end_tensor_inputs=_PREVIEWED,
         cancel=cancel,
         **asdict(settings),
@@ -84,60 +85,66 @@ def run_super_resolution(
     prompt: str,
     negative_prompt: str,
     seed: int,
+    vae_tile_size: int | None,
     on_frames: Callable[[Frames], None] | None,
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> Frames:
     """Enlarge a video; no frames of the large size if they went to ``on_frames``."""
-    output: Any = pipeline(
-        video,
-        prompt,
-        negative_prompt=negative_prompt,
-        generator=stage_generator("super_resolution", seed),
-        on_frames=on_frames,
-        on_progress=on_event and _report_progress("super_resolution", on_event),
-        cancel=cancel,
-        **asdict(settings),
-    )
+    with in_tiles(pipeline.vae, vae_tile_size):
+        output: Any = pipeline(
+            video,
+            prompt,
+            negative_prompt=negative_prompt,
+            generator=stage_generator("super_resolution", seed),
+            on_frames=on_frames,
+            on_progress=on_event and _Report("super_resolution", on_event).progress,
+            cancel=cancel,
+            **asdict(settings),
+        )
     if output.frames is not None:
         return output.frames[0]
     _, height, width = size_of(video)
     return np.empty((0, FACTOR * height, FACTOR * width, 3), np.uint8)
 
 
-def _report_progress(stage: StageName, on_event: OnEvent) -> OnProgress:
-    """Tell how much of a stage is done, and how long the rest takes at the pace so far."""
-    started = time.perf_counter()
+class _Report:
+    """Tells of a stage's progress, and shows what the video looks like so far.
 
-    def report(done: int, total: int) -> None:
-        left = (time.perf_counter() - started) / done * (total - done)
-        on_event(Progress(stage, done, total, left))
+    Args:
+        stage: Which.
+        on_event: Whom to tell.
+    """
 
-    return report
+    def __init__(self, stage: StageName, on_event: OnEvent) -> None:
+        self.stage: StageName = stage
+        self.on_event = on_event
+        self.done = 0
 
+    def progress(self, done: int, total: int, seconds_left: float) -> None:
+        """Tell how much is done, and how long the rest takes."""
+        self.done = done
+        self.on_event(Progress(self.stage, done, total, seconds_left))
 
-def _report_previews(stage: StageName, on_event: OnEvent, parts_per_step: int = 1) -> StepCallback:
-    """Show after every step what the video looks like, where the model folder says how."""
-
-    def report(
-        pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
+    def preview(
+        self, pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
+        """Show the video after a step, where the model folder says how."""
         if pipeline.config.latent_rgb_factors is not None:
             frames = pipeline.preview(tensors["predicted_clean_latents"])[0]
-            on_event(Preview(stage, (step + 1) * parts_per_step, frames))
+            self.on_event(Preview(self.stage, self.done, frames))
         return {}
-
-    return report
 
 
 def _report_steps(on_event: OnEvent, total: int) -> StepCallback:
     """Tell of progress and previews of the base stage, whose parts are its steps."""
-    progress, previews = _report_progress("base", on_event), _report_previews("base", on_event)
+    report = _Report("base", on_event)
+    work = Work(report.progress, None, steps=total)
 
-    def report(
+    def tell(
         pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        progress(step + 1, total)
-        return previews(pipeline, step, timestep, tensors)
+        work.finish("steps")
+        return report.preview(pipeline, step, timestep, tensors)
 
-    return report
+    return tell

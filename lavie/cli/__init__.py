@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None: those of the process.
 
     Returns:
-        0 done, 2 the user's input (one line on stderr), 1 a fault of ours.
+        0 done, 2 the user's input or a missing package (one line on stderr), 130 stopped by
+        Ctrl-C, 1 a fault of ours.
     """
     try:
         arguments = create_parser().parse_args(argv)
@@ -63,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments) or 0
     except LaVieError as error:
         return _report(error, str(error), 2, arguments.debug)
+    except ModuleNotFoundError as error:
+        message = f"{error}. Run pip install -r requirements.txt -c constraints.txt"
+        return _report(error, message, 2, arguments.debug)
     except KeyboardInterrupt as error:
         return _report(error, "Stopped.", 130, arguments.debug)
     except Exception as error:

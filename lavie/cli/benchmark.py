@@ -36,7 +36,7 @@ def add_benchmark(commands: Any) -> None:  # noqa: ANN401
     add(
         "--memory",
         action="store_true",
-        help="instead: memory of super-resolution for 8, 61 and 244 frames",
+        help="instead: memory of super-resolution for 8, 61 and 244 frames, and of every profile",
     )
     add("--output", type=Path, help="write the numbers into this .json file")
     add("--json", action="store_true", help="end with one line of JSON")
@@ -56,9 +56,11 @@ def _benchmark(arguments: argparse.Namespace) -> None:
     # The work
     if arguments.memory:
         from lavie.evaluation.benchmark_memory import compare_memory, memory_table
+        from lavie.runtime.profiles import profile_table
 
         uses = compare_memory(arguments.model, height, width, device=arguments.device)
-        lines, numbers = memory_table(uses), {"memory": [asdict(use) for use in uses]}
+        lines = [*memory_table(uses), "", *profile_table()]
+        numbers = {"memory": [asdict(use) for use in uses]}
     else:
         from lavie.evaluation.benchmark import BenchmarkRequest, benchmark_stage, table
         from lavie.runtime.benchmark import in_fresh_process

@@ -1,6 +1,7 @@
 """The commands that make a given video better: ``interpolate`` and ``upscale``."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,33 @@ from lavie.errors import InputError
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Generation
     from lavie.media import VideoFile, VideoWriter
+    from lavie.types import StageName
 
-_PUBLISHED = {"scheduler": "ddim", "num_inference_steps": 50}
+_PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+
+_SETTINGS = ("num_inference_steps", "guidance_scale", "scheduler", "window_overlap")
+_OWN_SETTINGS: "dict[StageName, tuple[str, ...]]" = {
+    "interpolation": ("keep_details",),
+    "super_resolution": (
+        "negative_prompt",
+        "noise_level",
+        "tile_size",
+        "keep_colours",
+        "share_noise",
+    ),
+}
+
+_EXACT = (
+    "--exact samples as the original code does: {what}, whatever the model's own. What its network "
+    "was trained for stays, and so does its guidance scale. Windows of a long video overlap all "
+    "the same{windows}. "
+)
+_LARGE_FRAMES = (
+    "Time grows with the number of pixels: in frames much larger than a model was made for, its "
+    "attention looks near by only, which changes them less than can be seen. The sound ends with "
+    "the last frame: interpolate makes 4F - 3 frames of F, so up to three quarters of the last "
+    "frame's time are cut."
+)
 
 
 def add_interpolate(commands: Any) -> None:  # noqa: ANN401
@@ -32,6 +58,8 @@ def add_interpolate(commands: Any) -> None:  # noqa: ANN401
     )
     _add_flags(parser, "given frames that two windows of a long video share")
     _add_option(parser, "--keep-details", "give back what the VAE loses of the given frames")
+    what = "given frames are encoded to a sample, and --keep-details is off"
+    parser.epilog = _EXACT.format(what=what, windows="") + _LARGE_FRAMES
 
 
 def add_upscale(commands: Any) -> None:  # noqa: ANN401
@@ -47,10 +75,12 @@ def add_upscale(commands: Any) -> None:  # noqa: ANN401
         "--tile-size",
         type=tile_size,
         default="auto",
-        help="auto, or pixels of the given video: the side of the part that is enlarged at once",
+        help="side of the tiles to enlarge one by one, in pixels of the given video; default: auto",
     )
     _add_option(parser, "--keep-colours", "give the result the colours of the given video")
     _add_option(parser, "--share-noise", "begin all frames from the same noise: less flicker")
+    what, windows = "--keep-colours and --share-noise are off", ", unless --window-overlap is 0"
+    parser.epilog = _EXACT.format(what=what, windows=windows) + _LARGE_FRAMES
 
 
 def _add_flags(parser: argparse.ArgumentParser, overlap: str) -> None:
@@ -62,7 +92,7 @@ def _add_flags(parser: argparse.ArgumentParser, overlap: str) -> None:
     add("--guidance-scale", type=float, help="how closely to follow the prompt, 0 to 50")
     add("--scheduler", help="dpm++, ddim, ddpm or euler; default: the model's own")
     add("--window-overlap", type=int, help=f"{overlap}; default: the model's own")
-    add("--exact", action="store_true", help="as published: 50 steps of ddim, slow")
+    add("--exact", action="store_true", help="as published: 50 steps of ddim, slow; see below")
     add_video_flags(parser)
 
 
@@ -75,44 +105,36 @@ def _interpolate(arguments: argparse.Namespace) -> None:
     def run(
         cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
     ) -> "Generation":
-        generation = cascade.interpolate(
-            video,
-            sample_posterior=arguments.exact,
-            keep_details=arguments.keep_details,
-            **settings,
-        )
+        generation = cascade.interpolate(video, **settings)
         writer.write(generation.frames)
         return generation
 
-    _enhance(arguments, run, fps_factor=4)
+    _enhance(arguments, "interpolation", run, times_the_frames=4)
 
 
 def _upscale(arguments: argparse.Namespace) -> None:
     def run(
         cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
     ) -> "Generation":
-        return cascade.upscale(
-            video,
-            negative_prompt=arguments.negative_prompt,
-            noise_level=arguments.noise_level,
-            tile_size=arguments.tile_size,
-            keep_colours=arguments.keep_colours,
-            share_noise=arguments.share_noise,
-            on_frames=writer.write,
-            **settings,
-        )
+        return cascade.upscale(video, on_frames=writer.write, **settings)
 
-    _enhance(arguments, run)
+    _enhance(arguments, "super_resolution", run, times_the_size=4)
 
 
 def _enhance(
     arguments: argparse.Namespace,
+    stage: "StageName",
     run: "Callable[[Cascade, VideoFile, VideoWriter, dict[str, Any]], Generation]",
-    fps_factor: int = 1,
+    times_the_frames: int = 1,
+    times_the_size: int = 1,
 ) -> None:
     """What the two commands have in common: all but the stage."""
     # The door, before a model is loaded
-    settings = _settings(arguments)
+    settings = _settings(arguments, stage)
+    if arguments.file.suffix.lower() in _PICTURES:
+        raise InputError(
+            f"'{arguments.file.name}' is a picture, not a video. Give a video.", "file"
+        )
 
     from lavie.media import VideoWriter, open_video, write_recipe
     from lavie.pipelines import limits
@@ -127,7 +149,8 @@ def _enhance(
 
         # The work
         cascade, seconds = load_cascade(arguments)
-        with VideoWriter(output, video.fps * fps_factor, audio_from=arguments.file) as writer:
+        _say_what_is_done(video, times_the_frames, times_the_size)
+        with VideoWriter(output, video.fps * times_the_frames, audio_from=arguments.file) as writer:
             generation = run(cascade, video, writer, settings | {"on_event": draw_bar()})
             source = {"file": arguments.file.name, "recipe": video.metadata}
             writer.metadata = generation.metadata | {"source": source}
@@ -137,22 +160,36 @@ def _enhance(
     print_result(arguments.json, output, settings["seed"], writer.shape, generation.fps, seconds)
 
 
-def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that both stages have.
+def _say_what_is_done(video: "VideoFile", times_the_frames: int, times_the_size: int) -> None:
+    num_frames, height, width = video.shape[:3]
+    made = times_the_frames * (num_frames - 1) + 1
+    rows, columns = (side * times_the_size + side * times_the_size % 2 for side in (height, width))
+    print(
+        f"{video.path.name}: {num_frames} frames of {width}x{height} become {made} of "
+        f"{columns}x{rows}.",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _settings(arguments: argparse.Namespace, stage: "StageName") -> dict[str, Any]:
+    """The settings of a stage.
 
     Raises:
         InputError: One breaks its rule.
     """
     from lavie.pipelines import limits
+    from lavie.pipelines.exact import EXACT
 
-    names = ("num_inference_steps", "guidance_scale", "scheduler", "window_overlap")
+    names = (*_SETTINGS, *_OWN_SETTINGS[stage])
     settings = {name: getattr(arguments, name) for name in names}
     if arguments.exact:
-        for name in _PUBLISHED:
-            if settings[name] is not None:
+        for name, value in EXACT[stage].items():
+            if settings.get(name) not in (None, value):
                 flag = f"--{name.replace('_', '-')}"
-                raise InputError(f"--exact means 50 steps of ddim. Leave {flag} out.", name)
-        settings |= _PUBLISHED
+                means = "off" if value is False else value
+                raise InputError(f"With --exact, {flag} is {means}. Leave it out.", name)
+        settings |= EXACT[stage]
     limits.check_given(settings)
     if arguments.prompt:
         limits.check_prompt(arguments.prompt)

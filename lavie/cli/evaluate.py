@@ -6,7 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import OUTPUT_FOLDER, add_command, check_stages, draw_bar
+from lavie.cli.shared import (
+    OUTPUT_FOLDER,
+    add_command,
+    add_stage_flags,
+    check_stages,
+    draw_bar,
+    stage_folders,
+)
 from lavie.runtime.loading import silence_loading_bars
 
 if TYPE_CHECKING:
@@ -58,6 +65,7 @@ def add_evaluate(commands: Any) -> None:  # noqa: ANN401
     )
     add = parser.add_argument
     _add_model_and_judge(parser)
+    add_stage_flags(parser)
     add("--num-clips", type=int, help="clips of each part; default: 16, 8 and 24")
     add("--parts", default=",".join(_PARTS), help="comma-separated; default: %(default)s")
     add("--steps", type=int, help="of the later stages, 1 to 1000; default: the model's own")
@@ -152,7 +160,10 @@ def _evaluate_cascade(arguments: argparse.Namespace) -> None:
         limits.check_choice(part, tuple(_PARTS), "parts")
     stages: list[StageName] = sorted({stage for part in parts for stage in _PARTS[part]})
     way_out = "Evaluate a model that has it, or other --parts."
-    check_stages(arguments.model, stages, find_stages(arguments.model), way_out)
+    arguments.folders = stage_folders(arguments)
+    check_stages(
+        arguments.model, stages, (*find_stages(arguments.model), *arguments.folders), way_out
+    )
 
     from lavie.evaluation.cascade_prompts import judge_every_stage
     from lavie.evaluation.cascade_report import table, write_report
@@ -215,7 +226,9 @@ def _load_cascade_and_judge(arguments: argparse.Namespace) -> Any:  # noqa: ANN4
     from lavie.evaluation.judge import JUDGE_FOLDER, Judge
 
     judge = Judge.from_folder(arguments.judge or JUDGE_FOLDER)
-    return Cascade.from_pretrained(arguments.model, arguments.device), judge
+    return Cascade.from_pretrained(
+        arguments.model, arguments.device, stages=getattr(arguments, "folders", None)
+    ), judge
 
 
 def _train_judge(arguments: argparse.Namespace) -> None:

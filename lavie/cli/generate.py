@@ -63,7 +63,7 @@ def _generate(arguments: argparse.Namespace) -> None:
     seed = choose_seed(arguments.seed)
     enlarge = limits.check_whole_number(arguments.enlarge, "enlarge", 1, 16)
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
-    settings["stages"] = arguments.stages.split(",") if arguments.stages else ("base",)
+    settings["stages"] = arguments.stages.split(",") if arguments.stages is not None else ("base",)
     limits.check_given(settings)
     smooth = {"num_inference_steps": arguments.interpolation_steps}
     limits.check_given(smooth)
@@ -73,6 +73,8 @@ def _generate(arguments: argparse.Namespace) -> None:
         "tile_size": arguments.tile_size,
     }
     limits.check_given(enlarged)
+    if "super_resolution" not in settings["stages"] and arguments.tile_size == "auto":
+        del enlarged["tile_size"]  # nobody has asked for it
 
     from lavie.media import enlarge_frames, write_recipe, write_video
 

@@ -5,10 +5,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lavie.cli.shared import add_command
+from lavie.cli.shared import add_command, draw_bar
 from lavie.runtime.loading import silence_loading_bars
+
+if TYPE_CHECKING:
+    from lavie.convert.published import PublishedNetwork
+    from lavie.convert.write import Converted
 
 
 def add_convert(commands: Any) -> None:  # noqa: ANN401
@@ -43,14 +47,7 @@ def add_convert(commands: Any) -> None:  # noqa: ANN401
 def _convert(arguments: argparse.Namespace) -> None:
     from lavie.convert.build import MismatchError
     from lavie.convert.published import UPSCALER
-    from lavie.convert.sources import (
-        check_download_space,
-        choose_source,
-        download_notice,
-        is_download,
-        networks_of,
-    )
-    from lavie.convert.write import convert
+    from lavie.convert.sources import networks_of
     from lavie.pipelines.new_folder import check_target
 
     # The door, before anything is downloaded
@@ -58,9 +55,6 @@ def _convert(arguments: argparse.Namespace) -> None:
     name = "lavie" if len(networks) > 1 else f"lavie-{networks[0].name}"
     target = arguments.output or Path("pretrained_models") / name
     check_target(target, overwrite=arguments.force)
-    if is_download(arguments.source):
-        print(*download_notice(*networks), sep="\n", file=sys.stderr)
-        check_download_space(networks)
 
     # The work
     silence_loading_bars()
@@ -68,12 +62,8 @@ def _convert(arguments: argparse.Namespace) -> None:
         arguments.upscaler if network.parts == UPSCALER else arguments.stable_diffusion
         for network in networks
     ]
-    sources = [
-        choose_source(arguments.source, network.name, folder)
-        for network, folder in zip(networks, parts, strict=True)
-    ]
     try:
-        result = convert(sources, target, arguments.dtype, overwrite=arguments.force)
+        result = _make_folder(arguments, networks, parts, target)
     except MismatchError as error:
         print(*error.report.lines(), sep="\n")
         raise
@@ -86,6 +76,36 @@ def _convert(arguments: argparse.Namespace) -> None:
         f"{target}: {result.num_bytes / 1e9:.2f} GB, {result.dtype}, in {result.seconds:.0f} s. "
         f"Use it with --model {target}"
     )
+
+
+def _make_folder(
+    arguments: argparse.Namespace,
+    networks: "list[PublishedNetwork]",
+    parts: list[Path | None],
+    target: Path,
+) -> "Converted":
+    """Of what is here, or of what is downloaded first."""
+    from lavie.convert.install import install
+    from lavie.convert.sources import download_notice, find_source, is_download
+    from lavie.convert.write import convert
+
+    dtype, force, where = arguments.dtype, arguments.force, arguments.source
+    if is_download(where):
+        print(*download_notice(*networks), sep="\n", file=sys.stderr)
+        return install(
+            arguments.network,
+            target,
+            draw_bar(),
+            repository=where,
+            parts=parts,
+            dtype=dtype,
+            overwrite=force,
+        )
+    sources = [
+        find_source(Path(where), network, folder)
+        for network, folder in zip(networks, parts, strict=True)
+    ]
+    return convert(sources, target, dtype, overwrite=force, on_event=draw_bar("network"))
 
 
 def add_info(commands: Any) -> None:  # noqa: ANN401

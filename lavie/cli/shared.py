@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from lavie.errors import InputError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
+from lavie.runtime.profiles import AUTO, PROFILES
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade
-    from lavie.types import Event, OnEvent
+    from lavie.types import Event, OnEvent, StageName
 
 OUTPUT_FOLDER = Path("outputs")
+
+_SECONDS_BEFORE_A_LINE = 3
+_SECONDS_BETWEEN_LINES = 30
 
 
 def add_command(
@@ -50,12 +54,19 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
         default="miniature",
         help="model folder, pretrained_models folder of the original, hub id, or 'miniature'",
     )
+    add_stage_flags(parser)
     add("--device", choices=("cpu", "cuda", "mps"), help="default: the GPU if there is one")
     add("--dtype", choices=("float32", "float16", "bfloat16"), help="default: float16 on CUDA")
     add(
         "--low-memory",
         action=argparse.BooleanOptionalAction,
-        help="whether the stages take turns on the device; default: if they don't fit side by side",
+        help="whether the stages take turns on the device; default: as the profile says",
+    )
+    add(
+        "--profile",
+        choices=(AUTO, *(profile.name for profile in PROFILES)),
+        default=AUTO,
+        help="what is done about memory, by class of GPU; default: auto, by how much is free",
     )
     add(
         "--output",
@@ -63,6 +74,22 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
         help="an .mp4 file, replaced if it exists; default: the next free name in outputs/",
     )
     add("--json", action="store_true", help="end with one line of JSON")
+
+
+def add_stage_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that name models for the later stages, such as what their training has made."""
+    for flag in ("--interpolation", "--super-resolution"):
+        help_text = "another model for this stage: the folder its training made; default: --model's"
+        parser.add_argument(flag, metavar="FOLDER", help=help_text)
+
+
+def stage_folders(arguments: argparse.Namespace) -> "dict[StageName, str]":
+    """The models that the flags name for later stages."""
+    asked: dict[StageName, str | None] = {
+        "interpolation": arguments.interpolation,
+        "super_resolution": arguments.super_resolution,
+    }
+    return {stage: folder for stage, folder in asked.items() if folder is not None}
 
 
 def tile_size(text: str) -> Any:  # noqa: ANN401 - as argparse wants it
@@ -136,10 +163,17 @@ def load_cascade(arguments: argparse.Namespace) -> "tuple[Cascade, dict[str, flo
         import torch
 
         from lavie.cascade import Cascade
+        from lavie.runtime.allocator import keep_freed_memory
 
+        keep_freed_memory()
         dtype = arguments.dtype and getattr(torch, arguments.dtype)
         cascade = Cascade.from_pretrained(
-            arguments.model, arguments.device, dtype, arguments.low_memory
+            arguments.model,
+            arguments.device,
+            dtype,
+            arguments.low_memory,
+            arguments.profile,
+            stage_folders(arguments),
         )
     return cascade, {"load": time.perf_counter() - started}
 
@@ -181,21 +215,51 @@ def print_result(
     print(f"{output}: {num_frames} frames, {width}x{height}, seed {seed} ({spent})")
 
 
-def draw_bar(unit: str = "step") -> "OnEvent":
-    """Show the steps of each stage on stderr, if somebody looks at it."""
+def draw_bar(unit: str = "part") -> "OnEvent":
+    """Show on stderr how far each stage is, and about how long it still takes.
+
+    A bar where somebody looks at it; elsewhere a line now and then, if it takes long.
+
+    Args:
+        unit: What the parts of the work are called.
+    """
     from tqdm import tqdm
 
     from lavie.types import Progress
 
     bar: tqdm | None = None
+    next_line = 0.0
 
     def draw(event: "Event") -> None:
-        nonlocal bar
-        if isinstance(event, Progress):
-            bar = bar or tqdm(total=event.total, desc=event.stage, unit=unit, disable=None)
-            bar.update(event.step - bar.n)
-            if event.step == event.total:
-                bar.close()
-                bar = None
+        nonlocal bar, next_line
+        if not isinstance(event, Progress):
+            return
+        now = time.monotonic()
+        if bar is None:
+            counted = "B" if event.stage == "download" else unit
+            bar = tqdm(
+                total=event.total,
+                desc=event.stage,
+                unit=counted,
+                unit_scale=counted == "B",
+                disable=None,
+            )
+            next_line = now + _SECONDS_BEFORE_A_LINE
+        left = event.seconds_left
+        if not bar.disable and left is not None:
+            bar.set_postfix_str(f"about {say_duration(left)} left", refresh=False)
+        bar.update(event.step - bar.n)
+        if event.step == event.total:
+            bar.close()
+            bar = None
+        elif bar.disable and now >= next_line:
+            rest = "" if left is None else f", about {say_duration(left)} left"
+            print(f"{event.stage}: {event.step} of {event.total}{rest}", file=sys.stderr)
+            next_line = now + _SECONDS_BETWEEN_LINES
 
     return draw
+
+
+def say_duration(seconds: float) -> str:
+    """A time as it is said, not as it is measured."""
+    return f"{max(round(seconds), 1)} s" if seconds < 99.5 else f"{round(seconds / 60)} min"

@@ -43,7 +43,11 @@ def add_train(commands: Any) -> None:  # noqa: ANN401
         help="one setting that wins over preset and file; may stand several times",
     )
     add("--output", type=Path, help="folder of the run; the same as --set output=FOLDER")
-    add("--dry-run", action="store_true", help="print the settings, check them, train nothing")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print the settings, check them, train nothing; exit code 2 if something is missing",
+    )
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -67,7 +71,7 @@ def _train(arguments: argparse.Namespace) -> int:
         if is_main:
             lines = [*plan.facts, *(f"MISSING {line}" for line in plan.missing)]
             print(dump_config(config), *(f"# {line}" for line in lines), sep="\n")
-        return 0
+        return 2 if plan.missing else 0
 
     from lavie.media import check_output_folder
     from lavie.training.loop import train

@@ -21,7 +21,7 @@ from lavie.convert.sources import (
     network_of,
     published_stages,
 )
-from lavie.errors import CheckpointError
+from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.model_folder import (
     LATER_STAGES,
     MINIATURE,
@@ -89,6 +89,21 @@ def find_stages(model: str | Path) -> tuple[StageName, ...]:
     return stages_in(folder)
 
 
+def check_has_stage(model: str | Path, stage: str) -> None:
+    """Raise unless a model has a later stage, before it is loaded.
+
+    Raises:
+        InputError: There is no such later stage.
+        CheckpointError: There is no such model, or it has other stages.
+    """
+    if stage not in LATER_STAGES:
+        raise InputError(f"Stage '{stage}' is not one of {', '.join(LATER_STAGES)}.", "stages")
+    found = find_stages(model)
+    if stage not in found:
+        has = f"stage {', '.join(found)}" if found else "no stage"
+        raise CheckpointError(f"Model '{model}' has {has}, expected {stage}.")
+
+
 def load_stage(
     model: str | Path,
     stage: StageName,
@@ -134,12 +149,19 @@ def find_models(*places: Path) -> list[FoundModel]:
     if (MINIATURE_FOLDER / "model_index.json").is_file():
         found.append(_found(MINIATURE, "bundled", MINIATURE_FOLDER))
     for place in places:
-        for folder in [place, *_subfolders(place)]:
-            if is_original_folder(folder):
-                found.append(_found(str(folder), "published files", folder))
-            elif _is_ours(folder):
-                found.append(_found(str(folder), "model folder", folder))
+        found.extend(find_models_in(place))
     return found + _cached_models()
+
+
+def find_models_in(place: Path) -> list[FoundModel]:
+    """List the models that a folder is or holds, without loading them."""
+    found = []
+    for folder in [place, *_subfolders(place)]:
+        if is_original_folder(folder):
+            found.append(_found(str(folder), "published files", folder))
+        elif _is_ours(folder):
+            found.append(_found(str(folder), "model folder", folder))
+    return found
 
 
 def _found(name: str, kind: FoundKind, folder: Path) -> FoundModel:
@@ -163,7 +185,7 @@ def _cached_models() -> list[FoundModel]:
     if not Path(constants.HF_HUB_CACHE).is_dir():
         return []
     found = []
-    for repo in scan_cache_dir().repos:
+    for repo in scan_cache_dir(constants.HF_HUB_CACHE).repos:
         if is_published_repository(repo.repo_id):
             stages = published_stages(repo.repo_id)
             cached = [stage for stage in stages if is_cached(NETWORKS[stage], repo.repo_id)]
@@ -183,7 +205,9 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _size(folder: Path) -> int:

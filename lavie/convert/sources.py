@@ -8,16 +8,18 @@ The original's folder::
       stable-diffusion-x4-upscaler/  the same, for lavie_vsr.pt
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
+from lavie.convert.download import Hub, HubError, HubFile
 from lavie.convert.published import CASCADE, NETWORKS, PublishedNetwork, PublishedParts
-from lavie.errors import CheckpointError, InputError, first_line
+from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.model_folder import is_hub_id
 from lavie.pipelines.new_folder import check_space
-from lavie.types import StageName
+from lavie.types import OnEvent, StageName
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
@@ -150,6 +152,23 @@ def is_cached(network: PublishedNetwork, repository: str) -> bool:
     return isinstance(try_to_load_from_cache(repository, network.file), str)
 
 
+def bytes_here(networks: Sequence[PublishedNetwork]) -> int:
+    """How much of a download the hub's cache has already, also of files that are not complete."""
+    hub = Hub()
+    parts = {network.parts.name: network.parts for network in networks}.values()
+    files = {network.repositories: [] for network in networks}
+    for network in networks:
+        files[network.repositories].append(network.file)
+    num_bytes = sum(
+        max(hub.bytes_here(repository, names) for repository in repositories)
+        for repositories, names in files.items()
+    )
+    return num_bytes + sum(
+        hub.bytes_here(part.repository, [name for names in _PARTS_FILES for name in names])
+        for part in parts
+    )
+
+
 def download_notice(*networks: PublishedNetwork) -> list[str]:
     """What a person should know before the download: what, how large, under which licence."""
     checkpoints = [
@@ -216,85 +235,85 @@ def download_source(
     *,
     repository: str | None = None,
     stable_diffusion: Path | None = None,
-    cache_dir: Path | None = None,
-    endpoint: str | None = None,
+    hub: Hub | None = None,
 ) -> Source:
-    """Get a published network's files from the hub, or from its cache on this machine.
+    """Get one published network's files, see `download_sources`."""
+    (source,) = download_sources([network], repository, [stable_diffusion], hub)
+    return source
+
+
+def download_sources(
+    networks: Sequence[PublishedNetwork],
+    repository: str | None = None,
+    folders: Sequence[Path | None] | None = None,
+    hub: Hub | None = None,
+    on_event: OnEvent | None = None,
+) -> list[Source]:
+    """Get the files of published networks from the hub, or from its cache on this machine.
 
     Args:
-        network: Which network to get.
-        repository: Hub id; default: the network's own, then its mirrors.
-        stable_diffusion: A folder that has the network's Stable Diffusion; default: download it.
-        cache_dir: The hub's cache; default: its usual place.
-        endpoint: Address of the hub; default: ``HF_ENDPOINT``, else the public one.
+        networks: Which networks to get.
+        repository: Hub id; None: the network's own, then its mirrors.
+        folders: For each network a folder that has its Stable Diffusion; None: download it.
+        hub: Where from; None: the usual hub.
+        on_event: Hears of the bytes of all files together.
 
     Raises:
-        CheckpointError: Nothing can be reached, a file is absent, or the disk is too small.
+        CheckpointError: Nothing can be reached, a file is absent or damaged, or the disk is too
+            small.
+        Cancelled: The hub's token was set.
     """
-    hub = _Hub(cache_dir, endpoint)
-    checkpoint = hub.checkpoint(network, repository)
-    stable_diffusion = stable_diffusion or hub.parts(network.parts)
-    return find_source(checkpoint, network, stable_diffusion)
+    hub = hub or Hub()
+    folders = folders or [None] * len(networks)
+    own = {
+        network.parts.folder: network.parts
+        for network, folder in zip(networks, folders, strict=True)
+        if folder is None
+    }
+    checkpoints = [_find_checkpoint(hub, network, repository) for network in networks]
+    parts = {name: _find_parts(hub, parts) for name, parts in own.items()}
+    try:
+        paths = hub.fetch([*checkpoints, *chain.from_iterable(parts.values())], on_event)
+    except HubError as error:
+        raise CheckpointError(f"The download did not finish: {error}.") from error
+    homes = {name: paths[files[0]].parents[1] for name, files in parts.items()}
+    return [
+        find_source(paths[file], network, folder or homes[network.parts.folder])
+        for file, network, folder in zip(checkpoints, networks, folders, strict=True)
+    ]
 
 
-@dataclass(frozen=True)
-class _Hub:
-    cache_dir: Path | None
-    endpoint: str | None
-
-    def checkpoint(self, network: PublishedNetwork, repository: str | None) -> Path:
-        """Get the checkpoint from the first repository that gives it."""
-        from huggingface_hub.errors import LocalEntryNotFoundError
-
-        failures = []
-        for name in (repository,) if repository else network.repositories:
-            try:
-                return self._file(name, network.file, network.num_bytes)
-            except (OSError, ValueError) as error:  # huggingface_hub's failures are all of these
-                failures.append(f"{name}: {_reason(error)}")
-                if isinstance(error, LocalEntryNotFoundError):
-                    break  # there is no connection, so a mirror won't answer either
-        raise CheckpointError(
-            f"{network.file} could not be downloaded ({'; '.join(failures)}). Check the "
-            "connection, or put the file into a folder pretrained_models/ and name that folder."
-        )
-
-    def parts(self, parts: PublishedParts) -> Path:
-        """Get what is used of a Stable Diffusion, and nothing else."""
+def _find_checkpoint(hub: Hub, network: PublishedNetwork, repository: str | None) -> HubFile:
+    """The checkpoint in the first repository that answers."""
+    failures = []
+    for name in (repository,) if repository else network.repositories:
         try:
-            paths = [self._any_file(parts, names) for names in _PARTS_FILES]
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{parts.repository} could not be downloaded ({_reason(error)}). Check the "
-                f"connection, or put its folder beside the checkpoint as {parts.folder}/."
-            ) from error
-        return paths[0].parents[1]
-
-    def _any_file(self, parts: PublishedParts, names: tuple[str, ...]) -> Path:
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-        num_bytes = 0 if len(names) == 1 else parts.num_bytes[names[0].split("/")[0]]
-        for name in names[:-1]:
-            try:
-                return self._file(parts.repository, name, num_bytes)
-            except LocalEntryNotFoundError:  # no connection, which another name won't mend
-                raise
-            except EntryNotFoundError:
-                continue
-        return self._file(parts.repository, names[-1], num_bytes)
-
-    def _file(self, repository: str, name: str, num_bytes: int) -> Path:
-        from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-        from huggingface_hub.utils.logging import set_verbosity_error
-
-        set_verbosity_error()  # it tells of every retry; we say once what failed
-        cached = try_to_load_from_cache(repository, name, cache_dir=self.cache_dir)
-        if not isinstance(cached, str):
-            check_space(Path(self.cache_dir or constants.HF_HUB_CACHE), num_bytes)
-        return Path(
-            hf_hub_download(repository, name, cache_dir=self.cache_dir, endpoint=self.endpoint)
-        )
+            return hub.find(name, network.file)
+        except HubError as error:
+            failures.append(f"{name}: {error}")
+            if error.is_unreachable:
+                break  # then a mirror won't answer either
+    raise CheckpointError(
+        f"{network.file} could not be downloaded ({'; '.join(failures)}). Check the "
+        "connection, or put the file into a folder pretrained_models/ and name that folder."
+    )
 
 
-def _reason(error: Exception) -> str:
-    return first_line(error).split(". ")[0].rstrip(".")
+def _find_parts(hub: Hub, parts: PublishedParts) -> list[HubFile]:
+    """What is used of a Stable Diffusion, and nothing else."""
+    try:
+        return [_find_any(hub, parts.repository, names) for names in _PARTS_FILES]
+    except HubError as error:
+        raise CheckpointError(
+            f"{parts.repository} could not be downloaded ({error}). Check the "
+            f"connection, or put its folder beside the checkpoint as {parts.folder}/."
+        ) from error
+
+
+def _find_any(hub: Hub, repository: str, names: tuple[str, ...]) -> HubFile:
+    for name in names[:-1]:
+        try:
+            return hub.find(repository, name)
+        except HubError:  # it has none, or cannot be asked, while another may be in the cache
+            continue
+    return hub.find(repository, names[-1])

@@ -11,14 +11,18 @@ import diffusers
 import torch
 
 from lavie.convert.build import load_components, load_published, read_checkpoint
+from lavie.convert.provenance import write_provenance
 from lavie.convert.published import CASCADE, NetworkName
 from lavie.convert.sources import Source
 from lavie.models.keys import KeyReport
 from lavie.pipelines.model_folder import forget_paths, save_stage
 from lavie.pipelines.new_folder import check_space, check_target, new_folder
+from lavie.types import CancelToken, OnEvent, Progress
 
 DTYPES: dict[str, torch.dtype] = {"fp16": torch.float16, "fp32": torch.float32}
 DtypeName = Literal["fp16", "fp32"]
+CONVERT = "convert"
+"""The stage that `Progress` events of a conversion name; their steps are networks."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,13 @@ class Converted:
 
 
 def convert(
-    sources: Sequence[Source], target: Path, dtype: DtypeName = "fp16", *, overwrite: bool = False
+    sources: Sequence[Source],
+    target: Path,
+    dtype: DtypeName = "fp16",
+    *,
+    overwrite: bool = False,
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
 ) -> Converted:
     """Write published networks as one model folder, whole or not at all.
 
@@ -63,10 +73,13 @@ def convert(
         target: The folder to make.
         dtype: ``fp16`` is what the release computes in; ``fp32`` keeps every bit of the files.
         overwrite: Replace a model folder that is there.
+        on_event: Hears of every network that is done, the first time of none.
+        cancel: Looked at before every network.
 
     Raises:
         CheckpointError: A file does not fit or is unsafe, or the disk is too small.
         InputError: The target may not be written.
+        Cancelled: ``cancel`` was set.
     """
     # The door: every file is looked at before the first is read
     started = time.monotonic()
@@ -80,11 +93,22 @@ def convert(
 
     # The work
     with new_folder(target, overwrite=overwrite) as folder:
-        _write_network(sources[0], folder, DTYPES[dtype])
-        for source in sources[1:]:
-            save_stage(load_published(source, DTYPES[dtype]), folder)
+        for index, source in enumerate(sources):
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            if on_event is not None:
+                on_event(Progress(CONVERT, index, len(sources)))
+            if index == 0:
+                _write_network(source, folder, DTYPES[dtype])
+            else:
+                save_stage(load_published(source, DTYPES[dtype]), folder)
         forget_paths(folder)
+        write_provenance(folder, [source.network for source in sources])
+        if cancel is not None:
+            cancel.raise_if_cancelled()
         num_bytes = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    if on_event is not None:
+        on_event(Progress(CONVERT, len(sources), len(sources), 0.0))
     reports: dict[NetworkName, KeyReport] = {
         source.network.name: checkpoint.report
         for source, checkpoint in zip(sources, checkpoints, strict=True)

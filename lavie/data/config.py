@@ -35,6 +35,9 @@ class SourceConfig(Config):
     subjects: tuple[str, ...] = tuple(SUBJECTS)
     """Which subjects the stills of the ``world`` show; its clips show all that may move."""
 
+    continuations: bool = False
+    """Clips of the ``world`` that begin in the middle: the first frames show what came before."""
+
     stills: bool = False
     """False: clips only. True: one-frame samples, from every picture and one frame of a clip."""
 
@@ -80,6 +83,8 @@ class SourceConfig(Config):
             raise ValueError(f"The subjects of the world are {', '.join(SUBJECTS)}; name some.")
         if self.subjects != tuple(SUBJECTS) and not (self.kind == "world" and self.stills):
             raise ValueError("Only stills of the world can be of some subjects; leave it out.")
+        if self.continuations and (self.kind != "world" or self.stills):
+            raise ValueError("Only clips of the world can be continuations; leave it out.")
         if self.handheld and not self.stills:
             raise ValueError("Only stills can be moved about; set stills to true as well.")
         if self.to_step is not None and self.to_step <= self.from_step:

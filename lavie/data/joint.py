@@ -23,12 +23,14 @@ class JointBatch:
             latter if F is 0.
         num_images: M.
         focus: float32 ``(B, F + M, H, W)``, where a loss may look closer; None if not all know it.
+        begins_at: For each row the first frame that the clip's caption is about; none: all are.
     """
 
     pixels: Tensor
     captions: list[list[str]]
     num_images: int
     focus: Tensor | None = None
+    begins_at: tuple[int, ...] = ()
 
 
 def joint_batch(
@@ -61,6 +63,7 @@ def joint_batch(
         captions=[[sample.caption for sample in row] for row in rows],
         num_images=num_images,
         focus=_join_focus(rows),
+        begins_at=tuple(sample.begins_at for sample in video_samples),
     )
 
 

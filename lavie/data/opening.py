@@ -49,7 +49,9 @@ def _open_files(config: SourceConfig, reader: ClipReader, num_frames: int) -> Vi
             from lavie.data.world_source import WorldSource
 
             size = (reader.height, reader.width)
-            return WorldSource(config.split, num_frames, *size, config.stills, config.subjects)
+            moving = "continuations" if config.continuations else "clips"
+            kind = "stills" if config.stills else moving
+            return WorldSource(config.split, num_frames, *size, kind, config.subjects)
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)
         case "metadata":

@@ -32,11 +32,13 @@ class Sample:
         pixels: float32 ``(3, F, H, W)`` in [-1, 1]; F is 1 for a still.
         caption: What it shows.
         focus: float32 ``(F, H, W)`` in [0, 1], where a loss may look closer; None if unknown.
+        begins_at: First frame that the caption is about; those before it show what came before.
     """
 
     pixels: Tensor
     caption: str
     focus: Tensor | None = None
+    begins_at: int = 0
 
 
 Draw = Callable[[], Sample | None]

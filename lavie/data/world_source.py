@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Literal
 
 import torch
 
@@ -10,6 +11,8 @@ from lavie.data.report import SkipReport
 from lavie.data.sources import Draw, Sample, VideoSource, derive_seed
 from lavie.errors import InputError
 from lavie.media import frames_to_pixels
+
+Kind = Literal["clips", "stills", "continuations"]
 
 
 class WorldSource(VideoSource):
@@ -22,7 +25,7 @@ class WorldSource(VideoSource):
         num_frames: Frames of a clip.
         height: A whole multiple of the world's height.
         width: The same multiple of the world's width.
-        stills: Stills instead of clips.
+        kind: Clips, stills, or clips that begin in the middle, see `world.render_continuation`.
         subjects: Which subjects the stills show; clips show all that may move.
 
     Raises:
@@ -35,7 +38,7 @@ class WorldSource(VideoSource):
         num_frames: int,
         height: int = world.HEIGHT,
         width: int = world.WIDTH,
-        stills: bool = False,
+        kind: Kind = "clips",
         subjects: Sequence[str] = tuple(world.SUBJECTS),
     ) -> None:
         self.scale = height // world.HEIGHT
@@ -46,7 +49,7 @@ class WorldSource(VideoSource):
             )
         self.split: world.Split = split
         self.num_frames = num_frames
-        self.stills = stills
+        self.kind: Kind = kind
         self.subjects = subjects
         self.reports = (SkipReport(f"world ({split})"),)
 
@@ -60,10 +63,13 @@ class WorldSource(VideoSource):
             index += world_size
 
     def _draw(self, seed: int) -> Sample:
-        if self.stills:
-            clip = world.render_still(seed, self.split, self.scale, self.subjects)
-        else:
-            clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
+        match self.kind:
+            case "stills":
+                clip = world.render_still(seed, self.split, self.scale, self.subjects)
+            case "clips":
+                clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
+            case "continuations":
+                clip = world.render_continuation(seed, self.split, self.num_frames, self.scale)
         self.reports[0].add_sample()
         pixels = frames_to_pixels(clip.frames[None])[0]
-        return Sample(pixels, clip.caption, torch.from_numpy(clip.focus))
+        return Sample(pixels, clip.caption, torch.from_numpy(clip.focus), clip.begins_at)

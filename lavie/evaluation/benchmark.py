@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -45,7 +46,6 @@ _PUBLISHED_WIDTHS = {
     "interpolation": (128, 256, 512, 512),
     "super_resolution": (128, 256, 512),
 }
-_PUBLISHED_WINDOW = 8
 _PUBLISHED_TEXT_LENGTH = 77
 
 
@@ -128,7 +128,15 @@ class StageSpeed:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What is measured of a stage; on the meta device until its cost is known."""
+    """What is measured of a stage; on the meta device until its cost is known.
+
+    Args:
+        unet: The network.
+        vae: Decodes what it makes.
+        window: Frames that a later stage is given at once; the base makes all at once.
+        batch: 2 under guidance.
+        text_length: Tokens.
+    """
 
     unet: nn.Module
     vae: nn.Module
@@ -246,7 +254,8 @@ def _published_parts(request: BenchmarkRequest, device: torch.device) -> _Parts:
             layers_per_block=2,
         )
         vae = as_type(vae, torch.float32 if stage == "super_resolution" else dtype)
-    return _Parts(unet, vae, _PUBLISHED_WINDOW, 2, _PUBLISHED_TEXT_LENGTH)
+    window = signature(PIPELINES[stage]).parameters["default_num_frames"].default
+    return _Parts(unet, vae, window, 2, _PUBLISHED_TEXT_LENGTH)
 
 
 def _make_inputs(request: BenchmarkRequest, parts: _Parts) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -257,8 +266,10 @@ def _make_inputs(request: BenchmarkRequest, parts: _Parts) -> tuple[dict[str, An
     factor = vae_scale_factor(vae)
     channels = unet.config["in_channels"]
     is_larger = request.stage == "super_resolution"
+    if request.stage != "base":
+        frames = min(frames, parts.window)
     if is_larger:
-        frames, channels = min(frames, parts.window), unet.config["out_channels"]
+        channels = unet.config["out_channels"]
     elif request.stage == "interpolation":
         frames = num_result_frames(frames)
     h, w = (height, width) if is_larger else (-(-height // factor), -(-width // factor))

@@ -11,7 +11,8 @@ from lavie.evaluation.judge import Judge, judge_clips
 from lavie.evaluation.measured import for_each
 from lavie.evaluation.prompt_accuracy import JudgedClip, generate_and_judge
 from lavie.evaluation.questions import Question
-from lavie.pipelines.interpolation import FACTOR, InterpolationPipeline
+from lavie.pipelines.between import FACTOR
+from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.stages import stage_generator
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline

@@ -13,11 +13,9 @@ from lavie.evaluation.measures import mean_difference, psnr, roughness
 from lavie.media import frames_to_pixels, pixels_to_frames
 from lavie.models.latents import decode_latents, encode_pixels
 from lavie.pipelines.between import FACTOR, num_result_frames
+from lavie.pipelines.exact import EXACT_SAMPLING
 from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.types import CancelToken, Frames, OnEvent
-
-EXACT: dict[str, Any] = {"scheduler": "ddim", "num_inference_steps": 50}
-"""The published setting, which the fast default is compared with."""
 
 
 def measure_interpolation(
@@ -38,7 +36,7 @@ def measure_interpolation(
         num_clips: Clips of the test split, from ``seed`` on.
         seed: Of the first clip and of its noise.
         num_inference_steps: None: the model's own.
-        num_exact: Clips that are made in the published setting too.
+        num_exact: Clips that are made by the published sampling too.
         on_event: Told after every clip.
         cancel: Looked at before every denoising step.
 
@@ -57,7 +55,7 @@ def measure_interpolation(
         ours = _interpolate(pipeline, clip, seed, settings)
         numbers, pictures = _compare(clip.frames, ours, pipeline, judge)
         if index < num_exact:
-            exact = _interpolate(pipeline, clip, seed, settings | EXACT)
+            exact = _interpolate(pipeline, clip, seed, settings | EXACT_SAMPLING)
             numbers["psnr_exact"] = psnr(_new(exact), _new(clip.frames))
             numbers["fast_vs_exact"] = psnr(ours, exact)
         return MeasuredClip(clip.caption, numbers, pictures)

@@ -9,10 +9,11 @@ import torch
 
 from lavie.data.world import NUM_FRAMES, Clip, render_clip
 from lavie.evaluation.baselines import shrink_frames
-from lavie.evaluation.interpolation_quality import EXACT, through_vae
+from lavie.evaluation.interpolation_quality import through_vae
 from lavie.evaluation.measured import MeasuredClip, for_each
 from lavie.evaluation.measures import flicker, psnr, seam_strength, sharpness
 from lavie.media import enlarge_frames
+from lavie.pipelines.exact import EXACT_SAMPLING
 from lavie.pipelines.super_resolution import FACTOR, SuperResolutionPipeline
 from lavie.pipelines.windows import plan_windows
 from lavie.types import CancelToken, Frames, OnEvent
@@ -131,7 +132,7 @@ def _vary(
     ours: Frames,
 ) -> dict[str, float]:
     """How far other ways to the same video lead."""
-    exact = _enlarge(pipeline, low, clip, seed, settings | EXACT)
+    exact = _enlarge(pipeline, low, clip, seed, settings | EXACT_SAMPLING)
     tiled = _enlarge(pipeline, low, clip, seed, settings | _TILE)
     with _one_window(pipeline, len(low)):
         whole = _enlarge(pipeline, low, clip, seed, settings)

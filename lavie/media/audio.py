@@ -9,6 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lavie.media.formats import VideoFormat
 from lavie.media.opening import open_container, say
 
 if TYPE_CHECKING:
@@ -33,34 +34,49 @@ _Carrier = Callable[["Packet | None"], "list[Packet]"]
 
 
 def finish_video(
-    silent: Path, target: Path, length: float, comment: str | None, audio_from: Path | None
+    silent: Path,
+    target: Path,
+    format: VideoFormat,  # noqa: A002 - what it is called everywhere
+    length: float,
+    comment: str | None,
+    audio_from: Path | None,
 ) -> None:
     """Give a video its sound, its comment, and an order that plays before it has all arrived.
 
     The picture is not encoded again. Sound that cannot be kept is left out with a warning.
 
     Args:
-        silent: An MP4 of a picture only.
-        target: The MP4 to write.
+        silent: A file of a picture only.
+        target: The file to write.
+        format: Of both.
         length: Seconds of the picture; sound ends there too.
         comment: For the comment tag; None: none.
         audio_from: A video whose sound is kept, from where its own picture begins; None: silence.
     """
     if audio_from is None:
-        _join(silent, target, length, comment)
+        _join(silent, target, format, length, comment)
         return
     try:
         with open_container(audio_from) as (source, stream):
             base = stream.time_base or 0
-            _join(silent, target, length, comment, source, float((stream.start_time or 0) * base))
+            _join(
+                silent,
+                target,
+                format,
+                length,
+                comment,
+                source,
+                float((stream.start_time or 0) * base),
+            )
     except Exception as error:  # damaged sound fails in any way; the picture is good
         logger.warning("The sound of %s is left out: %s.", audio_from.name, say(error))
-        _join(silent, target, length, comment)
+        _join(silent, target, format, length, comment)
 
 
 def _join(
     silent: Path,
     target: Path,
+    format: VideoFormat,  # noqa: A002
     length: float,
     comment: str | None,
     sound: "InputContainer | None" = None,
@@ -68,9 +84,10 @@ def _join(
 ) -> None:
     import av
 
+    options = dict(format.container_options)
     with (
         av.open(str(silent)) as picture,
-        av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+        av.open(str(target), "w", format=format.container, options=options) as file,
     ):
         if comment is not None:
             file.metadata["comment"] = comment
@@ -87,6 +104,8 @@ def _join(
 def _picture_packets(picture: "InputContainer", file: "OutputContainer") -> Iterator[_TimedPacket]:
     source = picture.streams.video[0]
     stream = file.add_stream_from_template(source)
+    if source.average_rate:  # MKV and WebM round every time stamp, but hold the rate as it is
+        stream.codec_context.framerate = source.average_rate
 
     def packets() -> Iterator[_TimedPacket]:
         for packet in picture.demux(source):

@@ -1,16 +1,17 @@
 """Frames, which are bytes, to pixels, which are numbers around 0, and back."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from einops import rearrange
-from torch import Tensor
 
 from lavie.types import Frames
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def pixels_to_frames(pixels: Tensor, is_rounded: bool = True) -> Frames:
+
+def pixels_to_frames(pixels: "Tensor", is_rounded: bool = True) -> Frames:
     """Turn pixels into bytes, as the published code does.
 
     Args:
@@ -20,12 +21,14 @@ def pixels_to_frames(pixels: Tensor, is_rounded: bool = True) -> Frames:
     Returns:
         uint8 array ``(B, F, H, W, 3)``.
     """
+    import torch  # takes seconds, and files can be handled without
+
     half = 0.5 if is_rounded else 0.0
     scaled = ((pixels.float() / 2 + 0.5) * 255 + half).clamp(0, 255).to(torch.uint8)
     return rearrange(scaled, "B C F H W -> B F H W C").contiguous().cpu().numpy()
 
 
-def frames_to_pixels(frames: Frames) -> Tensor:
+def frames_to_pixels(frames: Frames) -> "Tensor":
     """Give frames as pixels.
 
     Args:
@@ -34,6 +37,8 @@ def frames_to_pixels(frames: Frames) -> Tensor:
     Returns:
         float32 ``(B, 3, F, H, W)`` in [-1, 1].
     """
+    import torch
+
     return rearrange(torch.from_numpy(frames), "B F H W C -> B C F H W").float() / 127.5 - 1
 
 

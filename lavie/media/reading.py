@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+MAX_RECIPE_LENGTH = 2**20
+"""Characters of a comment; one that is longer is not taken for a recipe."""
+
 _KEPT_BYTES = 256 * 2**20
 _KEPT_FRAMES = 64
 
@@ -201,8 +204,12 @@ def read_metadata(path: Path) -> dict[str, Any] | None:
 
 
 def _parse_metadata(tags: dict[str, str]) -> dict[str, Any] | None:
+    comments = (text for tag, text in tags.items() if tag.lower() == "comment")  # MKV: capitals
+    comment = next(comments, "")
+    if len(comment) > MAX_RECIPE_LENGTH:
+        return None
     try:
-        metadata = json.loads(tags.get("comment", ""), parse_constant=_refuse)
+        metadata = json.loads(comment, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
     return metadata if isinstance(metadata, dict) else None

@@ -1,6 +1,7 @@
 """The transformer blocks: attention in space, to the text and in time, and a feed-forward."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from diffusers.models.attention import AttentionModuleMixin, FeedForward
@@ -9,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lavie.models.condition import Condition, apply_in_time, spread_over_frames
+from lavie.models.local_attention import attend_nearby
 from lavie.models.temporal_attention import TemporalAttention
 from lavie.models.temporal_convolution import TemporalResnetBlock, apply_to_video
 
@@ -20,7 +22,11 @@ class FrameAttnProcessor:
     _parallel_config = None
 
     def __call__(
-        self, attn: "FrameAttention", hidden_states: Tensor, text: Tensor | None = None
+        self,
+        attn: "FrameAttention",
+        hidden_states: Tensor,
+        text: Tensor | None = None,
+        height: int = 0,
     ) -> Tensor:
         """Attend within frames, or to their text; see `FrameAttention.forward`."""
         batch, num_frames, num_tokens, _ = hidden_states.shape
@@ -33,7 +39,12 @@ class FrameAttnProcessor:
         query, key, value = (
             x.reshape(rows, -1, attn.heads, x.shape[-1] // attn.heads) for x in (query, key, value)
         )
-        attended = dispatch_attention_fn(query, key, value, backend=self._attention_backend)
+        attend = partial(dispatch_attention_fn, backend=self._attention_backend)
+        side = attn.side
+        if height and side is not None and num_tokens > (2 * side) ** 2:
+            attended = attend_nearby(attend, query, key, value, height, side)
+        else:
+            attended = attend(query, key, value)
         return attn.to_out[0](attended.reshape(batch, num_frames, num_tokens, -1))
 
 
@@ -46,7 +57,13 @@ class FrameAttention(nn.Module, AttentionModuleMixin):
         width: Channels C.
         heads: Number of heads.
         text_dim: Width of the text it attends to; None for attention within each frame.
+
+    Attributes:
+        side: Where given, attention is near by in frames of more than four times the area of a
+            square of so many cells; see `attend_nearby`.
     """
+
+    side: int | None = None
 
     _supports_qkv_fusion = False
     processor: Callable[..., Tensor]
@@ -60,17 +77,18 @@ class FrameAttention(nn.Module, AttentionModuleMixin):
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
         self.processor = FrameAttnProcessor()
 
-    def forward(self, hidden_states: Tensor, text: Tensor | None = None) -> Tensor:
+    def forward(self, hidden_states: Tensor, text: Tensor | None = None, height: int = 0) -> Tensor:
         """Attend.
 
         Args:
             hidden_states: Tokens ``(B, F, N, C)``.
             text: ``(B, S, L, D)``, see `spread_over_frames`; None for attention within each frame.
+            height: Rows of the N tokens, for attention within frames.
 
         Returns:
             ``(B, F, N, C)``, to be added to the input.
         """
-        return self.processor(self, hidden_states, text)
+        return self.processor(self, hidden_states, text, height=height)
 
     def frame_context(self, context: Tensor, num_frames: int) -> Tensor:
         """Choose what each frame sees of the keys or values ``(B, F or S, N, C)``."""
@@ -158,7 +176,9 @@ class InterpolationBlock(TransformerBlock):
 
     def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
         """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
-        hidden_states = hidden_states + self.attn1(self.norm1(hidden_states))
+        hidden_states = hidden_states + self.attn1(
+            self.norm1(hidden_states), height=condition.height
+        )
         hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
         hidden_states = hidden_states + self.ff(self.norm3(hidden_states))
         return attend_in_time(hidden_states, condition, self.norm_temp, self.attn_temp)
@@ -227,6 +247,7 @@ class SpatioTemporalTransformer(nn.Module):
         height = hidden_states.shape[-2]
         tokens = self.proj_in(self.norm(hidden_states))
         tokens = rearrange(tokens, "(b f) c h w -> b f (h w) c", f=condition.num_frames)
+        condition = condition._replace(height=height)
         for block in self.transformer_blocks:
             tokens = block(tokens, condition)
         frames = rearrange(tokens, "b f (h w) c -> (b f) c h w", h=height)

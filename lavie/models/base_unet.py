@@ -1,11 +1,12 @@
 """The base text-to-video network."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lavie.models.attention import (
     InterpolationBlock,
@@ -46,8 +47,9 @@ class BaseUNet(VideoUNet):
 
     Args:
         sample_size: Latent height and width the weights were trained for; for information only.
-        in_channels: Channels of the noisy latents, 4 by default; 9 for networks that are given
-            masked frames.
+        in_channels: Channels of the noisy latents, 4 by default; 9 for networks that go on from
+            given frames: noisy latents, mask and latents of the masked video, see
+            `lavie.models.given_frames`.
         out_channels: Channels of the prediction.
         down_block_types: "CrossAttnDownBlock3D" or "DownBlock3D" per level, from the finest.
         up_block_types: "CrossAttnUpBlock3D" or "UpBlock3D" per level, from the coarsest.
@@ -98,8 +100,36 @@ class BaseUNet(VideoUNet):
 
     @staticmethod
     def input_channels(latent_channels: int) -> tuple[int, ...]:
-        """Channels that the network's input may have for latents of so many."""
-        return (latent_channels,)
+        """Channels that the input may have: noisy latents, and a mask with the given frames."""
+        return latent_channels, 2 * latent_channels + 1
+
+    @property
+    def takes_given_frames(self) -> bool:
+        """Whether it goes on from given frames, as the published ``seine.pt``."""
+        return self.config["in_channels"] == 2 * self.config["out_channels"] + 1
+
+    @classmethod
+    def from_base(cls, base: "BaseUNet", in_channels: int) -> Self:
+        """A network to train, with all weights of another that it has a place for.
+
+        The input that is added begins without effect: its part of the first convolution is zero.
+
+        Args:
+            base: The network that makes the videos, or one with the same input already.
+            in_channels: Of the new network.
+
+        Source: LaVie (arXiv:2309.15103), sections 3.2 and 5.6.
+        """
+        own: dict[str, Any] = {k: v for k, v in base.config.items() if not k.startswith("_")}
+        network = cls.from_config(own | {"in_channels": in_channels})
+        weights = base.state_dict()
+        added = in_channels - base.config["in_channels"]
+        weights["conv_in.weight"] = functional.pad(
+            weights["conv_in.weight"], (0, 0, 0, 0, 0, added)
+        )
+        places = network.state_dict()
+        network.load_state_dict({key: weights[key] for key in places}, strict=True)
+        return network
 
     def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
         """Build the attention behind a residual block."""
@@ -115,6 +145,7 @@ class BaseUNet(VideoUNet):
         encoder_hidden_states: Tensor,
         num_images: int = 0,
         frame_index: Tensor | None = None,
+        on_layer: Callable[[], None] | None = None,
         return_dict: bool = True,
     ) -> UNet3DConditionOutput | tuple[Tensor]:
         """Predict what the noise schedule asks for: the noise, or the velocity.
@@ -129,6 +160,7 @@ class BaseUNet(VideoUNet):
                 temporal. F means that there is no video.
             frame_index: Where in their clip the video frames lie, ``(F - num_images,)`` or
                 ``(B, F - num_images)``; default 0, 1, 2, ...
+            on_layer: Called after every layer, see `Condition`.
             return_dict: False returns a tuple, as in diffusers.
 
         Returns:
@@ -138,7 +170,7 @@ class BaseUNet(VideoUNet):
             InputError: The shapes do not fit together.
         """
         condition = self.make_condition(
-            sample, timestep, encoder_hidden_states, num_images, frame_index
+            sample, timestep, encoder_hidden_states, num_images, frame_index, on_layer
         )
         output = self.denoise(sample, condition)
         return output if return_dict else (output.sample,)

@@ -140,7 +140,10 @@ class Level(nn.Module):
         """Run residual block number ``index`` and its transformer, if there is one."""
         if torch.is_grad_enabled() and self.gradient_checkpointing:
             return self._gradient_checkpointing_func(self._layer, index, hidden_states, condition)
-        return self._layer(index, hidden_states, condition)
+        hidden_states = self._layer(index, hidden_states, condition)
+        if condition.on_layer is not None:
+            condition.on_layer()
+        return hidden_states
 
     def _layer(self, index: int, hidden_states: Tensor, condition: Condition) -> Tensor:
         resnet = self.resnets[index]

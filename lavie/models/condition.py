@@ -19,6 +19,9 @@ class Condition(NamedTuple):
             agree, else ``(B, F - num_images)``.
         frame_embed: Learned embedding of ``frame_index``, ``(1 or B, F - num_images, D)``, for
             networks that have one.
+        on_layer: Called after every layer of the network, so that a long call can tell how far it
+            is, and be stopped by an error.
+        height: Rows of the cells that a transformer sees; 0 elsewhere.
     """
 
     time_embed: Tensor
@@ -27,6 +30,8 @@ class Condition(NamedTuple):
     num_images: int
     frame_index: Tensor
     frame_embed: Tensor | None = None
+    on_layer: Callable[[], None] | None = None
+    height: int = 0
 
     @property
     def num_video_frames(self) -> int:

@@ -1,9 +1,8 @@
 """The temporal interpolation network."""
 
-from typing import Any, Self
+from typing import Any
 
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from lavie.errors import InputError
 from lavie.models.attention import InterpolationBlock
@@ -36,6 +35,14 @@ class InterpolationUNet(BaseUNet):
         """Channels that the network's input may have: noisy latents, and one or two given ones."""
         return 2 * latent_channels, 3 * latent_channels
 
+    def make_transformer(self, width: int, heads: int, level: int | None) -> nn.Module:
+        """Build the attention behind a residual block; near by where frames are very large."""
+        transformer: Any = super().make_transformer(width, heads, level)
+        level = len(self.config["block_out_channels"]) - 1 if level is None else level
+        side = (self.config["sample_size"] or 64) >> level
+        transformer.transformer_blocks[0].attn1.side = max(side, 1)
+        return transformer
+
     @property
     def sees_both_neighbours(self) -> bool:
         """Whether it sees the given latents before and after each frame, not copies of one.
@@ -43,31 +50,6 @@ class InterpolationUNet(BaseUNet):
         An addition for small networks trained from nothing; not so in the published one.
         """
         return self.config["in_channels"] == 3 * self.config["out_channels"]
-
-    @classmethod
-    def from_base(cls, base: BaseUNet, sees_both_neighbours: bool = False) -> Self:
-        """A network to train, with all weights of a base network that it has a place for.
-
-        The given latents begin without effect: their part of the first convolution is zero. What
-        told the base network's attention in time about positions is left behind.
-
-        Args:
-            base: The network that makes the videos, or an interpolation network.
-            sees_both_neighbours: See the property.
-
-        Source: LaVie (arXiv:2309.15103), section 3.2.
-        """
-        own: dict[str, Any] = {k: v for k, v in base.config.items() if not k.startswith("_")}
-        own["in_channels"] = cls.input_channels(own["out_channels"])[sees_both_neighbours]
-        network = cls.from_config(own)
-        weights = base.state_dict()
-        added = own["in_channels"] - base.config["in_channels"]
-        weights["conv_in.weight"] = functional.pad(
-            weights["conv_in.weight"], (0, 0, 0, 0, 0, added)
-        )
-        places = network.state_dict()
-        network.load_state_dict({key: weights[key] for key in places}, strict=True)
-        return network
 
     def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
         if num_images:

@@ -1,18 +1,26 @@
 """Pixels to latents and back: the one place that folds frames, slices and scales for the VAE."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from diffusers import AutoencoderKL
 from einops import rearrange
 from torch import Tensor
 
+from lavie.models.local_attention import NearbyAttnProcessor
 from lavie.types import CancelToken
 
 
 def vae_scale_factor(vae: AutoencoderKL) -> int:
     """How many pixels one latent cell is wide."""
     return 2 ** (len(vae.config["block_out_channels"]) - 1)
+
+
+def attend_nearby_when_large(vae: AutoencoderKL) -> None:
+    """Let the attention of an autoencoder be near by where frames are very large."""
+    side = max((vae.config["sample_size"] or 512) // vae_scale_factor(vae), 1)
+    vae.set_attn_processor(NearbyAttnProcessor(side))
 
 
 @torch.no_grad()
@@ -93,6 +101,30 @@ def decode_in_slices(
     """
     for part in latents.split(slice_size, dim=2):
         yield decode_latents(vae, part, slice_size, cancel)
+
+
+@contextmanager
+def in_tiles(vae: AutoencoderKL, tile_size: int | None) -> Iterator[None]:
+    """Let a VAE work on overlapping tiles, which it blends, while the block lasts.
+
+    The tiles do not see each other, so the picture differs a little from that of a whole frame.
+
+    Args:
+        vae: The image autoencoder.
+        tile_size: Side of a tile, in pixels; frames up to that size are done whole, exactly. None:
+            all are.
+    """
+    if tile_size is None:
+        yield
+        return
+    before = vae.use_tiling, vae.tile_sample_min_size, vae.tile_latent_min_size
+    vae.enable_tiling()
+    vae.tile_sample_min_size = tile_size
+    vae.tile_latent_min_size = tile_size // vae_scale_factor(vae)
+    try:
+        yield
+    finally:
+        vae.use_tiling, vae.tile_sample_min_size, vae.tile_latent_min_size = before
 
 
 def fit_latent_rgb(latents: Tensor, pixels: Tensor) -> tuple[list[list[float]], list[float]]:

@@ -1,6 +1,6 @@
 """The video super-resolution network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -147,6 +147,7 @@ class SuperResolutionUNet(VideoUNet):
         low_res: Tensor,
         class_labels: Tensor,
         num_images: int = 0,
+        on_layer: Callable[[], None] | None = None,
         return_dict: bool = True,
     ) -> UNet3DConditionOutput | tuple[Tensor]:
         """Predict what the noise schedule asks for: the velocity, in the published network.
@@ -159,6 +160,7 @@ class SuperResolutionUNet(VideoUNet):
             class_labels: Noise level of ``low_res``, ``(B,)`` whole numbers.
             num_images: How many of the last frames are independent images; they bypass everything
                 temporal.
+            on_layer: Called after every layer, see `Condition`.
             return_dict: False returns a tuple, as in diffusers.
 
         Returns:
@@ -173,7 +175,9 @@ class SuperResolutionUNet(VideoUNet):
                 f"latents are {tuple(sample.shape[2:])}; both must agree."
             )
         sample = torch.cat([sample, low_res], dim=1)
-        condition = self.make_condition(sample, timestep, encoder_hidden_states, num_images)
+        condition = self.make_condition(
+            sample, timestep, encoder_hidden_states, num_images, on_layer=on_layer
+        )
         level_embed = self.class_embedding(self._check_noise_level(class_labels, len(sample)))
         condition = condition._replace(
             time_embed=condition.time_embed + level_embed[:, None].to(sample.dtype)

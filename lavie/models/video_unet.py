@@ -1,7 +1,7 @@
 """What the three networks share: a latent U-Net that denoises all frames of a video together."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, get_args
 
 import torch
@@ -117,6 +117,12 @@ class VideoUNet(VideoModel, ABC):
             level: 0 is the finest; None is the middle of the U.
         """
 
+    @property
+    def num_layers(self) -> int:
+        """How often a call tells ``on_layer`` of a layer."""
+        blocks = (*self.down_blocks, *self.up_blocks)
+        return 1 + sum(len(block.resnets) for block in blocks)  # pyright: ignore[reportArgumentType]
+
     def refine(self, part: str, index: int, hidden_states: Tensor, condition: Condition) -> Tensor:
         """What follows a whole block: ``part`` is "down", "mid" or "up". Nothing, by default."""
         return hidden_states
@@ -180,6 +186,7 @@ class VideoUNet(VideoModel, ABC):
         text: Tensor,
         num_images: int,
         frame_index: Tensor | None = None,
+        on_layer: Callable[[], None] | None = None,
     ) -> Condition:
         """Embed the timestep, the text and the places in time, after checking that all shapes fit.
 
@@ -211,7 +218,9 @@ class VideoUNet(VideoModel, ABC):
         if self.frame_embedding is not None and num_video_frames:
             frame_embed, moment = self.frame_embedding(frame_index, text[:, 0])
             time_embed = time_embed + functional.pad(moment, (0, 0, 0, num_images))
-        return Condition(time_embed, text, num_frames, num_images, frame_index, frame_embed)
+        return Condition(
+            time_embed, text, num_frames, num_images, frame_index, frame_embed, on_layer
+        )
 
     def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
         channels, num_frames = sample.shape[1:3]

@@ -1,6 +1,5 @@
 """One window of a video that is enlarged: its noise, what it takes over, and what it leaves."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from lavie.models import SuperResolutionUNet
 from lavie.pipelines.windows import blend_tiles
-from lavie.types import CancelToken
+from lavie.pipelines.work import Work
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,7 @@ class WindowNetwork:
         tile_overlap: Pixels that two tiles share.
         carried: What the window before said of the first frames, per step.
         num_final: Frames that no later window sees.
-        on_step: Hears how many steps are done.
-        cancel: Looked at before every tile.
+        work: Counts the layers of every tile of every step.
     """
 
     def __init__(
@@ -108,8 +106,7 @@ class WindowNetwork:
         tile_overlap: int,
         carried: list[Tensor],
         num_final: int,
-        on_step: Callable[[int], None] | None,
-        cancel: CancelToken | None,
+        work: Work,
     ) -> None:
         self.unet = unet
         self.low_res = low_res
@@ -117,8 +114,7 @@ class WindowNetwork:
         self.tiles = tile_size, tile_overlap
         self.carried = carried
         self.num_final = num_final
-        self.on_step = on_step
-        self.cancel = cancel
+        self.work = work
         self.kept: list[Tensor] = []
 
     def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
@@ -129,10 +125,16 @@ class WindowNetwork:
         )
 
         def predict(tile: Tensor) -> Tensor:
-            if self.cancel is not None:
-                self.cancel.raise_if_cancelled()
             noisy, small = tile.tensor_split([sample.shape[1]], dim=1)
-            return self.unet(noisy, timestep, text, low_res=small, class_labels=levels).sample
+            output = self.unet(
+                noisy,
+                timestep,
+                text,
+                low_res=small,
+                class_labels=levels,
+                on_layer=self.work.counter("network"),
+            )
+            return output.sample
 
         both = torch.cat([sample, low_res], dim=1)
         output = blend_tiles(predict, both, *self.tiles)
@@ -143,6 +145,4 @@ class WindowNetwork:
             weight = (ramp / (shared + 1))[:, None, None]
             output[:, :, :shared] = said + weight * (output[:, :, :shared] - said)
         self.kept.append(output[:, :, self.num_final :].clone())
-        if self.on_step is not None:
-            self.on_step(len(self.kept))
         return UNet3DConditionOutput(output)

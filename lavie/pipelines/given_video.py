@@ -1,5 +1,7 @@
 """Videos that a stage is given: checked, and turned into pixels part by part."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,6 +26,12 @@ def check_video(video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
     """
     if video is None:
         raise InputError("There is no video. Give one.", "video")
+    if isinstance(video, str | Path | list | tuple):
+        raise InputError(
+            f"A {type(video).__name__} is no video. Open a file with lavie.media.open_video, or "
+            "give uint8 frames (F, H, W, 3) as an array.",
+            "video",
+        )
     shape, dtype = tuple(getattr(video, "shape", ())), getattr(video, "dtype", None)
     if isinstance(video, Tensor):
         is_video = len(shape) == 5 and shape[:2] == (1, 3) and video.is_floating_point()
@@ -43,6 +51,29 @@ def check_video(video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
             "video",
         )
     return video
+
+
+def check_given_latents(latents: Tensor, channels: int) -> Tensor:
+    """Give the latents of a video, if something can be put between its frames.
+
+    Args:
+        latents: ``(1, C, F, h, w)``, F at least 2.
+        channels: C, as the network makes them.
+
+    Raises:
+        InputError: They are no such thing.
+    """
+    shape, dtype = tuple(getattr(latents, "shape", ())), getattr(latents, "dtype", None)
+    is_float = isinstance(latents, Tensor) and latents.is_floating_point()
+    if not is_float or len(shape) != 5 or shape[:2] != (1, channels) or 0 in shape:
+        raise InputError(
+            f"Latents of shape {shape} and type {dtype} cannot be read. Give floats "
+            f"(1, {channels}, F, h, w).",
+            "given_latents",
+        )
+    if shape[2] < 2:
+        raise InputError("Latents of one frame have nothing between them.", "given_latents")
+    return latents
 
 
 def size_of(video: FrameSequence | Tensor) -> tuple[int, int, int]:

@@ -1,42 +1,34 @@
 """The interpolation stage: three new frames between every two, by guided diffusion."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler
-from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from diffusers import AutoencoderKL
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
-from einops import rearrange
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.errors import InputError
-from lavie.media import pixels_to_frames
 from lavie.models import InterpolationUNet
-from lavie.models.latents import decode_in_slices, decode_latents, encode_pixels
 from lavie.pipelines import limits
 from lavie.pipelines.batch import one_generator_each, one_prompt_each
-from lavie.pipelines.between import (
-    FACTOR,
-    cross_fade,
-    neighbouring_latents,
-    num_result_frames,
-    repeat_given_latents,
-)
-from lavie.pipelines.given_video import check_video, pad_to_multiple, pixels_of, size_of
-from lavie.pipelines.schedulers import Scheduler
+from lavie.pipelines.between import FACTOR, cross_fade, num_result_frames
+from lavie.pipelines.coding import decode_video, encode_video, latent_shape
+from lavie.pipelines.given_video import check_given_latents, check_video, size_of
+from lavie.pipelines.schedulers import Scheduler, make_respaced_ddim
+from lavie.pipelines.smoothing import WindowedNetwork, lay_under
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
-    OnProgress,
     StepCallback,
     VideoPipeline,
     default_to,
 )
-from lavie.pipelines.windows import Window, blend_windows, plan_windows
+from lavie.pipelines.windows import Window, plan_windows
+from lavie.pipelines.work import OnProgress, Work
 from lavie.runtime.tiling import frames_at_once
 from lavie.types import CancelToken, FrameSequence, SchedulerName
 
@@ -172,7 +164,7 @@ class InterpolationPipeline(VideoPipeline):
             generator: A CPU generator gives the same video on every device. None: different each
                 time.
             latents: Initial noise ``(1, C, 4F - 3, h, w)`` of unit variance instead of drawing it.
-            given_latents: ``(1, C, F, h, w)`` instead of encoding ``video``.
+            given_latents: ``(1, C, F, h, w)`` instead of encoding ``video``; F at least 2.
             prompt_embeds: ``(1, L, D)`` instead of ``prompt``.
             negative_prompt_embeds: ``(1, L, D)`` instead of ``negative_prompt``.
             sample_posterior: Encode to a sample of the VAE's posterior, as the published code does,
@@ -186,10 +178,11 @@ class InterpolationPipeline(VideoPipeline):
             output_type: ``frames``, ``pt`` or ``latent``, see `InterpolationOutput`.
             slice_size: Frames encoded and decoded at once; memory grows with it. None: fewer the
                 larger they are.
-            on_progress: Hears of every window of every step.
+            on_progress: Hears of every encoded slice, of every layer of every window and step, and
+                of every decoded slice; see `lavie.pipelines.work`.
             callback_on_step_end: See `TextToVideoPipeline`, as for the next.
             callback_on_step_end_tensor_inputs: Names of tensors.
-            cancel: Looked at before every step, window and slice.
+            cancel: Looked at after every such part.
             return_dict: False gives a plain tuple.
 
         Raises:
@@ -215,9 +208,13 @@ class InterpolationPipeline(VideoPipeline):
         text = prompt + self.config.prompt_suffix if prompt else NO_PROMPT
         negative_prompts = one_prompt_each(negative_prompt, "negative_prompt", 1)
         (generator,) = one_generator_each(generator, 1)
-        source = self.check_video(video) if given_latents is None else given_latents
         is_encoded = given_latents is not None
-        given_shape = tuple(source.shape) if is_encoded else self._latent_shape(source)
+        if is_encoded:
+            _check_no_video(video, keep_details)
+            source = check_given_latents(given_latents, self.unet.config["out_channels"])
+        else:
+            source = self.check_video(video)
+        given_shape = tuple(source.shape) if is_encoded else latent_shape(self.vae, source)
         if latents is not None:
             _check_noise(latents, given_shape)
         if cancel is not None:
@@ -230,23 +227,39 @@ class InterpolationPipeline(VideoPipeline):
             prompt_embeds,
             negative_prompt_embeds,
         )
+        sampler = self.make_sampler(settings)
+        windows = self.windows(given_shape[2], settings.window_overlap)
+        if slice_size is None:
+            factor = self.vae_scale_factor
+            slice_size = frames_at_once(factor * given_shape[3], factor * given_shape[4])
+        is_decoded = output_type != "latent"
+        num_slices = [-(-n // slice_size) for n in (given_shape[2], windows[-1].stop)]
+        work = Work(
+            on_progress,
+            cancel,
+            encoding=0 if is_encoded else num_slices[0],
+            network=len(windows) * len(sampler.timesteps) * self.unet.num_layers,
+            decoding=num_slices[1] if is_decoded else 0,
+        )
         given, details = given_latents, None
         if given is None:
             posterior_generator = generator if settings.sample_posterior else None
-            keep_details = settings.keep_details and output_type != "latent"
-            given, details = self._encode(
-                source, posterior_generator, keep_details, slice_size, cancel
+            keep_details = settings.keep_details and is_decoded
+            given, details = encode_video(
+                self.vae,
+                source,
+                posterior_generator,
+                keep_details,
+                slice_size,
+                self._execution_device,
+                work,
             )
         given = given.to(self._execution_device, torch.float32)
         condition = lay_under(self.unet, given)
         if latents is None:
             shape = (*given.shape[:2], *condition.shape[2:])
             latents = randn_tensor(shape, [generator], self._execution_device, torch.float32)
-        sampler = self.make_sampler(settings)
-        windows = self.windows(given.shape[2], settings.window_overlap)
-        network = _WindowedNetwork(
-            self.unet, condition, windows, len(sampler.timesteps), on_progress, cancel
-        )
+        network = WindowedNetwork(self.unet, condition, windows, work)
         smooth = self.denoise(
             latents,
             prompt_embeds,
@@ -259,11 +272,10 @@ class InterpolationPipeline(VideoPipeline):
             cancel,
         )
         result = smooth = self._complete(smooth, given)
-        if output_type != "latent":
+        if is_decoded:
             size = None if is_encoded else size_of(source)[1:]
-            result = self._decode(
-                smooth, details, size, slice_size, output_type == "frames", cancel
-            )
+            as_frames = output_type == "frames"
+            result = decode_video(self.vae, smooth, details, size, slice_size, as_frames, work)
         self.maybe_free_model_hooks()
         return InterpolationOutput(frames=result) if return_dict else (result,)
 
@@ -271,16 +283,9 @@ class InterpolationPipeline(VideoPipeline):
         """A sampler of this call's own; ``ddim`` takes the uneven steps of the published code."""
         if settings.scheduler != "ddim":
             return super().make_sampler(settings)
-        # DDIM is DPM-Solver++ of the first order, which allows steps of any length
-        sampler: Any = DPMSolverMultistepScheduler.from_config(
-            self.scheduler.config,
-            algorithm_type="dpmsolver++",
-            solver_order=1,
-            final_sigmas_type="zero",
+        return make_respaced_ddim(
+            self.scheduler.config, settings.num_inference_steps, self._execution_device
         )
-        steps = respaced_timesteps(settings.num_inference_steps, len(sampler.alphas_cumprod))
-        sampler.set_timesteps(timesteps=steps, device=self._execution_device)
-        return sampler
 
     def check_settings(
         self,
@@ -298,10 +303,11 @@ class InterpolationPipeline(VideoPipeline):
         """
         size = self.config.default_num_frames
         overlap = default_to(window_overlap, max(1, size // 4))
+        keep_details = default_to(keep_details, self.config.default_keep_details)
         return InterpolationSettings(
             window_overlap=limits.check_whole_number(overlap, "window_overlap", 1, size - 1),
-            sample_posterior=bool(sample_posterior),
-            keep_details=bool(default_to(keep_details, self.config.default_keep_details)),
+            sample_posterior=limits.check_yes_or_no(sample_posterior, "sample_posterior"),
+            keep_details=limits.check_yes_or_no(keep_details, "keep_details"),
             **asdict(self.check_denoising(num_inference_steps, guidance_scale, scheduler)),
         )
 
@@ -328,13 +334,6 @@ class InterpolationPipeline(VideoPipeline):
             for window in plan_windows(num_given, self.config.default_num_frames, overlap)
         ]
 
-    def _latent_shape(self, video: FrameSequence | Tensor) -> tuple[int, ...]:
-        """``(1, C, F, h, w)`` of the given frames' latents."""
-        num_frames, height, width = size_of(video)
-        factor = self.vae_scale_factor
-        channels = self.vae.config["latent_channels"]
-        return 1, channels, num_frames, -(-height // factor), -(-width // factor)
-
     def _complete(self, made: Tensor, given: Tensor) -> Tensor:
         """Latents of the whole video from what the network made, both ``(1, C, 4F - 3, h, w)``."""
         scale = self.config.residual_scale
@@ -353,157 +352,18 @@ class InterpolationPipeline(VideoPipeline):
 
         return call
 
-    def _encode(
-        self,
-        video: FrameSequence | Tensor,
-        generator: torch.Generator | None,
-        keep_details: bool,
-        slice_size: int | None,
-        cancel: CancelToken | None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Latents ``(1, C, F, h, w)``, slice by slice; of the posterior's mode without a generator.
 
-        And, if asked for, the details ``(1, 3, F, H, W)`` that the VAE loses of these frames.
-
-        The posterior's noise is drawn for the whole video at once, so slices don't matter.
-        """
-        num_frames, height, width = size_of(video)
-        size = default_to(slice_size, frames_at_once(height, width))
-        device, factor = self._execution_device, self.vae_scale_factor
-        noise = None
-        if generator is not None:
-            _, C, F, h, w = self._latent_shape(video)
-            noise = randn_tensor((F, C, h, w), generator, device, torch.float32)
-            noise = rearrange(noise, "F C h w -> 1 C F h w")
-        parts, details = [], []
-        for start in range(0, num_frames, size):
-            if cancel is not None:
-                cancel.raise_if_cancelled()
-            stop = min(start + size, num_frames)
-            pixels = pad_to_multiple(pixels_of(video, start, stop), factor).to(device)
-            part = None if noise is None else noise[:, :, start:stop]
-            latents = encode_pixels(self.vae, pixels, slice_size=size, noise=part)
-            parts.append(latents)
-            if keep_details:
-                lost = pixels - decode_latents(self.vae, latents, size, cancel)
-                details.append(lost.to("cpu", torch.float16))
-        return torch.cat(parts, dim=2), torch.cat(details, dim=2) if details else None
-
-    def _decode(
-        self,
-        latents: Tensor,
-        details: Tensor | None,
-        size: tuple[int, int] | None,
-        slice_size: int | None,
-        as_frames: bool,
-        cancel: CancelToken | None,
-    ) -> np.ndarray | Tensor:
-        """Pixels, or frames that leave the device slice by slice, cropped to ``(H, W)``."""
-        factor = self.vae_scale_factor
-        height, width = size or (latents.shape[3] * factor, latents.shape[4] * factor)
-        at_once = default_to(slice_size, frames_at_once(height, width))
-        slices = (
-            pixels[..., :height, :width]
-            for pixels in _with_details(
-                decode_in_slices(self.vae, latents, at_once, cancel), details
-            )
+def _check_no_video(video: object, keep_details: bool | None) -> None:
+    if video is not None:
+        raise InputError("There are a video and given_latents. Give one of them.", "given_latents")
+    if keep_details:
+        raise InputError(
+            "Details can be kept of frames only, not of given_latents. Give the video.",
+            "keep_details",
         )
-        if not as_frames:
-            return torch.cat(list(slices), dim=2)
-        frames = np.empty((1, latents.shape[2], height, width, 3), np.uint8)
-        start = 0
-        for pixels in slices:
-            stop = start + pixels.shape[2]
-            frames[:, start:stop] = pixels_to_frames(pixels)
-            start = stop
-        return frames
-
-
-def _with_details(slices: Iterable[Tensor], details: Tensor | None) -> Iterator[Tensor]:
-    """Pixels ``(1, 3, f, H, W)`` of slices in order, with the given frames' details faded in."""
-    start = 0
-    for pixels in slices:
-        stop = start + pixels.shape[2]
-        if details is not None:
-            pixels = pixels + cross_fade(details, start, stop).to(pixels)
-        yield pixels
-        start = stop
-
-
-class _WindowedNetwork:
-    """The network, window by window, with the given frames beside the noisy ones.
-
-    Args:
-        unet: The network.
-        condition: What `lay_under` gave, for every frame of the result.
-        windows: Of the result's frames.
-        num_steps: Denoising steps of the call.
-        on_progress: Hears of every window of every step.
-        cancel: Looked at before every window.
-    """
-
-    def __init__(
-        self,
-        unet: InterpolationUNet,
-        condition: Tensor,
-        windows: Sequence[Window],
-        num_steps: int,
-        on_progress: OnProgress | None,
-        cancel: CancelToken | None,
-    ) -> None:
-        self.unet = unet
-        self.condition = condition
-        self.windows = windows
-        self.total = num_steps * len(windows)
-        self.done = 0
-        self.on_progress = on_progress
-        self.cancel = cancel
-
-    def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
-        """Predict for ``(1 or 2, C, F, h, w)``."""
-        clean = self.condition.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
-
-        def predict(part: Tensor) -> Tensor:
-            if self.cancel is not None:
-                self.cancel.raise_if_cancelled()
-            output = self.unet(part, timestep, text, frame_index=self._places(part)).sample
-            self.done += 1
-            if self.on_progress is not None:
-                self.on_progress(self.done, self.total)
-            return output
-
-        return UNet3DConditionOutput(
-            blend_windows(predict, torch.cat([sample, clean], dim=1), self.windows)
-        )
-
-    def _places(self, part: Tensor) -> Tensor | None:
-        """Where a window's frames lie, counted in given frames from its start.
-
-        Only for networks that were trained to read it, as the miniature; not the published one.
-        """
-        if not self.unet.config["use_frame_embedding"]:
-            return None
-        return torch.arange(part.shape[2], device=part.device) / FACTOR
 
 
 def _check_noise(noise: Tensor, given_shape: tuple[int, ...]) -> None:
     expected = (*given_shape[:2], num_result_frames(given_shape[2]), *given_shape[3:])
     if noise.shape != expected:
         raise InputError(f"Latents {tuple(noise.shape)} should be {expected}.", "latents")
-
-
-def lay_under(unet: InterpolationUNet, given: Tensor) -> Tensor:
-    """What a network sees of the given latents ``(B, C, F, h, w)``, beside each noisy frame."""
-    if unet.sees_both_neighbours:
-        return neighbouring_latents(given)
-    return repeat_given_latents(given)
-
-
-def respaced_timesteps(num_inference_steps: int, num_train_timesteps: int = 1000) -> list[int]:
-    """Timesteps evenly from the last to 0, rounded, as in the published interpolation code.
-
-    50 of 1000 are 999, 979, 958, ..., 20, 0. A single step is the last timestep.
-    """
-    if num_inference_steps == 1:
-        return [num_train_timesteps - 1]
-    return np.linspace(num_train_timesteps - 1, 0, num_inference_steps).round().astype(int).tolist()

@@ -66,6 +66,17 @@ def check_whole_number(value: Any, field: str, low: int, high: int) -> int:  # n
     return number
 
 
+def check_yes_or_no(value: Any, field: str) -> bool:  # noqa: ANN401
+    """Give ``value`` if it is True or False.
+
+    Raises:
+        InputError: It is neither, as the text "no" is.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{_name(field)} {value!r} is neither True nor False. Use one.", field)
+    return value
+
+
 def check_guidance_scale(value: Any) -> float:  # noqa: ANN401
     """Give ``value`` as a float if it is a number in ``[0, 50]``; up to 1 means no guidance.
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
@@ -93,3 +95,32 @@ def predict_clean_latents(
     if prediction_type == "sample":
         return model_output
     return (latents - float(sigma_t) * model_output) / float(alpha_t)
+
+
+def make_respaced_ddim(
+    config: Mapping[str, Any], num_inference_steps: int, device: torch.device
+) -> Scheduler:
+    """Build DDIM with the uneven steps of the published interpolation code, ready to run.
+
+    Args:
+        config: As in `make_scheduler`.
+        num_inference_steps: At least 1.
+        device: Where it is to work.
+    """
+    # DDIM is DPM-Solver++ of the first order, which allows steps of any length
+    sampler: Any = DPMSolverMultistepScheduler.from_config(
+        config, algorithm_type="dpmsolver++", solver_order=1, final_sigmas_type="zero"
+    )
+    steps = respaced_timesteps(num_inference_steps, len(sampler.alphas_cumprod))
+    sampler.set_timesteps(timesteps=steps, device=device)
+    return sampler
+
+
+def respaced_timesteps(num_inference_steps: int, num_train_timesteps: int = 1000) -> list[int]:
+    """Timesteps evenly from the last to 0, rounded, as in the published interpolation code.
+
+    50 of 1000 are 999, 979, 958, ..., 20, 0. A single step is the last timestep.
+    """
+    if num_inference_steps == 1:
+        return [num_train_timesteps - 1]
+    return np.linspace(num_train_timesteps - 1, 0, num_inference_steps).round().astype(int).tolist()

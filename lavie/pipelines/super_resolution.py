@@ -22,12 +22,12 @@ from lavie.pipelines.given_video import check_video, pixels_of, size_of
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
-    OnProgress,
     StepCallback,
     VideoPipeline,
     default_to,
 )
-from lavie.pipelines.windows import plan_windows
+from lavie.pipelines.windows import Window, count_tiles, plan_windows
+from lavie.pipelines.work import OnProgress, Work
 from lavie.runtime.memory import free_memory
 from lavie.runtime.tiling import choose_tile_size, frames_at_once
 from lavie.types import CancelToken, Frames, FrameSequence, SchedulerName
@@ -191,10 +191,11 @@ class SuperResolutionPipeline(VideoPipeline):
                 are, one of 1280x2048.
             on_frames: Gets uint8 frames ``(f, 4H, 4W, 3)`` in order, as soon as they are final,
                 instead of the caller: memory does then not grow with the length of the video.
-            on_progress: Hears of every step of every window.
+            on_progress: Hears of every layer of every tile, step and window, and of every decoded
+                slice; see `lavie.pipelines.work`.
             callback_on_step_end: See `TextToVideoPipeline`; steps begin anew in every window.
             callback_on_step_end_tensor_inputs: Names of tensors.
-            cancel: Looked at before every step, tile and slice.
+            cancel: Looked at after every such part.
             return_dict: False gives a plain tuple.
 
         Raises:
@@ -237,6 +238,10 @@ class SuperResolutionPipeline(VideoPipeline):
             negative_prompt_embeds,
         )
         parts: list[Any] = []
+        parts_of_work = self._plan_work(
+            size_of(video), settings, None if output_type == "latent" else slice_size
+        )
+        work = Work(on_progress, cancel, **parts_of_work)
         leave = default_to(on_frames, parts.append)
         for latents, small in self._enlarge(
             video,
@@ -245,14 +250,14 @@ class SuperResolutionPipeline(VideoPipeline):
             generator,
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
-            on_progress,
+            work,
             cancel,
         ):
             if output_type == "latent":
                 parts.append(latents)
                 continue
             small = small if settings.keep_colours else None
-            for frames in self._decode(latents, small, slice_size, cancel):
+            for frames in self._decode(latents, small, slice_size, work):
                 leave(frames)
         self.maybe_free_model_hooks()
         result = None
@@ -296,6 +301,8 @@ class SuperResolutionPipeline(VideoPipeline):
         highest = self.unet.config["max_noise_level"]
         level = default_to(noise_level, self.config.default_noise_level)
         overlap = default_to(window_overlap, size // 2)
+        keep_colours = default_to(keep_colours, self.config.default_keep_colours)
+        share_noise = default_to(share_noise, self.config.default_share_noise)
         denoising = self.check_denoising(num_inference_steps, guidance_scale, scheduler)
         tile_overlap = limits.check_whole_number(tile_overlap, "tile_overlap", 0, 1 << 16)
         if tile_size == "auto":
@@ -307,8 +314,8 @@ class SuperResolutionPipeline(VideoPipeline):
             window_overlap=limits.check_whole_number(overlap, "window_overlap", 0, size - 1),
             tile_size=tile_size,
             tile_overlap=tile_overlap,
-            keep_colours=bool(default_to(keep_colours, self.config.default_keep_colours)),
-            share_noise=bool(default_to(share_noise, self.config.default_share_noise)),
+            keep_colours=limits.check_yes_or_no(keep_colours, "keep_colours"),
+            share_noise=limits.check_yes_or_no(share_noise, "share_noise"),
             **asdict(denoising),
         )
 
@@ -333,6 +340,25 @@ class SuperResolutionPipeline(VideoPipeline):
         frames = self.config.default_num_frames
         return choose_tile_size(*frame_size, frames, per_cell, free, overlap)
 
+    def _windows(self, num_frames: int, settings: SuperResolutionSettings) -> list[Window]:
+        return plan_windows(num_frames, self.config.default_num_frames, settings.window_overlap)
+
+    def _plan_work(
+        self,
+        size: tuple[int, int, int],
+        settings: SuperResolutionSettings,
+        slice_size: int | None,
+    ) -> dict[str, int]:
+        """Parts of the work on a video ``(F, H, W)``; none is decoded without slices."""
+        windows = self._windows(size[0], settings)
+        num_steps = len(self.make_sampler(settings).timesteps)
+        num_tiles = count_tiles(*size[1:], settings.tile_size, settings.tile_overlap)
+        finals = [_num_final(windows, index) for index in range(len(windows))]
+        return {
+            "network": len(windows) * num_steps * num_tiles * self.unet.num_layers,
+            "decoding": sum(-(-final // slice_size) for final in finals) if slice_size else 0,
+        }
+
     def _enlarge(
         self,
         video: FrameSequence | Tensor,
@@ -341,16 +367,14 @@ class SuperResolutionPipeline(VideoPipeline):
         generator: torch.Generator,
         callback: StepCallback | None,
         callback_tensors: Sequence[str],
-        on_progress: OnProgress | None,
+        work: Work,
         cancel: CancelToken | None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield latents ``(1, C, f, H, W)`` in order, as soon as they are final.
 
         Each with the small video's pixels ``(1, 3, f, H, W)`` of these frames.
         """
-        windows = plan_windows(
-            size_of(video)[0], self.config.default_num_frames, settings.window_overlap
-        )
+        windows = self._windows(size_of(video)[0], settings)
         carried = Carried()
         draw = WindowNoise(
             self.low_res_scheduler,
@@ -360,17 +384,12 @@ class SuperResolutionPipeline(VideoPipeline):
             generator,
         )
         for index, window in enumerate(windows):
-            following = windows[index + 1] if index + 1 < len(windows) else None
-            stop = window.stop if following is None else following.start
-            num_final = stop - window.start
+            num_final = _num_final(windows, index)
             num_known = 0 if carried.noise is None else carried.noise.shape[2]
             new_pixels = pixels_of(video, window.start + num_known, window.stop)
             drawn = draw(new_pixels.to(self._execution_device))
             pixels, low_res, noise = carried.before(new_pixels, *drawn)
             sampler = self.make_sampler(settings)
-            report = on_progress and _of_one_window(
-                on_progress, index, len(windows), len(sampler.timesteps)
-            )
             network = WindowNetwork(
                 self.unet,
                 low_res,
@@ -379,8 +398,7 @@ class SuperResolutionPipeline(VideoPipeline):
                 settings.tile_overlap,
                 carried.outputs,
                 num_final,
-                report,
-                cancel,
+                work,
             )
             latents = self.denoise(
                 noise,
@@ -400,22 +418,22 @@ class SuperResolutionPipeline(VideoPipeline):
             yield latents[:, :, :num_final], pixels[:, :, :num_final]
 
     def _decode(
-        self, latents: Tensor, small: Tensor | None, slice_size: int, cancel: CancelToken | None
+        self, latents: Tensor, small: Tensor | None, slice_size: int, work: Work
     ) -> Iterator[Frames]:
         """Frames slice by slice; with the colours of the small video's pixels if they are given."""
         if self.vae.dtype == torch.float16:  # it overflows there, so it was published in float32
             self.vae.to(dtype=torch.float32)
         start = 0
-        for pixels in decode_in_slices(self.vae, latents, slice_size, cancel):
+        for pixels in decode_in_slices(self.vae, latents, slice_size):
             stop = start + pixels.shape[2]
             if small is not None:
                 pixels = keep_colours_of(small[:, :, start:stop].to(pixels), pixels)
             yield pixels_to_frames(pixels, is_rounded=False)[0]
+            work.finish("decoding")
             start = stop
 
 
-def _of_one_window(
-    on_progress: OnProgress, index: int, num_windows: int, num_steps: int
-) -> Callable[[int], None]:
-    """Tell of a window's steps as parts of the steps of all windows."""
-    return lambda step: on_progress(index * num_steps + step, num_windows * num_steps)
+def _num_final(windows: Sequence[Window], index: int) -> int:
+    """Frames of a window that no later one sees."""
+    is_last = index == len(windows) - 1
+    return (windows[index].stop if is_last else windows[index + 1].start) - windows[index].start

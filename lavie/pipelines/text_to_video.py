@@ -22,6 +22,7 @@ from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
+    Network,
     StepCallback,
     VideoPipeline,
     default_to,
@@ -130,6 +131,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         cancel: CancelToken | None = None,
+        network: Network | None = None,
         return_dict: bool = True,
     ) -> TextToVideoOutput | tuple[np.ndarray | Tensor]:
         """Make one video per prompt.
@@ -157,6 +159,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
                 guidance the unconditional half comes first) and ``predicted_clean_latents``, which
                 `preview` turns into pictures.
             cancel: Looked at before every step and every slice of decoding.
+            network: Called in place of the U-Net, see `VideoPipeline.denoise`.
             return_dict: False gives a plain tuple.
 
         Raises:
@@ -200,7 +203,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             prompt_embeds,
             self.make_sampler(settings),
             settings.guidance_scale,
-            self.unet,
+            network or self.unet,
             generators,
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
@@ -255,4 +258,4 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         height, width = (
             side // self.vae_scale_factor for side in (settings.height, settings.width)
         )
-        return self.unet.config["in_channels"], settings.num_frames, height, width
+        return self.unet.config["out_channels"], settings.num_frames, height, width

@@ -16,7 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.media import pixels_to_frames
-from lavie.models.latents import vae_scale_factor
+from lavie.models.latents import attend_nearby_when_large, vae_scale_factor
 from lavie.pipelines import limits
 from lavie.pipelines.model_folder import (
     check_weights,
@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Network = Callable[[Tensor, Tensor, Tensor], Any]
-OnProgress = Callable[[int, int], None]
-"""Told how many of how many parts of the denoising are done: a step of a window is a part."""
 StepCallback = Callable[["VideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 
 _DOWNLOAD_OPTIONS = ("revision", "cache_dir", "token", "local_files_only")
@@ -69,6 +67,8 @@ class VideoPipeline(DiffusionPipeline):
     def register_modules(self, **kwargs) -> None:
         """Register components; our networks under their public module, so that files may move."""
         super().register_modules(**kwargs)
+        if kwargs.get("vae") is not None:
+            attend_nearby_when_large(kwargs["vae"])
         for name in kwargs:
             library, class_name = self.config[name]
             if library is not None and library.startswith("lavie.models."):

@@ -70,6 +70,13 @@ def blend_windows(
     return total.div_(weights.view(-1, *along)).to(sample.dtype)
 
 
+def count_tiles(height: int, width: int, size: int | None, overlap: int) -> int:
+    """How many tiles `blend_tiles` makes of a picture."""
+    if size is None:
+        return 1
+    return len(plan_windows(height, size, overlap)) * len(plan_windows(width, size, overlap))
+
+
 def blend_tiles(
     predict: Callable[[Tensor], Tensor], sample: Tensor, size: int | None, overlap: int
 ) -> Tensor:

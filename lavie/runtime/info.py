@@ -9,6 +9,9 @@ from importlib import metadata
 import torch
 
 from lavie import __version__
+from lavie.runtime.devices import choose_device
+from lavie.runtime.memory import free_memory
+from lavie.runtime.profiles import choose_profile
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "gradio", "safetensors")
 OPTIONAL_PACKAGES = ("xformers", "bitsandbytes", "tensorboard")
@@ -41,6 +44,8 @@ class SystemInfo:
         optional_packages: Likewise.
         devices: The CPU first, then accelerators.
         cpu_threads: How many PyTorch uses.
+        profile: The memory profile that is chosen now, see `lavie.runtime.profiles`.
+        free_bytes: Memory that is free for it; None where the system does not say.
     """
 
     lavie: str
@@ -50,10 +55,14 @@ class SystemInfo:
     optional_packages: dict[str, str | None]
     devices: tuple[Device, ...]
     cpu_threads: int
+    profile: str
+    free_bytes: int | None
 
 
 def system_info() -> SystemInfo:
     """Look at this machine."""
+    device = choose_device()
+    free_bytes = free_memory(device)
     return SystemInfo(
         lavie=__version__,
         python=platform.python_version(),
@@ -62,6 +71,8 @@ def system_info() -> SystemInfo:
         optional_packages={name: _version(name) for name in OPTIONAL_PACKAGES},
         devices=(Device("cpu", f"{os.cpu_count()} cores", _memory_bytes()), *_accelerators()),
         cpu_threads=torch.get_num_threads(),
+        profile=choose_profile(device, free_bytes).name,
+        free_bytes=free_bytes,
     )
 
 
@@ -82,6 +93,8 @@ def describe(info: SystemInfo) -> list[str]:
         f"optional: {versions(info.optional_packages)}",
         f"devices ({info.cpu_threads} CPU threads in use):",
         *devices,
+        f"memory profile: {info.profile}"
+        + (f" ({info.free_bytes / 1e9:.1f} GB free)" if info.free_bytes is not None else ""),
     ]
 
 

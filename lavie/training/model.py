@@ -13,13 +13,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from lavie.config import Config
+from lavie.config import Config, preset_that_makes
 from lavie.data.joint import JointBatch
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError, ConfigError
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.models.latents import encode_pixels, vae_scale_factor
-from lavie.pipelines.model_folder import load_component
+from lavie.pipelines.model_folder import find_part, load_component
 from lavie.training.text import make_text_encoder, make_tokenizer
 
 Network = BaseUNet | InterpolationUNet | SuperResolutionUNet
@@ -103,7 +103,8 @@ class LatentVideoModel(nn.Module):
         """The parts of a model folder, ours or Stable Diffusion's.
 
         Args:
-            folder: Holds vae, text_encoder, tokenizer and unet.
+            folder: Holds vae, text_encoder, tokenizer and unet; a later stage's may leave out what
+                it has in common with the base's above.
             unet: Architecture that takes over the folder's image weights, its temporal layers
                 fresh. None keeps the folder's own network, temporal layers and all.
             kind: Class of the network.
@@ -111,9 +112,12 @@ class LatentVideoModel(nn.Module):
         Raises:
             CheckpointError: A part is missing or broken.
         """
-        vae = load_component(AutoencoderKL, folder / "vae", torch.float32)
-        text_encoder = load_component(CLIPTextModel, folder / "text_encoder", torch.float32)
-        tokenizer = load_component(CLIPTokenizer, folder / "tokenizer")
+        if not folder.is_dir():
+            raise CheckpointError(f"Model folder '{folder}' does not exist. {way_to(folder)}")
+        vae = load_component(AutoencoderKL, find_part(folder, "vae"), torch.float32)
+        text_folder = find_part(folder, "text_encoder")
+        text_encoder = load_component(CLIPTextModel, text_folder, torch.float32)
+        tokenizer = load_component(CLIPTokenizer, find_part(folder, "tokenizer"))
         if unet is None:
             network = load_component(kind, folder / "unet", torch.float32)
             return cls(vae, text_encoder, tokenizer, network)
@@ -165,6 +169,18 @@ class LatentVideoModel(nn.Module):
         size = batch.pixels.shape[-1] // latents.shape[-1]
         focus = reduce(batch.focus, "B F (h s) (w t) -> B 1 F h w", "mean", s=size, t=size)
         return latents, 1 + focus_weight * focus.to(latents.device)
+
+
+def way_to(folder: Path) -> str:
+    """What to do where a model folder that a run starts from is not there, as a sentence."""
+    preset = preset_that_makes(folder)
+    if preset is None:
+        return "Name another with --set init_from=FOLDER."
+    stage = preset.split("-")[1]
+    return (
+        f"python -m lavie train {stage} --preset {preset} makes it; or start from the bundled "
+        "weights with --set init_from=assets/miniature."
+    )
 
 
 def check_size(vae: AutoencoderKL, height: int, width: int) -> None:

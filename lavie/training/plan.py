@@ -21,8 +21,9 @@ from lavie.data.opening import open_source
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.between import num_result_frames
+from lavie.pipelines.model_folder import STAGE_PIPELINES, find_part, find_stage_folder
 from lavie.training.config import RunConfig
-from lavie.training.model import Network, check_parts, check_size, read_architecture
+from lavie.training.model import Network, check_parts, check_size, read_architecture, way_to
 from lavie.training.record import check_record
 from lavie.training.stages.base import BaseConfig
 from lavie.training.stages.image import ImageConfig
@@ -96,9 +97,10 @@ def _plan_vae(config: VAEConfig) -> Plan:
 def _plan_unet(config: Any) -> Plan:  # noqa: ANN401 - settings of a stage with a denoising network
     source: Path | None = config.init_from
     if source is not None:
+        source = _stage_folder(config, source)
         missing = _missing_parts(source, ("vae", "text_encoder", "tokenizer", "unet"))
-        vae_config = read_architecture(source, "vae")
-        text_config = read_architecture(source, "text_encoder")
+        vae_config = read_architecture(find_part(source, "vae").parent, "vae")
+        text_config = read_architecture(find_part(source, "text_encoder").parent, "text_encoder")
     else:
         missing = _missing_parts(config.vae.parent, (config.vae.name,))
         vae_config = read_architecture(config.vae.parent, config.vae.name)
@@ -126,9 +128,17 @@ def _plan_unet(config: Any) -> Plan:  # noqa: ANN401 - settings of a stage with 
     return Plan((_weights_of(unet, "unet"), _shape("latents of a row", latents)), tuple(missing))
 
 
+def _stage_folder(config: Any, source: Path) -> Path:  # noqa: ANN401
+    """Where a run starts: in a model of all stages, from super-resolution's own sub-folder."""
+    if isinstance(config, SuperResolutionConfig):
+        return find_stage_folder(source, STAGE_PIPELINES["super_resolution"])
+    return source
+
+
 def _network_of(config: Any) -> tuple[type[Network], dict[str, Any] | None]:  # noqa: ANN401
     """Class and architecture of the network that a stage trains; None if that is not there yet."""
-    found = config.init_from and read_architecture(config.init_from, "unet")
+    source: Path | None = config.init_from
+    found = source and read_architecture(_stage_folder(config, source), "unet")
     if isinstance(config, SuperResolutionConfig):
         return SuperResolutionUNet, config.unet or found
     if not isinstance(config, InterpolationConfig):
@@ -196,7 +206,9 @@ def _absent_files(source: SourceConfig) -> str | None:
 
 
 def _missing_parts(folder: Path, parts: Sequence[str]) -> list[str]:
-    return [f"{folder / part} does not exist yet" for part in parts if not (folder / part).is_dir()]
+    absent = [part for part in parts if not find_part(folder, part).is_dir()]
+    way_out = "" if folder.is_dir() else f". {way_to(folder)}"
+    return [f"{folder / part} does not exist yet{way_out}" for part in absent]
 
 
 def _weights_of(network: nn.Module, name: str) -> str:

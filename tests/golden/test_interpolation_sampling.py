@@ -7,12 +7,9 @@ import pytest
 import torch
 
 from lavie.models import InterpolationUNet
-from lavie.pipelines.interpolation import (
-    InterpolationPipeline,
-    repeat_given_latents,
-    respaced_timesteps,
-)
-from lavie.pipelines.schedulers import make_scheduler
+from lavie.pipelines.between import repeat_given_latents
+from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.schedulers import make_scheduler, respaced_timesteps
 from tests.golden.goldens import read_golden, weights
 from tests.tiny import make_tiny_components
 

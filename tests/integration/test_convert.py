@@ -92,6 +92,7 @@ def test_published_files_come_from_the_hub(original, target, tmp_path):
     }
     (original / "stable-diffusion-v1-4/tokenizer/special_tokens_map.json").write_text("{}")
     with serve_hub(repositories) as hub:
+        hub.cuts = [50_000]
         # The library reads its address once, at import
         environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache")}
         done = subprocess.run(
@@ -104,6 +105,7 @@ def test_published_files_come_from_the_hub(original, target, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "lavie_base.pt: about 3.64 GB" in done.stderr
     assert "licence" in done.stderr
+    assert hub.fetched[:2] == ["lavie_base.pt", "lavie_base.pt@50000"]
     TextToVideoPipeline.from_pretrained(target)
 
 
@@ -377,6 +379,7 @@ def test_info_prints_versions_devices_and_models(original, tmp_path, capsys, mon
     text = capsys.readouterr().out
     assert f"torch {torch.__version__}" in text
     assert "pretrained_models   published files" in text
+    assert "memory profile: " in text
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["devices"][0]["name"] == "cpu"

@@ -4,13 +4,13 @@ import pytest
 
 from lavie.cli import main
 from lavie.errors import Cancelled
-from lavie.evaluation import interpolation_quality
 from lavie.evaluation.cascade_prompts import judge_every_stage
 from lavie.evaluation.interpolation_quality import measure_interpolation
 from lavie.evaluation.judge import Judge
 from lavie.evaluation.measures import MAX_PSNR
 from lavie.evaluation.questions import make_questions
 from lavie.evaluation.super_resolution_quality import measure_super_resolution
+from lavie.pipelines.exact import EXACT_SAMPLING
 from lavie.pipelines.model_folder import save_stage
 from lavie.types import CancelToken
 from tests.tiny import (
@@ -30,7 +30,7 @@ def judge():
 
 @pytest.fixture(autouse=True)
 def _quick_exact_setting(monkeypatch):
-    monkeypatch.setitem(interpolation_quality.EXACT, "num_inference_steps", 1)
+    monkeypatch.setitem(EXACT_SAMPLING, "num_inference_steps", 1)
 
 
 def test_interpolation_is_measured_beside_what_is_free(judge):

@@ -12,17 +12,18 @@ import pytest
 import torch
 import yaml
 
-from lavie import TextToVideoPipeline
+from lavie import SuperResolutionPipeline, TextToVideoPipeline
 from lavie.cli import main
 from lavie.config import dump_config, load_config, preset_names
 from lavie.errors import CheckpointError, ConfigError, InputError, TrainingError
 from lavie.media import read_video
+from lavie.pipelines.model_folder import MINIATURE_FOLDER
 from lavie.training.checkpoint import list_checkpoints
 from lavie.training.loop import train
 from lavie.training.stages.base import BaseConfig, BaseStage
 from lavie.training.stages.image import ImageStage
 from lavie.training.stages.interpolation import InterpolationStage
-from lavie.training.stages.super_resolution import SuperResolutionStage
+from lavie.training.stages.super_resolution import SuperResolutionConfig, SuperResolutionStage
 from lavie.training.stages.vae import VAEStage
 from lavie.types import Progress
 from tests.tiny import UNET, make_tiny_super_resolution
@@ -122,17 +123,39 @@ def test_every_preset_passes_a_dry_run(preset, tmp_path, capsys):
     arguments = ["train", stage, "--preset", preset, "--output", str(output), "--dry-run"]
     code = main(arguments)
     printed = capsys.readouterr().out
-    assert code == 0
+    assert code == (2 if "# MISSING" in printed else 0)
     assert yaml.safe_load(printed)["output"] == str(output)
     assert "# " in printed
     assert not output.exists()
 
 
 def test_a_dry_run_tells_what_is_missing_and_how_large_it_gets(capsys):
-    assert main(["train", "base", "--preset", "train-base", "--dry-run"]) == 0
+    assert main(["train", "base", "--preset", "train-base", "--dry-run"]) == 2
     printed = capsys.readouterr().out
     assert "# MISSING pretrained_models/stable-diffusion-v1-4/unet does not exist yet" in printed
     assert "# latents of a row: 4 x 20 x 40 x 64" in printed
+
+
+def test_super_resolution_starts_from_the_bundled_model(tmp_path, capsys):
+    """Its own sub-folder, and the parts it shares from the folder above."""
+    arguments = ["train", "vsr", "--preset", "train-vsr-miniature", "--output", str(tmp_path / "a")]
+    bundled = ["--set", f"init_from={MINIATURE_FOLDER}"]
+    assert main([*arguments, *bundled, "--dry-run"]) == 0
+    assert main([*arguments, "--dry-run"]) == 2
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    way_out = "python -m lavie train vsr --preset train-vsr-miniature-image makes it; or start from"
+    assert way_out in printed.out
+    assert way_out in printed.err
+    config = load_config(SuperResolutionConfig, "train-vsr-miniature", None, bundled[1:])
+    stage = SuperResolutionStage(config)
+    assert torch.equal(
+        stage.model.unet.conv_in.weight,
+        SuperResolutionPipeline.from_pretrained("miniature").unet.conv_in.weight,
+    )
+    both = [*arguments, *bundled, "--set", f"text_from={MINIATURE_FOLDER}"]
+    assert main(both) == 2
+    assert "Leave text_from out." in capsys.readouterr().err
 
 
 # Stopped, killed, resumed
@@ -277,7 +300,7 @@ def test_missing_files_are_said_in_one_line(tmp_path, model_folder, capsys):
     missing = tmp_path / "nothing"
     with pytest.raises(InputError, match="nothing does not exist"):
         train(VAEStage(vae_config(tmp_path / "run", missing)))
-    with pytest.raises(CheckpointError, match="vae cannot be loaded: there is no such folder"):
+    with pytest.raises(CheckpointError, match="nothing' does not exist. Name another with"):
         ImageStage(image_config(tmp_path / "run", missing, missing))
     code = main(["train", "base", "--set", f"init_from={missing}", "--output", str(tmp_path / "r")])
     assert code == 2

@@ -1,6 +1,7 @@
 """A real server, a real browser, no network beyond this machine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,19 +42,30 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
+    with serving([sys.executable, "app.py"], tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@contextmanager
+def serving(command: list[str], folder: Path, **environment: str) -> Iterator[Server]:
+    """The studio, started by a command, until the end of the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / "log.txt")
-    command = [sys.executable, "app.py", "--data", server.data]
     with server.log_file.open("w") as log:
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
+            [*command, "--data", str(server.data), "--port", str(port)],
             cwd=ROOT,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": str(folder / "cache")},
+            env={
+                **os.environ,
+                "HF_HUB_OFFLINE": "1",
+                "GRADIO_TEMP_DIR": str(folder / "cache"),
+                **environment,
+            },
+            start_new_session=True,
         )
         try:
             _wait_for(server, process)
@@ -60,16 +73,18 @@ def server(tmp_path_factory) -> Iterator[Server]:
         finally:
             process.terminate()
             process.wait(30)
+            with suppress(ProcessLookupError):  # what it forked, on a Space
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(server: Server, process: subprocess.Popen) -> None:
-    for _ in range(240):
+    for _ in range(1200):
         assert process.poll() is None, server.log
         try:
             with urllib.request.urlopen(server.url, timeout=5):
                 return
         except (urllib.error.URLError, TimeoutError):
-            time.sleep(0.5)
+            time.sleep(0.1)
     raise AssertionError(f"The server did not come up:\n{server.log}")
 
 

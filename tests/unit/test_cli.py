@@ -103,3 +103,12 @@ def test_debug_shows_where(generate):
 def test_no_command_is_one_line(capsys):
     assert main([]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_package_is_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "lavie.pipelines.limits", None)
+    monkeypatch.delattr("lavie.pipelines.limits")
+    assert main(["generate", "--prompt", "a fox"]) == 2
+    err = capsys.readouterr().err
+    assert err.endswith("Run pip install -r requirements.txt -c constraints.txt\n")
+    assert err.count("\n") == 1

@@ -4,9 +4,12 @@ import av
 import numpy as np
 import pytest
 
-from lavie.cli import create_parser, enhance, main
+from lavie.cli import create_parser, main
 from lavie.cli.shared import load_cascade
 from lavie.media import read_metadata, read_video, write_video
+from lavie.pipelines.exact import EXACT, EXACT_SAMPLING
+from lavie.pipelines.model_folder import save_stage
+from tests.tiny import make_tiny_interpolation, make_tiny_super_resolution, write_tiny_model
 from tests.unit.data.media_files import grey_frames, write_clip
 from tests.unit.media.test_reading import run_ffmpeg
 
@@ -37,11 +40,13 @@ def lavie(cascade_folder, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("command", "num_frames", "size", "fps"),
-    [("interpolate", 9, [25, 17], 8), ("upscale", 3, [100, 68], 2)],
+    [("interpolate", 9, [26, 18], 8), ("upscale", 3, [100, 68], 2)],
 )
 def test_somebody_s_film_is_made_better(lavie, film, tmp_path, command, num_frames, size, fps):
-    code, out, _ = lavie(command, film, "--seed", 3, "--json")
+    code, out, err = lavie(command, film, "--seed", 3, "--json")
     assert code == 0
+    made = f"film.mkv: 3 frames of 25x17 become {num_frames} of {size[0]}x{size[1]}."
+    assert err.splitlines()[0] == made
     report = json.loads(out)
     stage = {"interpolate": "interpolation", "upscale": "super_resolution"}[command]
     assert report["output"] == "outputs/video-0001.mp4"
@@ -51,6 +56,7 @@ def test_somebody_s_film_is_made_better(lavie, film, tmp_path, command, num_fram
     video = read_video(tmp_path / report["output"])
     assert len(video.frames) == num_frames
     assert video.fps == fps
+    assert list(video.frames.shape[2:0:-1]) == size
     assert video.metadata["stages"] == [stage]
     assert video.metadata["source"] == {"file": "film.mkv", "recipe": None}
     assert json.loads((tmp_path / "outputs/video-0001.recipe.json").read_text()) == video.metadata
@@ -78,14 +84,33 @@ def test_another_program_s_recipe_says_nothing_of_ours(lavie, tmp_path):
     assert recipe["source"] == {"file": "theirs.mp4", "recipe": theirs}
 
 
-def test_exact_is_as_published(lavie, film, monkeypatch):
-    monkeypatch.setitem(enhance._PUBLISHED, "num_inference_steps", 2)  # 50 take seconds
-    for command in ("interpolate", "upscale"):
-        assert lavie(command, film, "--exact", "--output", "a.mp4", steps=())[0] == 0
-        (settings,) = read_metadata(film.with_name("a.mp4"))["settings"].values()
-        assert settings["scheduler"] == "ddim"
-        assert settings["num_inference_steps"] == 2
-        assert settings.get("sample_posterior", True)
+@pytest.mark.parametrize("command", ["interpolate", "upscale"])
+def test_exact_is_as_published_whatever_the_model_adds(lavie, film, monkeypatch, command):
+    base = write_tiny_model(film.with_name("model"))
+    save_stage(make_tiny_interpolation(default_keep_details=True), base)
+    adding = {"default_keep_colours": True, "default_share_noise": True}
+    save_stage(make_tiny_super_resolution(**adding), base)
+    for settings in EXACT.values():
+        monkeypatch.setitem(settings, "num_inference_steps", 2)  # 50 take seconds
+    assert EXACT_SAMPLING == {"scheduler": "ddim", "num_inference_steps": 50}
+    flags = ("--model", base, "--exact", "--output", "a.mp4")
+    assert lavie(command, film, *flags, steps=())[0] == 0
+    ((stage, settings),) = read_metadata(film.with_name("a.mp4"))["settings"].items()
+    assert settings | EXACT[stage] == settings
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "sentence"),
+    [
+        ("interpolate", "--keep-details", "With --exact, --keep-details is off. Leave it out."),
+        ("upscale", "--share-noise", "With --exact, --share-noise is off. Leave it out."),
+        ("upscale", "--scheduler=euler", "With --exact, --scheduler is ddim. Leave it out."),
+    ],
+)
+def test_exact_and_something_else_is_a_contradiction(lavie, film, command, flag, sentence):
+    code, _, err = lavie(command, film, "--exact", flag, steps=())
+    assert code == 2
+    assert sentence in err
 
 
 def test_flags_reach_the_stage(lavie, film):
@@ -127,13 +152,14 @@ def test_taking_turns_is_asked_for(cascade_folder, flags, low_memory):
     ("arguments", "sentence"),
     [
         (["absent.mp4"], "absent.mp4 cannot be read as a video: No such file or directory."),
+        (["pic.png"], "'pic.png' is a picture, not a video."),
         (["text.mp4"], "text.mp4 cannot be read as a video: Invalid data"),
         ([], "the following arguments are required: file"),
         (["film.mp4", "--output", "film.mp4"], "Output 'film.mp4' is the given video."),
         (["film.mp4", "--output", "no/a.mp4"], "Output folder 'no' does not exist."),
         (["film.mp4", "--scheduler", "plms"], "Scheduler 'plms' is not one of"),
         (["film.mp4", "--prompt", "x" * 1001], "Prompt has 1,001 characters."),
-        (["film.mp4", "--exact"], "--exact means 50 steps of ddim. Leave --num-inference-steps"),
+        (["film.mp4", "--exact"], "--exact, --num-inference-steps is 50. Leave it out."),
         (["film.mp4", "--window-overlap", "99"], "Window overlap 99 is not between"),
         (["film.mp4", "--model", "nothing"], "Model 'nothing' is not a folder."),
     ],
@@ -144,8 +170,8 @@ def test_bad_input_is_one_line_and_exit_code_2(lavie, tmp_path, command, argumen
     before = (tmp_path / "film.mp4").read_bytes()
     code, out, err = lavie(command, *arguments)
     assert code == 2
-    assert sentence in err
-    assert err.count("\n") == 1
+    assert sentence in err.splitlines()[-1]
+    assert len(err.splitlines()) <= 2  # what will be done, if it was known so far
     assert out == ""
     assert (tmp_path / "film.mp4").read_bytes() == before
     assert not list(tmp_path.glob("outputs/*"))
@@ -189,3 +215,26 @@ def test_generate_is_the_base_stage_alone_by_default(lavie, tmp_path):
     small = ("--prompt", "a fox", "--height", 16, "--width", 32, "--num-frames", 2)
     report = json.loads(lavie("generate", *small, "--json")[1])
     assert read_metadata(tmp_path / report["output"])["stages"] == ["base"]
+
+
+def test_a_memory_profile_is_asked_for(cascade_folder):
+    command = ["upscale", "film.mp4", "--model", str(cascade_folder), "--profile", "8gb"]
+    cascade, _ = load_cascade(create_parser().parse_args(command))
+    assert cascade.profile.name == "8gb"
+
+
+def test_a_stage_of_ones_own_training_takes_the_place_of_the_model_s(lavie, film, tmp_path):
+    """Whether it stands alone or in a folder with others."""
+    make_tiny_interpolation(seed=7).save_pretrained(tmp_path / "own")
+    given = ("interpolate", film, "--seed", 1)
+    assert lavie(*given, "--output", "a.mp4")[0] == 0
+    assert lavie(*given, "--output", "b.mp4", "--interpolation", tmp_path / "own")[0] == 0
+    usual, own = read_metadata(tmp_path / "a.mp4"), read_metadata(tmp_path / "b.mp4")
+    assert usual["model_hash"] == own["model_hash"]
+    assert usual["model_hashes"] != own["model_hashes"]
+    code, _, err = lavie(*given, "--model", tmp_path / "own")
+    assert code == 2
+    assert "Pass it with --interpolation." in err
+    code, _, err = lavie("upscale", film, "--super-resolution", tmp_path / "own")
+    assert code == 2
+    assert "has stage interpolation, expected super_resolution." in err

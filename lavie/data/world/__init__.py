@@ -1,6 +1,7 @@
 """The procedural captioned world that the miniature is trained on."""
 
 from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_still
+from lavie.data.world.continuations import render_continuation
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
 from lavie.data.world.vocabulary import (
@@ -36,6 +37,7 @@ __all__ = [
     "compose_caption",
     "contact_sheet",
     "render_clip",
+    "render_continuation",
     "render_still",
     "split_of",
     "triples",

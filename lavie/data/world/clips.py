@@ -37,12 +37,14 @@ class Clip:
         attributes: What it shows, in keys of the vocabulary: subject, place, style and, unless a
             still, motion.
         focus: float32 ``(F, H, W)`` in [0, 1], 1 where the subject is, for losses that look closer.
+        begins_at: First frame that the caption is about; those before it show what came before.
     """
 
     frames: Frames
     caption: str
     attributes: dict[str, str]
     focus: np.ndarray
+    begins_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ def render_clip(
         raise InputError(
             f"A clip of {num_frames} frames cannot move. Use at least 2.", "num_frames"
         )
-    rng = _generator(seed, split, is_clip=True)
+    rng = make_generator(seed, split, kind=1)
     choices = triples(split)
     subject, place, motion = choices[rng.integers(len(choices))]
-    style = _draw_style(rng)
+    style = draw_style(rng)
     caption = compose_caption(subject, place, motion, style, rng)
     poses = motion_path(motion, num_frames, rng)
     frames, focus = _render(subject, place, style, poses, scale, rng)
@@ -113,10 +115,10 @@ def render_still(
         InputError: An argument is out of range.
         MissingDependencyError: The emoji font is not installed.
     """
-    rng = _generator(seed, split, is_clip=False)
+    rng = make_generator(seed, split, kind=0)
     subject = subjects[int(rng.integers(len(subjects)))]
     place = list(PLACES)[rng.integers(len(PLACES))]
-    style = _draw_style(rng)
+    style = draw_style(rng)
     caption = compose_caption(subject, place, None, style, rng)
     height = SUBJECT_HEIGHT if rng.random() < 0.8 else rng.uniform(9, 30)
     pose = Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
@@ -142,12 +144,19 @@ def _render(
     frames = np.stack([background] * len(poses))
     focus = np.zeros(frames.shape[:3], np.float32)
     for frame, mask, pose in zip(frames, focus, poses, strict=True):
-        image = sprite(subject, round(pose.height * scale))
-        left = round(pose.x * scale - image.shape[1] / 2)
-        top = round(pose.y * scale - image.shape[0] / 2)
-        paste(frame, image, left, top)
-        paste(mask[..., None], np.concatenate([image[..., 3:]] * 2, axis=-1), left, top)
+        paste_subject(frame, mask, subject, pose, scale)
     return np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8), focus
+
+
+def paste_subject(
+    frame: np.ndarray, mask: np.ndarray, subject: str, pose: Pose, scale: int
+) -> None:
+    """Draw a subject into a frame ``(H, W, 3)``, and where it is into a mask ``(H, W)``."""
+    image = sprite(subject, round(pose.height * scale))
+    left = round(pose.x * scale - image.shape[1] / 2)
+    top = round(pose.y * scale - image.shape[0] / 2)
+    paste(frame, image, left, top)
+    paste(mask[..., None], np.concatenate([image[..., 3:]] * 2, axis=-1), left, top)
 
 
 def apply_style(frames: np.ndarray, style: str) -> np.ndarray:
@@ -157,13 +166,19 @@ def apply_style(frames: np.ndarray, style: str) -> np.ndarray:
     return (frames @ _LUMA)[..., None] * np.array(_TINTS[style], np.float32)
 
 
-def _draw_style(rng: np.random.Generator) -> str:
+def draw_style(rng: np.random.Generator) -> str:
+    """A style, each as often as `STYLE_SHARES` says."""
     return list(STYLES)[rng.choice(len(STYLES), p=list(STYLE_SHARES.values()))]
 
 
-def _generator(seed: int, split: Split, is_clip: bool) -> np.random.Generator:
+def make_generator(seed: int, split: Split, kind: int) -> np.random.Generator:
+    """The source of all that is drawn for one sample of a kind.
+
+    Raises:
+        InputError: There is no such split or seed.
+    """
     if split not in SPLITS:
         raise InputError(f"Split '{split}' is unknown. Use one of {', '.join(SPLITS)}.", "split")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"Seed {seed!r} is not a whole number of at least 0.", "seed")
-    return np.random.default_rng([seed, SPLITS.index(split), int(is_clip)])
+    return np.random.default_rng([seed, SPLITS.index(split), kind])

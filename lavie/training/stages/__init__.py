@@ -2,7 +2,7 @@
 
 from typing import Any
 
-STAGES = ("vae", "image", "base", "interpolation", "vsr")
+STAGES = ("vae", "image", "base", "long_video", "interpolation", "vsr")
 
 
 def load_stage(name: str) -> tuple[Any, Any]:
@@ -24,6 +24,10 @@ def load_stage(name: str) -> tuple[Any, Any]:
             from lavie.training.stages.base import BaseConfig, BaseStage
 
             return BaseStage, BaseConfig
+        case "long_video":
+            from lavie.training.stages.long_video import LongVideoConfig, LongVideoStage
+
+            return LongVideoStage, LongVideoConfig
         case "interpolation":
             from lavie.training.stages.interpolation import InterpolationConfig, InterpolationStage
 

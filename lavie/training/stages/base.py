@@ -63,9 +63,14 @@ class BaseStage(DenoisingStage):
         super().__init__(config, LatentVideoModel.from_folder(config.init_from, config.unet))
         self.config: BaseConfig = config
         self.num_images = config.num_images if config.scheme == "joint" else 0
+        self.choose_weights()
+
+    def choose_weights(self) -> None:
+        """Say which weights of the network learn."""
         unet = self.model.unet
         for name, parameter in unet.named_parameters():
-            parameter.requires_grad_(config.scheme != "temporal_only" or unet.is_temporal(name))
+            is_chosen = self.config.scheme != "temporal_only" or unet.is_temporal(name)
+            parameter.requires_grad_(is_chosen)
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
         """Clips, each with its stills."""
@@ -115,6 +120,7 @@ class BaseStage(DenoisingStage):
                 batch.captions,
                 batch.num_images,
                 None if batch.focus is None else batch.focus[rows, picks],
+                batch.begins_at,
             ),
             kept.to(self.model.unet.device),
         )

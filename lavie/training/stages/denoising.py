@@ -64,9 +64,23 @@ class DenoisingStage(Stage):
         latents, weight = self.model.encode_batch(batch, self._settings.focus_weight)
         noisy, target, timesteps = self.objective.corrupt(latents, generator)
         prediction = self.model.unet(
-            noisy, timesteps, text, num_images=batch.num_images, frame_index=frame_index
+            self.network_input(noisy, latents, batch, generator),
+            timesteps,
+            text,
+            num_images=batch.num_images,
+            frame_index=frame_index,
         ).sample
         return self.objective.loss(prediction, target, timesteps, weight)
+
+    def network_input(
+        self,
+        noisy: Tensor,
+        latents: Tensor,
+        batch: JointBatch,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """What the network sees, ``(B, C, F + M, h, w)``: the noisy latents."""
+        return noisy
 
     def embed_captions(self, batch: JointBatch, generator: torch.Generator) -> Tensor:
         """Embedded captions ``(B, S, L, D)``, some of them dropped."""

@@ -15,8 +15,9 @@ from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet, InterpolationUNet
 from lavie.models.latents import vae_scale_factor
 from lavie.pipelines.between import FACTOR, cross_fade, num_result_frames
-from lavie.pipelines.interpolation import InterpolationPipeline, lay_under
+from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.schedulers import make_scheduler
+from lavie.pipelines.smoothing import lay_under
 from lavie.training.model import LatentVideoModel, read_architecture
 from lavie.training.patches import check_patch, cut_patches
 from lavie.training.preview import write_comparison
@@ -151,5 +152,6 @@ def _start(folder: Path, sees_both_neighbours: bool) -> LatentVideoModel:
     is_base = architecture.get("_class_name") != InterpolationUNet.__name__
     model = LatentVideoModel.from_folder(folder, kind=BaseUNet if is_base else InterpolationUNet)
     if is_base or model.unet.sees_both_neighbours != sees_both_neighbours:
-        model.unet = InterpolationUNet.from_base(model.unet, sees_both_neighbours)
+        choices = InterpolationUNet.input_channels(model.unet.config["out_channels"])
+        model.unet = InterpolationUNet.from_base(model.unet, choices[sees_both_neighbours])
     return model

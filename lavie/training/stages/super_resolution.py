@@ -15,7 +15,7 @@ from lavie.data.joint import JointBatch
 from lavie.data.opening import open_mixture
 from lavie.media import enlarge_frames, pixels_to_frames
 from lavie.models import SuperResolutionUNet
-from lavie.pipelines.model_folder import load_component
+from lavie.pipelines.model_folder import find_stage_folder, load_component
 from lavie.pipelines.schedulers import make_scheduler
 from lavie.pipelines.super_resolution import FACTOR, SuperResolutionPipeline
 from lavie.training.diffusion import draw_noise
@@ -66,6 +66,8 @@ class SuperResolutionConfig(DenoisingConfig):
     def _has_what_it_needs(self) -> Self:
         if self.init_from is None and None in (self.unet, self.vae, self.text_from):
             raise ValueError("Give init_from, or unet, vae and text_from to start from nothing.")
+        if self.init_from is not None and self.text_from is not None:
+            raise ValueError("init_from has a text encoder of its own. Leave text_from out.")
         if not (self.videos if self.mode == "video" else self.images):
             name = "videos" if self.mode == "video" else "images"
             raise ValueError(f"Mode {self.mode} needs {name}; give some.")
@@ -173,7 +175,8 @@ class SuperResolutionStage(DenoisingStage):
 
 def _start(config: SuperResolutionConfig) -> LatentVideoModel:
     if config.init_from is not None:
-        return LatentVideoModel.from_folder(config.init_from, config.unet, SuperResolutionUNet)
+        folder = find_stage_folder(config.init_from, SuperResolutionPipeline.__name__)
+        return LatentVideoModel.from_folder(folder, config.unet, SuperResolutionUNet)
     vae, text = cast(Path, config.vae), cast(Path, config.text_from)  # the settings say so
     return LatentVideoModel(
         load_component(AutoencoderKL, vae, torch.float32),

@@ -1,14 +1,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.jobs.crew import ThreadCrew
+from app.jobs.worker import Task
 from app.model_card import ModelCard, read_model_card
 from app.result import Result
 from app.service import Service
+from lavie.errors import Cancelled, MemoryBudgetError
 from lavie.types import Preview, Progress
 from tests.unit.app.files import make_result, write_card_files
 
@@ -29,30 +33,46 @@ def card(model_folder) -> ModelCard:
 class StepRunner:
     """A runner without a network: takes steps, can be held up at one, fails for certain prompts."""
 
+    setup = None
+
     def __init__(self, num_steps: int = 3) -> None:
         self.num_steps = num_steps
+        self.seconds_after = 0.0
         self.num_steps_of: dict[str, int] = {}
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.steps: list[tuple[str, int]] = []
+        self.tasks: list[Task] = []
+        self.is_abandoned = False
 
     def prepare(self) -> None:
         pass
 
-    def run(self, request, folder, on_event, cancel) -> Iterator[Result]:
-        for stage in request.new_stages:
+    def run(self, task, on_event, cancel) -> Iterator[Result]:
+        request = task.request
+        self.tasks.append(task)
+        for stage in request.stages[len(task.results) :]:
             num_steps = self.num_steps_of.get(stage, self.num_steps)
             for step in range(1, num_steps + 1):
                 cancel.raise_if_cancelled()
-                if getattr(request, "prompt", "") == "a snow panda":
-                    raise ZeroDivisionError("a fault of ours")
+                if self.is_abandoned:
+                    raise Cancelled
+                self.fail(request.prompt)
                 self.steps.append((stage, step))
                 on_event(Progress(stage, step, num_steps, seconds_left=1.0))
                 on_event(Preview(stage, step, np.zeros((2, 4, 4, 3), np.uint8)))
                 assert self.may_go_on.wait(10)
             cancel.raise_if_cancelled()
-            folder.mkdir(parents=True, exist_ok=True)
-            yield make_result(folder, stage, request.seed)
+            task.folder.mkdir(parents=True, exist_ok=True)
+            stages = request.stages[: request.stages.index(stage) + 1]
+            result = make_result(task.folder, stage, request.seed, stages)
+            yield replace(result, seconds_after=self.seconds_after)
+
+    def fail(self, prompt: str) -> None:
+        if prompt == "a snow panda":
+            raise ZeroDivisionError("a fault of ours")
+        if prompt == "a snow fox" and not self.tasks[-1].is_memory_short:
+            raise MemoryBudgetError("It does not fit. Use less.")
 
 
 @pytest.fixture
@@ -80,13 +100,15 @@ def write_model(tmp_path):
 
 
 @pytest.fixture
-def runner() -> StepRunner:
-    return StepRunner()
+def runner() -> Iterator[StepRunner]:
+    runner = StepRunner()
+    yield runner
+    runner.is_abandoned = True  # by a server that was left as if it had been killed
 
 
 @pytest.fixture
 def service(card, runner, tmp_path):
-    service = Service(card, runner, tmp_path / "data")
+    service = Service(card, ThreadCrew(runner), tmp_path / "data")
     service.start()
     yield service
     runner.may_go_on.set()

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from app.request import effort_of
+from app.request import STAGE_ORDER, effort_of, next_stages
 from app.result import Result
 from lavie.pipelines.model_folder import LATER_STAGES, STAGE_PIPELINES
 from lavie.types import StageName
@@ -25,14 +25,22 @@ def write_card_files(folder: Path, tokens: list[str]) -> Path:
     return folder
 
 
-def make_result(folder: Path, stage: StageName = "base", seed: int = 7) -> Result:
-    """A result whose files nobody opens."""
-    files = {name: folder / f"{stage}.{name}" for name in ("video", "view", "gif", "recipe")}
+def make_result(
+    folder: Path,
+    stage: StageName = "base",
+    seed: int = 7,
+    stages: tuple[StageName, ...] | None = None,
+) -> Result:
+    """A result whose files nobody opens; of all stages up to its own if it is not said."""
+    stages = stages or STAGE_ORDER[: STAGE_ORDER.index(stage) + 1]
+    names = ("video", "view", "poster", "thumbnail", "recipe")
+    files = {name: folder / f"{stage}.{name}" for name in names}
     return Result(
         stage,
         **files,
         comparison=None if stage == "base" else folder / f"{stage}.comparison",
-        metadata={"seed": seed},
+        frames=folder / f"{stage}.frames" if next_stages(stage) else None,
+        metadata={"seed": seed, "prompt": "a panda", "stages": list(stages)},
         seed=seed,
         effort=effort_of(stage, 3, 16, 40, 64),
         seconds=3.0,

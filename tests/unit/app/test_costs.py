@@ -39,6 +39,15 @@ def test_a_stage_that_never_ran_is_judged_by_another_and_by_its_weight(costs):
     assert costs.estimate(SMOOTH).is_measured
 
 
+def test_what_comes_after_the_last_step_grows_with_the_video_but_not_with_the_steps(costs):
+    costs.learn(BASE, 7.0, seconds_after=2.0)
+    twice = costs.estimate(replace(BASE, num_steps=20))
+    assert (twice.seconds, twice.seconds_after) == (pytest.approx(12), pytest.approx(2))
+    longer = costs.estimate(replace(BASE, num_frames=32))
+    assert (longer.seconds, longer.seconds_after) == (pytest.approx(14), pytest.approx(4))
+    assert costs.estimate(SMOOTH).seconds_after == pytest.approx(2 * 61 / 16)
+
+
 def test_a_sample_helps_until_there_is_a_whole_run(costs):
     costs.hint(replace(BASE, num_steps=1), 1.0)
     assert costs.estimate(BASE).seconds == pytest.approx(10)

@@ -2,14 +2,19 @@ import asyncio
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from app import texts
-from app.handlers import TextToVideoHandlers
-from app.request import FIELDS
+from app.handlers.editing import Editor
+from app.handlers.text_to_video import TextToVideoHandlers
+from app.request import FIELDS, STAGE_ORDER
 from app.service import COST_FIELDS
 from app.tabs.text_to_video import create_text_to_video_tab
+from app.visitors import Visitors
+from app.watching import Watching
 from app.words import words_of
+from lavie.media import write_video
 
 LOST = "20200101-000000-abc"
 
@@ -29,7 +34,12 @@ def tab(card):
 
 @pytest.fixture
 def handlers(service, tab):
-    return TextToVideoHandlers(service, tab, None)
+    return create_handlers(service, tab)
+
+
+def create_handlers(service, tab, words=None):
+    editor = Editor(service, tab, Visitors())
+    return TextToVideoHandlers(service, tab, words, Visitors(), editor)
 
 
 @pytest.fixture
@@ -43,9 +53,9 @@ def finish(handlers, service, tab, values):
 
     def finish(**switches):
         asked = {**values, **switches}
-        told = handlers.submit("", *[asked[field] for field in FIELDS])
+        told = handlers.submit("", {}, None, *[asked[field] for field in FIELDS])
         service.wait(told[tab.job_id], timeout=10)
-        for updates in updates_of(handlers.follow(told[tab.job_id])):
+        for updates in updates_of(handlers.follow(told[tab.job_id], Watching())):
             told |= updates
         return told
 
@@ -59,25 +69,63 @@ def updates_of(events):
     return asyncio.run(collect())
 
 
-def test_a_second_video_is_refused_while_the_first_is_made(handlers, service, runner, tab, form):
+def test_a_second_video_waits_while_the_page_watches_the_first(
+    handlers, service, runner, tab, form, capsys
+):
     runner.may_go_on.clear()
-    job_id = handlers.submit("", *form)[tab.job_id]
-    with pytest.raises(gr.Error, match="still being made"):
-        handlers.submit(job_id, *form)
+    first = handlers.submit("", {}, None, *form)[tab.job_id]
+    assert handlers.submit(first, {}, None, *form) == {tab.job_id: gr.skip()}
+    assert "Added: 2nd in the queue" in capsys.readouterr().out
+    _, second = (status.job.id for status in service.queue())
     runner.may_go_on.set()
-    service.wait(job_id, timeout=10)
-    assert handlers.submit(job_id, *form)[tab.job_id] != job_id
+    service.wait(second, timeout=10)
+    assert handlers.submit(first, {}, None, *form)[tab.job_id] not in (first, second)
+
+
+def test_a_stage_waits_while_the_page_watches_another_job(handlers, service, runner, tab, finish):
+    finished = finish()[tab.job_id]
+    runner.may_go_on.clear()
+    smoothing = handlers.smooth_it(finished, "base", 5)[tab.job_id]
+    assert handlers.upscale_it(smoothing, "base", 5) == {tab.job_id: gr.skip()}
+    assert [status.job.request.stages[-1] for status in service.queue()] == list(STAGE_ORDER[1:])
+
+
+def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runner, tab, form):
+    async def scenario():
+        watching = Watching()
+        first, second = (handlers.submit("", {}, None, *form)[tab.job_id] for _ in range(2))
+        following = handlers.follow(first, watching)
+        await anext(following)
+        assert [u async for u in handlers.follow(first, watching)] == [{tab.screen: gr.skip()}]
+        other = handlers.follow(second, watching)
+        await anext(other)
+        service.cancel(first)
+        assert [updates async for updates in following] == []
+        service.pause(True)
+        service.cancel(second)
+        ended = [updates async for updates in other][-1]
+        assert texts.CANCELLED in ended[tab.screen].value
+        assert [u async for u in handlers.follow(second, watching)] == [{tab.screen: gr.skip()}]
+        service.retry(second)
+        again = handlers.follow(second, watching)
+        updates = await anext(again)
+        assert "in the queue, which is stopped" in updates[tab.result.progress].value
+        await again.aclose()
+
+    runner.num_steps = 10**9
+    asyncio.run(scenario())
 
 
 def test_every_input_gets_its_check(handlers, form):
-    checks = handlers.check("", "", *form[1:])
-    assert [check["is_valid"] for check in checks] == [True, False, *[True] * (len(FIELDS) - 1)]
+    checks = handlers.check("", {}, "", *form[1:])
+    others = [True] * (len(FIELDS) - 1)
+    assert [check["is_valid"] for check in checks] == [True, True, False, *others]
 
 
 def test_the_chips_follow_the_prompt(service, card):
     words = words_of(card)
     tab = create_tab(card, words)
-    handlers = TextToVideoHandlers(service, tab, words)
+    handlers = create_handlers(service, tab, words)
     updates = handlers.read_prompt("A dragon moving left over the ocean")
     assert "“dragon”" in updates[tab.note].value
     assert tab.composer is not None
@@ -86,17 +134,16 @@ def test_the_chips_follow_the_prompt(service, card):
 
 
 def test_a_lost_job_is_said_kindly_and_forgotten(handlers, tab):
-    for events in (handlers.resume(LOST), handlers.follow(LOST)):
+    for events in (handlers.resume(LOST, Watching()), handlers.follow(LOST, Watching())):
         (updates,) = updates_of(events)
         assert texts.LOST_JOB in updates[tab.screen].value
         assert updates[tab.job_id] == ""
-        assert updates[tab.generate].interactive
     with pytest.raises(gr.Error, match="no longer knows that job"):
         handlers.cancel(LOST)
 
 
 def test_a_new_visitor_resumes_nothing(handlers, tab):
-    assert updates_of(handlers.resume("")) == [{tab.job_id: ""}]
+    assert updates_of(handlers.resume("", Watching())) == [{tab.screen: gr.skip()}]
 
 
 def test_what_a_browser_keeps_is_read_after_a_restart(card, tab):
@@ -106,8 +153,9 @@ def test_what_a_browser_keeps_is_read_after_a_restart(card, tab):
 
 def test_a_finished_job_shows_its_newest_version_and_offers_the_others(handlers, tab, finish):
     view, updates = tab.result, finish(smooth=True)
-    assert [choice for _, choice in updates[view.shown].choices] == ["base", "interpolation"]
-    assert updates[view.shown].value == "interpolation"
+    choices = [("First version", "base"), ("Smooth", "base+interpolation")]
+    assert updates[view.shown].choices == choices
+    assert updates[view.shown].value == "base+interpolation"
     assert updates[view.video].endswith("interpolation.view")
     assert not updates[view.smooth_it].visible
     assert updates[view.upscale_it].visible
@@ -119,7 +167,7 @@ def test_a_video_is_sent_once_so_that_it_plays_on(handlers, runner, tab, values)
 
     async def follow(job_id):
         seen = []
-        async for updates in handlers.follow(job_id):
+        async for updates in handlers.follow(job_id, Watching()):
             seen.append(updates)
             is_progress_of_smoothing = "Smoothing" in updates[tab.result.progress].value
             if is_progress_of_smoothing and len(seen) > 3:
@@ -127,7 +175,7 @@ def test_a_video_is_sent_once_so_that_it_plays_on(handlers, runner, tab, values)
         return seen
 
     values["smooth"] = True
-    job_id = handlers.submit("", *[values[field] for field in FIELDS])[tab.job_id]
+    job_id = handlers.submit("", {}, None, *[values[field] for field in FIELDS])[tab.job_id]
     seen = asyncio.run(follow(job_id))
     sent = [updates[tab.result.video] for updates in seen if tab.result.video in updates]
     assert [Path(video).name for video in sent] == ["base.view"]
@@ -146,6 +194,17 @@ def test_any_version_can_be_shown_alone_or_beside_what_it_was_made_from(handlers
     assert updates[view.smooth_it].visible
 
 
+def test_a_gif_is_made_when_it_is_asked_for(handlers, service, tab, finish):
+    job_id = finish()[tab.job_id]
+    with pytest.raises(gr.Error, match="was deleted"):  # there is no file behind this result
+        handlers.make_gif(job_id, "base")
+    video = service.get(job_id).results[0].video
+    write_video(video.with_suffix(".mp4"), np.zeros((2, 16, 16, 3), np.uint8), 8)
+    video.with_suffix(".mp4").rename(video)
+    made = handlers.make_gif(job_id, "base")[tab.result.made_file]
+    assert Path(made).read_bytes().startswith(b"GIF89a")
+
+
 def test_one_more_stage_is_a_job_of_its_own(handlers, service, tab, finish):
     first = finish()[tab.job_id]
     updates = handlers.smooth_it(first, "base", 5)
@@ -154,6 +213,26 @@ def test_one_more_stage_is_a_job_of_its_own(handlers, service, tab, finish):
     assert [result.stage for result in job.results] == ["base", "interpolation"]
     updates = handlers.upscale_it(job.id, "interpolation", 5)
     assert len(service.wait(updates[tab.job_id], timeout=10).results) == 3
+
+
+def test_going_on_from_an_earlier_version_keeps_the_others(handlers, service, tab, finish):
+    def versions(updates):
+        service.wait(updates[tab.job_id], timeout=10)
+        told = updates_of(handlers.follow(updates[tab.job_id], Watching()))[-1]
+        return [name for name, _ in told[tab.result.shown].choices], told[tab.result.shown].value
+
+    smooth = handlers.smooth_it(finish()[tab.job_id], "base", 5)
+    assert versions(smooth) == (["First version", "Smooth"], "base+interpolation")
+    upscaled = handlers.upscale_it(smooth[tab.job_id], "base", 5)
+    expected = ["First version", "Smooth", "Upscaled"]
+    assert versions(upscaled) == (expected, "base+super_resolution")
+    both = handlers.upscale_it(upscaled[tab.job_id], "base+interpolation", 5)
+    assert versions(both) == ([*expected, "Smooth and upscaled"], "+".join(STAGE_ORDER))
+    again = handlers.smooth_it(both[tab.job_id], "base", 6)
+    assert versions(again)[0] == [*expected, "Smooth and upscaled"]
+    job = service.get(again[tab.job_id])
+    assert job.result_of("interpolation").video.parent.name == job.id
+    assert job.result_of("+".join(STAGE_ORDER)).video.parent.name == both[tab.job_id]
 
 
 def test_wrong_steps_of_a_later_stage_are_said_beside_them(handlers, tab, finish):
@@ -165,6 +244,8 @@ def test_wrong_steps_of_a_later_stage_are_said_beside_them(handlers, tab, finish
 
 
 def test_a_stage_for_a_lost_job_is_refused_kindly(handlers):
+    with pytest.raises(gr.Error, match="no longer knows that job"):
+        handlers.make_gif(LOST, "base")
     for ask in (handlers.smooth_it, handlers.upscale_it):
         with pytest.raises(gr.Error, match="no longer knows that job"):
             ask(LOST, "base", 5)
@@ -175,12 +256,12 @@ def test_a_stage_for_a_lost_job_is_refused_kindly(handlers):
 def test_cancelling_a_later_stage_says_that_the_first_version_is_kept(
     handlers, service, runner, tab, form, values, wait_until
 ):
-    runner.num_steps_of = {"base": 1, "interpolation": 10_000}
+    runner.num_steps_of = {"base": 1, "interpolation": 10**9}
     values["smooth"] = True
-    job_id = handlers.submit("", *[values[field] for field in FIELDS])[tab.job_id]
-    wait_until(lambda: ("interpolation", 1) in runner.steps)
+    job_id = handlers.submit("", {}, None, *[values[field] for field in FIELDS])[tab.job_id]
+    wait_until(lambda: service.get(job_id).results)
     handlers.cancel(job_id)
-    updates = updates_of(handlers.follow(job_id))[-1]
+    updates = updates_of(handlers.follow(job_id, Watching()))[-1]
     assert texts.CANCELLED_KEPT in updates[tab.result.progress].value
     assert updates[tab.result.details].visible
     assert not updates[tab.screen].visible
@@ -201,4 +282,27 @@ def test_the_switches_say_what_they_bring_and_cost(handlers, tab, finish, values
     assert "Roughly" in upscale.info
     assert not timer.active
     values["num_frames"] = ""
-    assert handlers.show_costs(*[values[field] for field in COST_FIELDS]) == {}
+    told = handlers.show_costs(*[values[field] for field in COST_FIELDS])
+    assert list(told.values()) == [gr.skip()]
+
+
+def test_the_form_is_read_as_the_browser_keeps_it(handlers, tab):
+    told = handlers.read_form({"prompt": "a panda", "num_frames": 4})
+    assert told[tab.form.smooth].label == "Smooth: 13 frames"
+    assert not told[tab.note].visible
+    for nothing_kept in ({}, None, "nonsense"):
+        assert handlers.read_form(nothing_kept)[tab.form.smooth].label == "Smooth: 61 frames"
+
+
+def test_the_page_says_that_the_model_is_still_loaded_and_then_looks_no_more(
+    service, handlers, tab, monkeypatch
+):
+    monkeypatch.setattr(type(service), "is_model_loading", True)
+    told = handlers.show_model()
+    assert texts.MODEL_LOADS in told[tab.model_state].value
+    assert told[tab.model_state].visible
+    assert told[tab.model_timer].active
+    monkeypatch.setattr(type(service), "is_model_loading", False)
+    told = handlers.show_model()
+    assert not told[tab.model_state].visible
+    assert not told[tab.model_timer].active

@@ -153,3 +153,16 @@ def test_a_larger_network_weighs_more_and_one_on_smaller_cells_too(model_folder)
     weights = read_model_card(str(model_folder)).weights
     assert weights["interpolation"] / weights["base"] == 3
     assert weights["super_resolution"] / weights["base"] == 0.5 * 4
+
+
+def test_the_words_beyond_what_the_model_reads_are_told():
+    card = read_model_card("miniature")
+    prompt = "a panda moving left over the ocean"
+    assert card.unread_words(prompt) == []
+    long = f"{prompt} and {prompt} and a fox moving right in the snow"  # 18 and two marks: to "fox"
+    assert card.unread_words(long) == ["moving", "right", "in", "the", "snow"]
+    assert card.unread_words(f"{prompt}\n and  {prompt} and dragon fly") == ["dragon", "fly"]
+
+
+def test_a_model_that_does_not_tell_how_much_it_reads_is_trusted(card):
+    assert card.unread_words("panda " * 500) == []

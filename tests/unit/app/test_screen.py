@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from app import screen, texts
-from app.jobs import Job
+from app.jobs.job import Animation, Job
+from app.jobs.worker import animate
 from app.request import TextToVideoRequest, check_request
 from app.service import Status
-from lavie.types import Preview, Progress
+from lavie.types import Progress
 from tests.unit.app.files import make_result
 
 
@@ -49,7 +50,12 @@ def test_a_job_of_one_stage_lists_none(job):
 
 
 def test_a_queued_job_tells_its_place(job):
-    assert "Waiting for 2 videos" in screen.progress(Status(replace(job, state="queued"), 2))
+    waiting = replace(job, state="queued")
+    assert "3rd in the queue<" in screen.progress(Status(waiting, 2))
+    told = screen.progress(Status(waiting, 2, 9.2))
+    assert "3rd in the queue, begins in about 9 s" in told
+    told = screen.progress(Status(waiting, 0, 0.0, is_held=True))
+    assert "1st in the queue, which is stopped" in told
 
 
 def test_a_job_without_progress_says_that_the_model_loads(job):
@@ -58,7 +64,7 @@ def test_a_job_without_progress_says_that_the_model_loads(job):
 
 def test_a_preview_is_an_animation_inside_the_page(job):
     frames = np.arange(3 * 4 * 6 * 3, dtype=np.uint8).reshape(3, 4, 6, 3)
-    html = screen.working(replace(job, preview=Preview("base", 1, frames)))
+    html = screen.working(replace(job, preview=Animation(1, animate(frames))))
     data = html.split("data:image/webp;base64,")[1].split('"')[0]
     with Image.open(io.BytesIO(base64.b64decode(data))) as image:
         assert image.n_frames == 3
@@ -68,3 +74,19 @@ def test_a_preview_is_an_animation_inside_the_page(job):
 def test_messages_are_text_never_markup():
     for show in (screen.message, screen.note):
         assert "<script>" not in show("<script>alert(1)</script>")
+
+
+def test_a_finished_stage_shows_its_poster_and_the_one_at_work_its_preview(job, tmp_path):
+    result = make_result(tmp_path)
+    progress, preview = Progress("interpolation", 3, 8, 5.2), Animation(3, "UklGRg==")
+    at_work = replace(job, results=(result,), progress=progress, preview=preview)
+    done, now, later = screen.progress(Status(at_work)).split("<li ")[1:]
+    assert result.poster.name in done
+    assert "data:image/webp;base64,UklGRg==" in now
+    assert "--fraction:0.38" in now
+    assert "<img" not in later
+
+
+def test_the_leader_counts_the_steps_down(job):
+    assert "leader-count" not in screen.working(job)
+    assert ">5</span>" in screen.working(replace(job, progress=Progress("base", 3, 8, 5.2)))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lavie.convert.download import Hub
 from lavie.convert.published import NETWORKS, STABLE_DIFFUSION, UPSCALER
 from lavie.convert.sources import (
     choose_source,
@@ -87,7 +88,7 @@ def test_unknown_network_lists_the_known_ones():
 
 def test_download_fetches_what_is_used_and_nothing_else(published, tmp_path):
     with serve_hub(published) as hub:
-        source = download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        source = download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
     assert source.checkpoint.read_text() == "lavie_base.pt"
     assert (source.stable_diffusion / "text_encoder" / "model.safetensors").is_file()
     assert (source.stable_diffusion / "vae" / "diffusion_pytorch_model.bin").is_file()
@@ -97,9 +98,9 @@ def test_download_fetches_what_is_used_and_nothing_else(published, tmp_path):
 
 def test_second_download_comes_from_the_cache(published, tmp_path):
     with serve_hub(published) as hub:
-        first = download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        first = download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
         hub.fetched.clear()
-        second = download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        second = download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
     assert second == first
     assert hub.fetched == []
 
@@ -107,13 +108,13 @@ def test_second_download_comes_from_the_cache(published, tmp_path):
 def test_mirror_is_used_where_the_first_repository_fails(published, tmp_path):
     published["YaohuiW/LaVie"] = published.pop("Vchitect/LaVie")
     with serve_hub(published) as hub:
-        source = download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        source = download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
     assert "YaohuiW" in str(source.checkpoint)
 
 
 def test_absent_repositories_give_one_sentence_with_each_reason(tmp_path):
     with serve_hub({}) as hub, pytest.raises(CheckpointError) as caught:
-        download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+        download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
     message = str(caught.value)
     assert "Vchitect/LaVie: " in message
     assert "YaohuiW/LaVie: " in message
@@ -121,12 +122,11 @@ def test_absent_repositories_give_one_sentence_with_each_reason(tmp_path):
 
 
 def test_unreachable_hub_is_said_so(published, tmp_path, monkeypatch):
-    # The library would wait most of a minute for the connection to come back
-    monkeypatch.setattr("huggingface_hub.file_download._DEFAULT_RETRY_ON_EXCEPTIONS", ())
+    monkeypatch.setattr("lavie.convert.download._WAITS", (0,))
     with serve_hub(published) as hub:
         endpoint = hub.endpoint
     with pytest.raises(CheckpointError, match="could not be downloaded"):
-        download_source(BASE, cache_dir=tmp_path / "cache", endpoint=endpoint)
+        download_source(BASE, hub=Hub(tmp_path / "cache", endpoint))
 
 
 def test_stable_diffusion_at_hand_is_not_downloaded(original, published, tmp_path):
@@ -135,8 +135,7 @@ def test_stable_diffusion_at_hand_is_not_downloaded(original, published, tmp_pat
         source = download_source(
             BASE,
             stable_diffusion=original / "stable-diffusion-v1-4",
-            cache_dir=tmp_path / "cache",
-            endpoint=hub.endpoint,
+            hub=Hub(tmp_path / "cache", hub.endpoint),
         )
     assert source.stable_diffusion == original / "stable-diffusion-v1-4"
     assert hub.fetched == ["lavie_base.pt"]
@@ -144,9 +143,9 @@ def test_stable_diffusion_at_hand_is_not_downloaded(original, published, tmp_pat
 
 def test_too_small_disk_stops_before_the_download(published, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10e9, 9e9, 1e9))
-    with serve_hub(published) as hub, pytest.raises(CheckpointError, match=r"1\.00 GB free"):
-        download_source(BASE, cache_dir=tmp_path / "cache", endpoint=hub.endpoint)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10e9, 10e9, 9))
+    with serve_hub(published) as hub, pytest.raises(CheckpointError, match="GB are needed"):
+        download_source(BASE, hub=Hub(tmp_path / "cache", hub.endpoint))
     assert hub.fetched == []
 
 
@@ -193,7 +192,7 @@ def test_super_resolution_downloads_the_upscalers_parts(published, tmp_path):
     published[UPSCALER.repository] = published.pop(STABLE_DIFFUSION.repository)
     with serve_hub(published) as hub:
         source = download_source(
-            NETWORKS["super_resolution"], cache_dir=tmp_path / "cache", endpoint=hub.endpoint
+            NETWORKS["super_resolution"], hub=Hub(tmp_path / "cache", hub.endpoint)
         )
     assert source.checkpoint.name == "lavie_vsr.pt"
     assert "stable-diffusion-x4-upscaler" in str(source.stable_diffusion)

@@ -60,7 +60,7 @@ def test_stills_can_be_of_some_subjects_only():
     some = ("koala", "fox")
     stills = [world.render_still(seed, subjects=some).attributes["subject"] for seed in range(60)]
     assert set(stills) == set(some)
-    source = WorldSource("train", 1, stills=True, subjects=("koala",))
+    source = WorldSource("train", 1, kind="stills", subjects=("koala",))
     captions = [sample.caption for sample in islice(source.iterate(seed=0), 9)]
     assert all("koala" in caption for caption in captions)
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lavie.cli import main
 from lavie.errors import InputError
@@ -15,6 +16,7 @@ from lavie.evaluation.benchmark_memory import (
     memory_table,
 )
 from lavie.pipelines.model_folder import save_stage
+from lavie.pipelines.stages import PIPELINES
 from tests.tiny import make_tiny_interpolation, make_tiny_super_resolution, write_tiny_model
 
 STAGES = ("base", "interpolation", "super_resolution")
@@ -59,6 +61,22 @@ def test_published_networks_that_take_hours_must_be_asked_for_twice(stage, tflop
     with pytest.raises(InputError, match=rf"a step has {tflop}\.\d TFLOP. Use smaller") as raised:
         benchmark_stage(BenchmarkRequest(stage, None, 16, 320, 512, "cpu", num_repeats=100))
     assert raised.value.field == "num_frames"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_later_stages_are_measured_on_a_window_and_the_base_on_the_whole_video(stage, model):
+    window = PIPELINES[stage].from_pretrained(model).config.default_num_frames
+    request = BenchmarkRequest(stage, model, window + 2, 16, 32, "cpu", num_repeats=1)
+    at_once = {"base": window + 2, "interpolation": 4 * window - 3, "super_resolution": window}
+    assert benchmark_stage(request).shape[2] == at_once[stage]
+
+
+@pytest.mark.parametrize(("stage", "num_frames"), [("base", 40), (STAGES[1], 61), (STAGES[2], 8)])
+def test_published_networks_see_as_much_at_once_as_published(stage, num_frames):
+    request = BenchmarkRequest(stage, None, 40, 320, 512, "cpu")
+    parts = benchmark._published_parts(request, torch.device("cpu"))
+    inputs, _ = benchmark._make_inputs(request, parts)
+    assert inputs["sample"].shape[2] == num_frames
 
 
 def test_a_model_folder_says_what_it_was_made_for(model):

@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 from lavie import Cascade
 from lavie.cascade import loading
 from lavie.errors import Cancelled, InputError, MemoryBudgetError
+from lavie.runtime.profiles import PROFILES
 from lavie.types import CancelToken, Preview, Progress, StageFinished
 from tests.tiny import write_tiny_cascade
 
@@ -164,7 +167,8 @@ def test_events_tell_of_every_stage(whole):
     for event in events:
         if isinstance(event, Progress):
             progress[event.stage].append(event)
-    for stage, total in zip(ALL, (1, 1, 4 * 2), strict=True):  # 4 windows of 4 frames, 2 steps
+    for stage in ALL:
+        total = progress[stage][0].total
         assert [event.step for event in progress[stage]] == list(range(1, total + 1))
         assert {event.total for event in progress[stage]} == {total}
         assert progress[stage][-1].seconds_left == 0
@@ -186,8 +190,11 @@ def test_progress_counts_all_windows_of_a_long_clip(cascade):
     events = []
     cascade.interpolate(clip(7), num_inference_steps=2, on_event=events.append)
     progress = [(e.step, e.total) for e in events if isinstance(e, Progress)]
-    assert progress == [(step, 4) for step in (1, 2, 3, 4)]  # 2 windows in each of 2 steps
-    assert [e.step for e in events if isinstance(e, Preview)] == [2, 4]
+    layers = cascade.pipeline("interpolation").unet.num_layers
+    total = 1 + 2 * 2 * layers + 4  # 2 windows in each of 2 steps, and slices of 8 frames
+    assert progress == [(step, total) for step in range(1, total + 1)]
+    previews = [e.step for e in events if isinstance(e, Preview)]
+    assert previews == [1 + 2 * layers, 1 + 4 * layers]
 
 
 @pytest.mark.parametrize("stage", ALL)
@@ -321,7 +328,7 @@ def test_a_model_without_later_stages_says_so(model_folder):
     ("stage", "sentence"),
     [
         ("interpolation", "Smoothing frames of 10x9 does not fit the memory of cpu. Give a small"),
-        ("super_resolution", r"Enlarging frames of 10x9 does not fit .* Ask for tiles \(tile_size"),
+        ("super_resolution", "Enlarging frames of 10x9 does not fit .* Use tiles, or give a small"),
     ],
 )
 def test_a_full_memory_is_a_sentence_with_the_way_out_that_fits(cascade, stage, sentence):
@@ -339,3 +346,69 @@ def test_a_full_memory_is_a_sentence_with_the_way_out_that_fits(cascade, stage, 
     finally:
         handle.remove()
     assert len(ask(clip(2), num_inference_steps=1).frames)
+
+
+def smallest_tiles(folder, monkeypatch, tile_size=24, vae_tile_size=64):
+    small = replace(PROFILES[-1], tile_size=tile_size, vae_tile_size=vae_tile_size)
+    monkeypatch.setattr("lavie.cascade.cascade.choose_profile", lambda *_: small)
+    return Cascade.from_pretrained(folder, device="cpu")
+
+
+def test_a_small_profile_enlarges_in_tiles_where_a_frame_is_larger(folder, monkeypatch):
+    cascade = smallest_tiles(folder, monkeypatch)
+    settings = {"num_inference_steps": 1, "seed": 3}
+    large = cascade.upscale(clip(2, 16, 32), **settings)
+    used = large.metadata["settings"]["super_resolution"]
+    assert (used["tile_size"], used["vae_tile_size"]) == (24, 64)
+    again = Cascade.from_pretrained(folder, device="cpu", profile="large").upscale(
+        clip(2, 16, 32), seed=3, **used
+    )
+    assert np.array_equal(again.frames, large.frames)
+    asked = cascade.upscale(clip(2, 16, 32), tile_size=None, vae_tile_size=None, **settings)
+    assert not np.array_equal(asked.frames, large.frames)
+
+
+def test_a_small_profile_changes_nothing_where_a_frame_fits_its_tiles(folder, monkeypatch):
+    settings = {"num_inference_steps": 1, "seed": 3}
+    large = smallest_tiles(folder, monkeypatch).upscale(clip(2, 16, 16), **settings)
+    used = large.metadata["settings"]["super_resolution"]
+    assert used["tile_size"] is None
+    assert "vae_tile_size" not in used
+    monkeypatch.undo()
+    plain = Cascade.from_pretrained(folder, device="cpu", profile="large")
+    assert np.array_equal(large.frames, plain.upscale(clip(2, 16, 16), **settings).frames)
+
+
+def test_tiles_of_a_profile_are_larger_than_their_overlap(folder, monkeypatch):
+    cascade = smallest_tiles(folder, monkeypatch)
+    large = cascade.upscale(clip(2, 16, 48), num_inference_steps=1, tile_overlap=32)
+    assert large.metadata["settings"]["super_resolution"]["tile_size"] == 40
+
+
+def test_a_profile_is_named_or_chosen_by_what_is_free(folder, monkeypatch):
+    named = Cascade.from_pretrained(folder, device="cpu", profile="8gb")
+    assert named.profile.name == "8gb"
+    share = named.base.unet.num_parameters() / 909e6  # of what the published model needs
+    monkeypatch.setattr("lavie.cascade.cascade.free_memory", lambda _: int(share * 27e9))
+    assert Cascade.from_pretrained(folder, device="cpu").profile.name == "16gb"
+    monkeypatch.setattr("lavie.cascade.cascade.free_memory", lambda _: 10**9)
+    assert Cascade.from_pretrained(folder, device="cpu").profile.name == "large"
+    with pytest.raises(InputError, match="Profile '4gb' is unknown"):
+        Cascade.from_pretrained(folder, device="cpu", profile="4gb")
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda c: c.interpolate("my/anim.gif"), "Open a file with lavie.media.open_video"),
+        (lambda c: c.upscale([clip(2)]), "A list is no video."),
+        (lambda c: c.generate("a fox", stages="base"), "Give a list, as"),
+        (
+            lambda c: c.generate("a fox", interpolation={"num_inference_steps": 3}),
+            "There are settings for interpolation, which is not among the stages.",
+        ),
+    ],
+)
+def test_what_is_no_video_or_no_list_is_told_in_one_sentence(cascade, call, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        call(cascade)

@@ -101,22 +101,34 @@ def test_networks_that_read_places_are_told_them_from_the_start_of_each_window()
         assert index.tolist() == [j / 4 for j in range(13)]
 
 
-def test_every_window_of_every_step_is_told(pipeline):
+@pytest.mark.parametrize(
+    ("options", "encoded", "decoded"),
+    [({}, 4, 13), ({"output_type": "latent"}, 4, 0), ({"slice_size": 30}, 1, 1)],
+)
+def test_every_slice_and_layer_is_told(pipeline, options, encoded, decoded):
+    """2 windows in each of 2 steps, and slices of 2 frames."""
     told = []
-    pipeline(clip(7), window_overlap=1, on_progress=lambda *parts: told.append(parts), **FEW)
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    options = {"slice_size": 2, "window_overlap": 1} | FEW | options
+    pipeline(clip(7), on_progress=lambda *parts: told.append(parts), **options)
+    total = encoded + 2 * 2 * pipeline.unet.num_layers + decoded
+    assert [parts[:2] for parts in told] == [(done, total) for done in range(1, total + 1)]
+    assert all(seconds > 0 for *_, seconds in told[:-1])
+    assert told[-1][2] == 0
 
 
-def test_cancel_stops_between_windows(pipeline):
+@pytest.mark.parametrize("part", [1, 3, 20])
+def test_cancel_is_heard_between_slices_and_layers(pipeline, part):
     cancel, told = CancelToken(), []
 
-    def on_progress(done, _total):
+    def on_progress(done, _total, _seconds_left):
         told.append(done)
-        cancel.cancel()
+        if done == part:
+            cancel.cancel()
 
+    options = {"slice_size": 2, "num_inference_steps": 1, "on_progress": on_progress}
     with pytest.raises(Cancelled):
-        pipeline(clip(7), window_overlap=1, on_progress=on_progress, cancel=cancel, **FEW)
-    assert told == [1]
+        pipeline(clip(7), cancel=cancel, **options)
+    assert told == list(range(1, part + 1))
 
 
 def test_pixels_and_frames_are_the_same_video(pipeline, generator):
@@ -193,6 +205,19 @@ def test_cancel_stops_within_a_step(pipeline):
         (clip(3), {"guidance_scale": -1}, "guidance_scale", "between 0"),
         (clip(3), {"output_type": "gif"}, "output_type", "not one of"),
         (clip(3), {"latents": torch.zeros(1, 8, 8, 4, 6)}, "latents", "should be"),
+        (clip(3), {"sample_posterior": "no"}, "sample_posterior", "'no' is neither True nor False"),
+        (clip(3), {"keep_details": 1}, "keep_details", "Keep details 1 is neither True nor False"),
+        (clip(3), {"given_latents": torch.zeros(1, 8, 3, 4, 6)}, "given_latents", "one of them"),
+        (None, {"given_latents": torch.zeros(1, 4, 3, 4, 6)}, "given_latents", "floats .1, 8, F"),
+        (None, {"given_latents": torch.zeros(8, 3, 4, 6)}, "given_latents", "cannot be read"),
+        (None, {"given_latents": clip(3)}, "given_latents", "shape .3, 16, 24, 3. and type uint8"),
+        (None, {"given_latents": torch.zeros(1, 8, 1, 4, 6)}, "given_latents", "nothing between"),
+        (
+            None,
+            {"given_latents": torch.zeros(1, 8, 3, 4, 6), "keep_details": True},
+            "keep_details",
+            "Give the video",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(pipeline, video, change, field, message):

@@ -158,24 +158,38 @@ def test_without_a_prompt_the_network_reads_an_empty_text(pipeline, prompt):
     torch.testing.assert_close(read[0], text)
 
 
-def test_every_step_of_every_window_is_told(pipeline):
+@pytest.mark.parametrize(
+    ("options", "num_calls", "decoded"),
+    [
+        ({}, 4, 6),
+        ({"output_type": "latent"}, 4, 0),
+        ({"tile_size": 8, "tile_overlap": 2}, 8, 6),
+        ({"slice_size": 2}, 4, 3),
+    ],
+)
+def test_every_layer_of_every_tile_and_every_slice_is_told(pipeline, options, num_calls, decoded):
+    """2 windows in each of 2 steps, which leave 2 and 4 frames."""
     told = []
-    pipeline(clip(6), on_progress=lambda *parts: told.append(parts), **FEW)
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    options = {"slice_size": 1} | FEW | options
+    pipeline(clip(6), on_progress=lambda *parts: told.append(parts), **options)
+    total = num_calls * pipeline.unet.num_layers + decoded
+    assert [parts[:2] for parts in told] == [(done, total) for done in range(1, total + 1)]
+    assert told[-1][2] == 0
 
 
-def test_cancel_stops_between_tiles(pipeline):
-    cancel, tiles = CancelToken(), []
+@pytest.mark.parametrize("part", [1, 7, 9, 18])
+def test_cancel_is_heard_between_layers_and_slices(pipeline, part):
+    cancel, told = CancelToken(), []
 
-    def hook(*_):
-        tiles.append(1)
-        cancel.cancel()
+    def on_progress(done, _total, _seconds_left):
+        told.append(done)
+        if done == part:
+            cancel.cancel()
 
-    handle = pipeline.unet.register_forward_hook(hook)
+    options = {"slice_size": 1, "num_inference_steps": 1, "on_progress": on_progress}
     with pytest.raises(Cancelled):
-        pipeline(clip(1, 20, 20), tile_size=8, tile_overlap=2, cancel=cancel, **FEW)
-    handle.remove()
-    assert len(tiles) == 1
+        pipeline(clip(6), cancel=cancel, **options)
+    assert told == list(range(1, part + 1))
 
 
 def test_more_noise_moves_further_from_the_small_video(pipeline, generator):
@@ -214,6 +228,8 @@ def test_cancel_stops_within_a_step(pipeline):
         (clip(3), {"tile_size": 16}, "tile_size", "between 17"),
         (clip(3), {"num_inference_steps": 0}, "num_inference_steps", "between 1"),
         (clip(3), {"output_type": "pt"}, "output_type", "not one of"),
+        (clip(3), {"keep_colours": "no"}, "keep_colours", "'no' is neither True nor False"),
+        (clip(3), {"share_noise": 0}, "share_noise", "Share noise 0 is neither True nor False"),
     ],
 )
 def test_what_cannot_be_done_is_said(pipeline, video, change, field, message):

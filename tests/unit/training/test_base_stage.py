@@ -144,7 +144,7 @@ def test_a_half_precision_model_is_trained_in_full(unet, model_folder, clips, tm
 
 
 def test_a_missing_folder_is_not_looked_up_on_the_hub(clips, tmp_path):
-    with pytest.raises(CheckpointError, match="there is no such folder"):
+    with pytest.raises(CheckpointError, match="does not exist"):
         BaseStage(base_config(tmp_path, "owner/name", clips))
 
 

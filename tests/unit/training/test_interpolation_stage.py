@@ -22,7 +22,7 @@ def generator():
 
 def test_it_takes_over_every_weight_of_the_base_that_it_has_a_place_for():
     base = BaseUNet(**UNET)
-    network = InterpolationUNet.from_base(base)
+    network = InterpolationUNet.from_base(base, 2 * LATENT_CHANNELS)
     before, after = base.state_dict(), network.state_dict()
     assert network.config["in_channels"] == 2 * LATENT_CHANNELS
     for name, weight in after.items():
@@ -34,7 +34,7 @@ def test_it_takes_over_every_weight_of_the_base_that_it_has_a_place_for():
 
 
 def test_the_given_latents_begin_without_effect():
-    network = InterpolationUNet.from_base(BaseUNet(**UNET)).eval()
+    network = InterpolationUNet.from_base(BaseUNet(**UNET), 2 * LATENT_CHANNELS).eval()
     noisy, text = torch.randn(1, LATENT_CHANNELS, 5, 4, 4), torch.randn(1, 3, 32)
     outputs = []
     for scale in (0.0, 5.0):

@@ -1,0 +1,1 @@
+"""Page values to requests, jobs to page updates: one module for each part of the page."""

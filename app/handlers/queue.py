@@ -1,0 +1,169 @@
+"""What happens when something in the queue below the screen is used, and how it stays live."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.events import Dependency
+
+from app import queue_view
+from app.handlers.alerts import alert
+from app.handlers.editing import Editor, job_in
+from app.handlers.text_to_video import TextToVideoHandlers
+from app.jobs.job import Job
+from app.service import Service
+from app.tabs.text_to_video import TextToVideoTab
+from app.visitors import Visitors
+from app.watching import Watching
+from lavie.errors import InputError
+
+Updates = dict[Block, Any]
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class QueueHandlers:
+    """What happens when something in the queue is used.
+
+    Args:
+        service: Keeps the jobs.
+        tab: The components to update.
+        visitors: Tells who asks.
+        studio: Shows a job on the screen.
+        editor: Lends the form to a job.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        tab: TextToVideoTab,
+        visitors: Visitors,
+        studio: TextToVideoHandlers,
+        editor: Editor,
+    ) -> None:
+        self._service = service
+        self._tab = tab
+        self._visitors = visitors
+        self._studio = studio
+        self._editor = editor
+
+    async def follow(
+        self, watching: Watching, request: gr.Request | None = None
+    ) -> AsyncIterator[Updates]:
+        """Show the queue as it changes, until there is nothing left in it."""
+        owner, shown = self._visitors.owner(request), None
+        is_alive = True
+        while is_alive:
+            statuses = self._service.queue(owner)
+            html = self._html(watching, owner)
+            if html != shown:
+                yield self._panel(html)
+                shown = html
+            is_alive = bool(statuses)
+            if is_alive:
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        yield {self._tab.queue.timer: gr.Timer(active=False)}
+
+    def wake(self) -> gr.Timer:
+        """Have the queue followed: there may be something in it."""
+        return gr.Timer(active=True)
+
+    def use(
+        self,
+        edited: object,
+        kept: object,
+        watching: Watching,
+        event: gr.EventData,
+        request: gr.Request | None = None,
+    ) -> Updates:
+        """Do what the button says that was pressed."""
+        action, job_id = getattr(event, "action", ""), getattr(event, "job", "")
+        owner = self._visitors.owner(request)
+        try:
+            if action in ("pause", "go_on"):
+                self._service.pause(action == "pause")
+                updates: Updates = {}
+            else:
+                updates = self._use(action, self._service.get(job_id), edited, kept, owner)
+        except InputError as error:
+            raise alert(error) from error
+        return {
+            **updates,
+            **self._panel(self._html(watching, owner)),
+            self._tab.queue.timer: self.wake(),
+        }
+
+    def _use(self, action: str, job: Job, edited: object, kept: object, owner: str) -> Updates:
+        if action == "show":
+            return self._studio.show(job)
+        if action == "edit":
+            return self._editor.begin(job, edited, kept)
+        if action in ("up", "down"):
+            self._move(job, 1 if action == "down" else -1)
+        elif action in ("remove", "cancel"):
+            self._service.cancel(job.id, owner)
+            if job_in(edited) == job.id:
+                return self._editor.leave(edited)
+        return {}
+
+    def _move(self, job: Job, step: int) -> None:
+        waiting = [s.job.id for s in self._service.queue() if s.job.state == "queued"]
+        place = waiting.index(job.id) + step if job.id in waiting else 0
+        self._service.move(job.id, max(place, 0))
+
+    def _html(self, watching: Watching, owner: str) -> str:
+        return queue_view.queue(
+            self._service.queue(owner),
+            watching.job_id,
+            self._service.is_paused,
+            is_steered=not self._service.policy.is_public,
+        )
+
+    def _panel(self, html: str) -> Updates:
+        return {self._tab.queue.jobs: gr.HTML(html, visible=bool(html))}
+
+
+def bind_queue(
+    page: gr.Blocks,
+    tab: TextToVideoTab,
+    handlers: QueueHandlers,
+    studio: TextToVideoHandlers,
+    editor: Editor,
+    asked: Sequence[Dependency],
+) -> Dependency:
+    """Say what the queue does; returned is the event after which there may be a video.
+
+    Args:
+        page: The page.
+        tab: Where the queue is.
+        handlers: What happens when it is used.
+        studio: Follows the job that is shown.
+        editor: Lends the form to a job.
+        asked: Events after which there may be something in the queue.
+    """
+    panel, edit = tab.queue, tab.edit
+    quick = {"show_progress": "hidden", "queue": False}
+    shown = {"show_progress": "hidden", "concurrency_limit": None}
+    # One tick begins to follow, the next ones find that pending: no request until it ends.
+    panel.timer.tick(handlers.follow, tab.watching, [panel.jobs, panel.timer], **shown)
+    used = panel.jobs.select(
+        handlers.use,
+        [edit.edited, tab.kept, tab.watching],
+        [panel.jobs, panel.timer, *tab.asked()],
+        trigger_mode="multiple",
+        **shown,
+    )
+    for event in asked:
+        event.success(handlers.wake, None, panel.timer, **quick)
+    edit_parts = [edit.edited, edit.bar, edit.note, tab.generate]
+    edit.leave.click(editor.leave, edit.edited, [*edit_parts, *tab.form.controls()], **quick)
+    page.load(editor.resume, edit.edited, edit_parts, **quick)
+    return used.success(
+        studio.follow,
+        [tab.job_id, tab.watching],
+        tab.watched(),
+        trigger_mode="multiple",
+        **shown,
+    )

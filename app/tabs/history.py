@@ -1,0 +1,187 @@
+"""The tab Your videos: its components and what they are called. Layout only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from app import texts
+from app.exports import FORMATS
+
+PAGE_SIZE = 24
+"""So many more cards are shown at a time."""
+
+EXPORT_ID = "history-file"
+"""The button that nobody sees: it holds a file that was made because somebody asked for it."""
+
+PANEL_ID = "opened"
+
+_SCRIPTS = Path(__file__).parents[1]
+_GALLERY_SCRIPT = (_SCRIPTS / "gallery.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class OpenedVideo:
+    """The video that was chosen: what is seen of it, and what can be done with it.
+
+    Args:
+        job_id: Whose video; empty if none is open.
+        compared: Job id and version of the one to show it beside; empty if none.
+    """
+
+    job_id: gr.State
+    compared: gr.State
+    panel: gr.Column
+    video: gr.Video
+    pair: gr.HTML
+    hint: gr.Markdown
+    about: gr.HTML
+    seed: gr.Textbox
+    shown: gr.Radio
+    star: gr.Button
+    reuse: gr.Button
+    go_on: gr.Button
+    compare: gr.Button
+    delete: gr.Button
+    close: gr.Button
+    exports: Mapping[str, gr.Button]
+    export_file: gr.DownloadButton
+
+
+@dataclass(frozen=True)
+class HistoryTab:
+    """Everything on the tab that takes part in events."""
+
+    tab: gr.Tab
+    search: gr.Textbox
+    only_starred: gr.Checkbox
+    cards: gr.HTML
+    more: gr.Button
+    num_shown: gr.State
+    deleted: gr.State
+    undo_row: gr.Row
+    undo_note: gr.HTML
+    undo: gr.Button
+    opened: OpenedVideo
+
+
+def create_history_tab(tab: gr.Tab) -> HistoryTab:
+    """Build what is on the tab, inside it."""
+    deleted, num_shown = gr.State(""), gr.State(PAGE_SIZE)
+    with gr.Row(visible=False, elem_id="undo-row") as undo_row:
+        undo_note = gr.HTML(padding=False)
+        undo = gr.Button(texts.UNDO, size="sm", min_width=100, scale=0, elem_id="undo")
+    opened = _create_opened()
+    with gr.Row(elem_id="history-search"):
+        search = gr.Textbox(
+            label=texts.SEARCH_LABEL,
+            info=texts.SEARCH_INFO,
+            max_length=200,
+            scale=3,
+            min_width=200,
+            elem_id="search",
+        )
+        only_starred = gr.Checkbox(
+            label=texts.ONLY_STARRED_LABEL,
+            info=texts.ONLY_STARRED_INFO,
+            min_width=180,
+            elem_id="only-starred",
+        )
+    cards = gr.HTML(
+        js_on_load=_GALLERY_SCRIPT,
+        padding=False,
+        elem_id="cards",
+    )
+    more = gr.Button(texts.SHOW_MORE, visible=False, elem_id="more")
+    return HistoryTab(
+        tab=tab,
+        search=search,
+        only_starred=only_starred,
+        cards=cards,
+        more=more,
+        num_shown=num_shown,
+        deleted=deleted,
+        undo_row=undo_row,
+        undo_note=undo_note,
+        undo=undo,
+        opened=opened,
+    )
+
+
+def _create_opened() -> OpenedVideo:
+    job_id, compared = gr.State(""), gr.State(())
+    with gr.Column(visible=False, elem_id=PANEL_ID) as panel:
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=3, min_width=300):
+                video = gr.Video(
+                    label=texts.VIDEO_LABEL,
+                    show_label=False,
+                    interactive=False,
+                    autoplay=True,
+                    loop=True,
+                    buttons=[],
+                    elem_id="opened-video",
+                )
+                pair = gr.HTML(
+                    visible=False,
+                    js_on_load=(_SCRIPTS / "pair.js").read_text(encoding="utf-8"),
+                    padding=False,
+                    elem_id="pair",
+                )
+                hint = gr.Markdown(visible=False, elem_id="compare-hint")
+            with gr.Column(scale=2, min_width=300):
+                about = gr.HTML(js_on_load=_GALLERY_SCRIPT, padding=False, elem_id="about")
+                shown = gr.Radio(
+                    label=texts.SHOWN_LABEL,
+                    info=texts.SHOWN_INFO,
+                    elem_id="opened-version",
+                    elem_classes="chips",
+                )
+                seed = gr.Textbox(
+                    label=texts.USED_SEED_LABEL,
+                    info=texts.USED_SEED_INFO,
+                    interactive=False,
+                    elem_id="opened-seed",
+                )
+                with gr.Row(elem_classes="tight"):
+                    reuse = _button(texts.USE_SETTINGS, "reuse")
+                    go_on = _button(texts.GO_ON_WITH_IT, "go-on")
+                with gr.Row(elem_classes="tight"):
+                    star = _button(texts.STAR, "star")
+                    compare = _button(texts.COMPARE, "compare-two")
+                gr.Markdown(texts.EXPORT_HEADING, elem_id="export-heading")
+                with gr.Row(elem_classes="tight"):
+                    exports = {
+                        name: _button(texts.EXPORTS[name], f"export-{name}", min_width=64)
+                        for name in FORMATS
+                    }
+                with gr.Row(elem_classes="tight"):
+                    close = _button(texts.CLOSE, "close")
+                    delete = gr.Button(
+                        texts.DELETE, size="sm", min_width=120, variant="stop", elem_id="delete"
+                    )
+        export_file = gr.DownloadButton(elem_id=EXPORT_ID, elem_classes="unseen")
+    return OpenedVideo(
+        job_id=job_id,
+        compared=compared,
+        panel=panel,
+        video=video,
+        pair=pair,
+        hint=hint,
+        about=about,
+        seed=seed,
+        shown=shown,
+        star=star,
+        reuse=reuse,
+        go_on=go_on,
+        compare=compare,
+        delete=delete,
+        close=close,
+        exports=exports,
+        export_file=export_file,
+    )
+
+
+def _button(label: str, name: str, min_width: int = 120) -> gr.Button:
+    return gr.Button(label, size="sm", min_width=min_width, elem_id=name)

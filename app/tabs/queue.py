@@ -1,0 +1,57 @@
+"""The queue below the screen, and the bar over a form that changes a job of it. Layout only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from app import texts
+
+_SCRIPT = (Path(__file__).parents[1] / "queue.js").read_text(encoding="utf-8")
+_SECONDS_BETWEEN_TRIES = 1.0
+
+
+@dataclass(frozen=True)
+class QueuePanel:
+    """The jobs that run and wait.
+
+    Args:
+        jobs: They and their buttons, which trigger ``select``.
+        timer: Ticks until the queue is followed, and while there is anything to follow.
+    """
+
+    jobs: gr.HTML
+    timer: gr.Timer
+
+
+@dataclass(frozen=True)
+class EditBar:
+    """Says that the form changes a job that waits.
+
+    Args:
+        edited: Kept by the browser: ``job_id``, and ``before``: what was in the form. Or nothing.
+    """
+
+    edited: gr.BrowserState
+    bar: gr.Row
+    note: gr.HTML
+    leave: gr.Button
+
+
+def create_queue_panel() -> QueuePanel:
+    """Build it where it is shown."""
+    jobs = gr.HTML(visible=False, js_on_load=_SCRIPT, padding=False, elem_id="queue")
+    return QueuePanel(jobs, gr.Timer(_SECONDS_BETWEEN_TRIES))
+
+
+def create_edit_bar(secret: str) -> EditBar:
+    """Build it where it is shown.
+
+    Args:
+        secret: Scrambles what the browser keeps.
+    """
+    edited = gr.BrowserState({}, storage_key="lavie-edited", secret=secret)
+    with gr.Row(visible=False, elem_id="edit-bar") as bar:
+        note = gr.HTML(padding=False, elem_id="edit-note")
+        leave = gr.Button(texts.KEEP_AS_IT_WAS, size="sm", min_width=140, scale=0, elem_id="leave")
+    return EditBar(edited, bar, note, leave)

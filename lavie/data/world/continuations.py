@@ -1,0 +1,156 @@
+"""Clips that begin in the middle: what came before goes on as a new line of a story says."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from lavie.data.world.clips import (
+    NUM_FRAMES,
+    SUBJECT_HEIGHT,
+    Clip,
+    Pose,
+    apply_style,
+    draw_style,
+    make_generator,
+    paste_subject,
+)
+from lavie.data.world.drawing import HEIGHT, WIDTH, place_background
+from lavie.data.world.vocabulary import Split, compose_caption, triples
+from lavie.errors import InputError
+
+MAX_BEFORE = 4
+DISSOLVE_FRAMES = 6
+"""Frames in which one place gives way to another."""
+
+# Speeds are those of the world's clips, in pixels per frame. Who leaves on one side comes in on the
+# other, so that no motion has to end.
+_ACROSS, _UP, _GROWTH = 36 / 15, 18 / 15, 21 / 15
+_MARGIN = 10
+_HIGHEST, _LOWEST, _TALLEST = 11.0, 29.0, 30.0
+_HOP, _HOP_SPEED = 17.0, 2 * np.pi / 15
+
+
+class _Line(NamedTuple):
+    """What a line of a story says of the subject."""
+
+    place: str
+    motion: str
+
+
+class _State(NamedTuple):
+    """Where a subject is, and how far it is in its hop, in radians."""
+
+    pose: Pose
+    phase: float = 0.0
+
+
+def render_continuation(
+    seed: int, split: Split = "train", num_frames: int = NUM_FRAMES, scale: int = 1
+) -> Clip:
+    """A clip whose first frames show what came before its caption began to hold.
+
+    The subject stays; where it is and what it does may change. The new motion begins where the old
+    one stopped, the new place comes in a dissolve of `DISSOLVE_FRAMES`.
+
+    Args:
+        seed: Any integer of at least 0.
+        split: Which triples of subject, place and motion the caption may name.
+        num_frames: More than `MAX_BEFORE`.
+        scale: As for `render_clip`.
+
+    Returns:
+        The clip; its caption is about the frames from ``begins_at`` on, 1 to `MAX_BEFORE`.
+
+    Raises:
+        InputError: An argument is out of range.
+        MissingDependencyError: The emoji font is not installed.
+    """
+    if num_frames <= MAX_BEFORE:
+        raise InputError(
+            f"{num_frames} frames are too few to go on. Use at least {MAX_BEFORE + 1}.",
+            "num_frames",
+        )
+    rng = make_generator(seed, split, kind=2)
+    choices = triples(split)
+    subject, place, motion = choices[rng.integers(len(choices))]
+    style = draw_style(rng)
+    caption = compose_caption(subject, place, motion, style, rng)
+    after = _Line(place, motion)
+    before = _line_before(after, [c[1:] for c in choices if c[0] == subject], rng)
+    begins_at = int(rng.integers(1, MAX_BEFORE + 1))
+    frames, focus = _render(subject, before, after, begins_at, num_frames, scale, rng)
+    frames = np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8)
+    attributes = {"subject": subject, "place": place, "motion": motion, "style": style}
+    return Clip(frames, caption, attributes, focus, begins_at)
+
+
+def _line_before(line: _Line, others: Sequence[tuple[str, ...]], rng: np.random.Generator) -> _Line:
+    """What was said before: the same in half of all cases, else another motion, place or both."""
+    kind = rng.random()
+    places, motions = sorted({c[0] for c in others}), sorted({c[1] for c in others})
+    if kind >= 0.5:
+        line = line._replace(motion=str(rng.choice(motions)))
+    if kind >= 0.75:
+        line = line._replace(place=str(rng.choice(places)))
+    if kind >= 0.9:
+        line = line._replace(motion=str(rng.choice(motions)))
+    return line
+
+
+def _render(
+    subject: str,
+    before: _Line,
+    after: _Line,
+    begins_at: int,
+    num_frames: int,
+    scale: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    old, new = (
+        place_background(place, scale, int(rng.integers(-1, 2))) + rng.uniform(-5, 5)
+        for place in (before.place, after.place)
+    )
+    new = old if before.place == after.place else new
+    state = _somewhere(before.motion, rng)
+    frames = np.empty((num_frames, *old.shape), np.float32)
+    focus = np.zeros(frames.shape[:3], np.float32)
+    for index in range(num_frames):
+        share = min(max((index - begins_at + 1) / DISSOLVE_FRAMES, 0), 1)
+        frames[index] = (1 - share) * old + share * new
+        paste_subject(frames[index], focus[index], subject, state.pose, scale)
+        motion = before.motion if index + 1 < begins_at else after.motion
+        state = _step(state, motion)
+    return frames, focus
+
+
+def _somewhere(motion: str, rng: np.random.Generator) -> _State:
+    """Anywhere in the picture, mostly whole in it, in the middle of a motion."""
+    x, y = rng.uniform(0, WIDTH), rng.uniform(_HIGHEST, _LOWEST)
+    height = rng.uniform(9, _TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
+    return _State(Pose(x, y, height), rng.uniform(0, np.pi) if motion == "bounce" else 0.0)
+
+
+def _step(state: _State, motion: str) -> _State:
+    """One frame further."""
+    pose = state.pose
+    if motion == "grow":
+        return _State(replace(pose, height=min(pose.height + _GROWTH, _TALLEST)))
+    towards_usual = np.clip(SUBJECT_HEIGHT - pose.height, -_GROWTH, _GROWTH)
+    pose = replace(pose, height=pose.height + float(towards_usual))
+    if motion == "bounce":
+        # a hop goes on, or begins with the way up from where the subject is
+        phase = state.phase or float(np.arcsin(np.clip((_LOWEST - pose.y) / _HOP, 0, 1)))
+        phase = (phase + _HOP_SPEED) % np.pi or np.pi
+        return _State(replace(pose, y=_LOWEST - _HOP * float(np.sin(phase))), phase)
+    across = {"left": -_ACROSS, "right": _ACROSS}.get(motion, 0.0)
+    down = {"up": -_UP, "down": _UP}.get(motion, 0.0)
+    return _State(
+        replace(pose, x=_around(pose.x + across, WIDTH), y=_around(pose.y + down, HEIGHT))
+    )
+
+
+def _around(place: float, size: int) -> float:
+    """Who is out of the picture on one side comes in on the other."""
+    return (place + _MARGIN) % (size + 2 * _MARGIN) - _MARGIN

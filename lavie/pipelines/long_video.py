@@ -1,0 +1,195 @@
+"""Videos that go on from given frames: from a picture, between two shots, window after window."""
+
+from collections.abc import Sequence
+from typing import Any, cast, get_args
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from lavie.errors import CheckpointError, InputError
+from lavie.media import pixels_to_frames
+from lavie.models import BaseUNet
+from lavie.models.given_frames import beside_given_frames, encode_nothing
+from lavie.models.latents import decode_latents
+from lavie.pipelines import limits
+from lavie.pipelines.schedulers import Scheduler
+from lavie.pipelines.text_to_video import OutputType, TextToVideoOutput, TextToVideoPipeline
+from lavie.pipelines.video_pipeline import Network
+
+
+class LongVideoPipeline(TextToVideoPipeline):
+    """LaVie's long-video model: the base network, which here also sees the frames that are given.
+
+    Args:
+        vae: As for `TextToVideoPipeline`; likewise the others.
+        text_encoder: CLIP.
+        tokenizer: Its tokenizer.
+        unet: Takes noisy latents, a mask and the masked video.
+        scheduler: Noise schedule and usual sampler.
+        default_height: Pixels.
+        default_width: Pixels.
+        default_num_frames: Frames of one window, those that are given too.
+        default_num_inference_steps: 250 in the published code, with its slower sampler.
+        default_guidance_scale: 8 in the published code.
+        default_fps: Frames per second.
+        default_num_given: K, how many of the last frames the next window is given.
+        latent_rgb_factors: For previews.
+        latent_rgb_bias: For previews.
+
+    Raises:
+        CheckpointError: The network takes no given frames.
+
+    Source: LaVie (arXiv:2309.15103), section 5.6, and the release of SEINE.
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: BaseUNet,
+        scheduler: Scheduler,
+        default_height: int = 320,
+        default_width: int = 512,
+        default_num_frames: int = 16,
+        default_num_inference_steps: int = 25,
+        default_guidance_scale: float = 8.0,
+        default_fps: int = 8,
+        default_num_given: int = 1,
+        latent_rgb_factors: list[list[float]] | None = None,
+        latent_rgb_bias: list[float] | None = None,
+    ) -> None:
+        if not unet.takes_given_frames:
+            raise CheckpointError(
+                f"This network takes {unet.config['in_channels']} channels: noise alone, no given "
+                "frames. Use TextToVideoPipeline."
+            )
+        super().__init__(
+            vae,
+            text_encoder,
+            tokenizer,
+            unet,
+            scheduler,
+            default_height,
+            default_width,
+            default_num_frames,
+            default_num_inference_steps,
+            default_guidance_scale,
+            default_fps,
+            latent_rgb_factors,
+            latent_rgb_bias,
+        )
+        self.register_to_config(default_num_given=default_num_given)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        *args: Any,  # noqa: ANN401 - as for TextToVideoPipeline
+        first_latents: Tensor | None = None,
+        last_latents: Tensor | None = None,
+        output_type: OutputType = "frames",
+        decode_slice_size: int = 8,
+        return_dict: bool = True,
+        **options: Any,  # noqa: ANN401
+    ) -> TextToVideoOutput | tuple[Any]:
+        """Make one window for each prompt, of which some frames are given.
+
+        Args:
+            prompt: As for `TextToVideoPipeline`, like everything that is not named here.
+            *args: Further arguments of `TextToVideoPipeline`.
+            first_latents: Latents ``(B or 1, C, K, h, w)`` of the first K frames: a picture, or the
+                end of what came before. None: nothing is given.
+            last_latents: Likewise of the last frames, for a transition.
+            output_type: As for `TextToVideoPipeline`; given frames come back as they are.
+            decode_slice_size: Frames decoded at once.
+            return_dict: False gives a plain tuple.
+            **options: Further arguments of `TextToVideoPipeline`.
+
+        Raises:
+            InputError: An argument breaks its rule.
+            Cancelled: ``cancel`` was set.
+        """
+        limits.check_choice(output_type, get_args(OutputType), "output_type")
+        limits.check_slice_size(decode_slice_size, "decode_slice_size")
+        size = (options.get(name) for name in ("height", "width", "num_frames"))
+        shape = self.latent_shape(self.check_settings(*size))
+        given = _Given(shape, first_latents, last_latents)
+        nothing = encode_nothing(self.vae, *shape[2:]).to(self._execution_device)
+        (latents,) = super().__call__(
+            prompt,
+            *args,
+            output_type="latent",
+            network=self._seeing(given, nothing),
+            return_dict=False,
+            **options,
+        )
+        latents = given.put_into(cast(Tensor, latents))
+        result: Any = latents
+        if output_type != "latent":
+            result = decode_latents(self.vae, latents, decode_slice_size, options.get("cancel"))
+            result = pixels_to_frames(result) if output_type == "frames" else result
+        return TextToVideoOutput(frames=result) if return_dict else (result,)
+
+    def _seeing(self, given: "_Given", nothing: Tensor) -> Network:
+        """The network with mask and given frames beside the noisy latents."""
+
+        def network(sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
+            known = given.put_into(torch.zeros_like(sample))
+            seen = beside_given_frames(sample, known, given.is_given, nothing)
+            return self.unet(seen, timestep, text)
+
+        return network
+
+
+class _Given:
+    """The frames of a window that are given.
+
+    Args:
+        shape: Of one sample, ``(C, F, h, w)``.
+        first: Latents of the first frames, if any.
+        last: Latents of the last frames, if any.
+
+    Raises:
+        InputError: They do not fit the window, or leave nothing of it to make.
+    """
+
+    def __init__(self, shape: tuple[int, ...], first: Tensor | None, last: Tensor | None) -> None:
+        self._first, self._last = first, last
+        for name, latents in (("first_latents", first), ("last_latents", last)):
+            if latents is None or (latents.ndim == 5 and _sides(latents.shape) == _sides(shape)):
+                continue
+            expected = f"(B, {shape[0]}, K, {shape[2]}, {shape[3]})"
+            raise InputError(f"{name} {tuple(latents.shape)} should be {expected}.", name)
+        num_frames = shape[1]
+        self._num_first = 0 if first is None else first.shape[2]
+        self._num_last = 0 if last is None else last.shape[2]
+        if self._num_first + self._num_last >= num_frames:
+            raise InputError(
+                f"{self._num_first + self._num_last} given frames leave nothing to make of a window"
+                f" of {num_frames}. Give fewer.",
+                "first_latents",
+            )
+        self.is_given = torch.zeros(1, num_frames, dtype=torch.bool)
+        self.is_given[:, : self._num_first] = True
+        self.is_given[:, num_frames - self._num_last :] = True
+
+    def put_into(self, latents: Tensor) -> Tensor:
+        """Latents ``(B, C, F, h, w)``, or twice as many under guidance, with the given ones in."""
+        latents = latents.clone()
+        for part, frames in (
+            (self._first, slice(0, self._num_first)),
+            (self._last, slice(latents.shape[2] - self._num_last, None)),
+        ):
+            if part is not None:
+                copies = len(latents) // len(part)
+                latents[:, :, frames] = part.to(latents).repeat(copies, 1, 1, 1, 1)
+        return latents
+
+
+def _sides(shape: Sequence[int]) -> tuple[int, ...]:
+    """Channels, height and width of ``(..., C, F, h, w)``."""
+    return (shape[-4], *shape[-2:])

@@ -1,0 +1,108 @@
+"""Stage ``long_video``: the base model learns to go on from frames that are given."""
+
+import inspect
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from lavie.data.joint import JointBatch
+from lavie.models import BaseUNet
+from lavie.models.given_frames import beside_given_frames, encode_nothing
+from lavie.pipelines.long_video import LongVideoPipeline
+from lavie.training.stages.base import BaseConfig, BaseStage
+
+
+class LongVideoConfig(BaseConfig):
+    """Settings of stage ``long_video``.
+
+    Clips that are continuations say themselves what is given. Of all others the first frames are,
+    the first and the last ones, or none.
+    """
+
+    max_given: Annotated[int, Field(ge=1)] = 4
+    """K, the most first frames that are given; how many is drawn for every clip, from 1 on."""
+    none_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of clips of which nothing is given: plain text-to-video."""
+    both_ends_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of clips whose last frames are given too, as many as of the first: transitions."""
+    given_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Deviation, at most, of the noise on given latents, drawn for every clip. What a window is
+    given was itself made, with flaws that it should not hand on; the published code adds none."""
+
+    @model_validator(mode="after")
+    def _leaves_something_to_make(self) -> Self:
+        if self.none_share + self.both_ends_share > 1:
+            raise ValueError("none_share and both_ends_share must not be more than 1 together.")
+        num_frames = min(self.frames_per_clip or self.video.num_frames, self.video.num_frames)
+        if 2 * self.max_given >= num_frames:
+            raise ValueError(
+                f"max_given {self.max_given} at both ends leaves nothing of {num_frames} frames to "
+                f"make; use at most {(num_frames - 1) // 2}."
+            )
+        return self
+
+
+class LongVideoStage(BaseStage):
+    """Denoise clips of which some frames are given, with independent stills behind them.
+
+    Source: LaVie (arXiv:2309.15103), section 5.6; mask and order of the inputs as in ``seine.pt``.
+    """
+
+    name = "long_video"
+
+    def __init__(self, config: LongVideoConfig) -> None:
+        super().__init__(config)
+        self._given_settings = config
+        unet = self.model.unet
+        if not unet.takes_given_frames:
+            channels = BaseUNet.input_channels(unet.config["out_channels"])[1]
+            self.model.unet = BaseUNet.from_base(unet, channels)
+            self.choose_weights()
+        self._nothing: Tensor | None = None
+
+    def network_input(
+        self, noisy: Tensor, latents: Tensor, batch: JointBatch, generator: torch.Generator
+    ) -> Tensor:
+        """Noisy latents, mask and given frames; of the stills nothing is given."""
+        if self._nothing is None:
+            self._nothing = encode_nothing(self.model.vae, *latents.shape[-2:])
+        is_given = self._draw_given(batch, generator)
+        if strongest := self._given_settings.given_noise:
+            amount = strongest * torch.rand(len(latents), 1, 1, 1, 1, generator=generator)
+            noise = torch.randn(latents.shape, generator=generator)
+            latents = latents + (amount * noise).to(latents)
+        return beside_given_frames(noisy, latents, is_given, self._nothing)
+
+    def pipeline(self) -> LongVideoPipeline:
+        """The model as users run it."""
+        base = super().pipeline()
+        values = {
+            name: base.config[name]
+            for name in inspect.signature(LongVideoPipeline.__init__).parameters
+            if name.startswith(("default_", "latent_rgb_")) and name in base.config
+        }
+        values["default_num_given"] = self._given_settings.max_given
+        pipeline = LongVideoPipeline(**base.components, **values)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _draw_given(self, batch: JointBatch, generator: torch.Generator) -> Tensor:
+        """Which frames of each row are given, boolean ``(B, F + M)``."""
+        num_rows, _, total = batch.pixels.shape[:3]
+        num_frames = total - batch.num_images
+        config = self._given_settings
+        counts = torch.randint(1, config.max_given + 1, (num_rows,), generator=generator)
+        kinds = torch.rand(num_rows, generator=generator)
+        is_given = torch.zeros(num_rows, total, dtype=torch.bool)
+        begins = batch.begins_at or (0,) * num_rows
+        for row, begins_at in enumerate(begins):
+            count = int(counts[row])
+            if begins_at:
+                is_given[row, :begins_at] = True
+            elif kinds[row] >= config.none_share:
+                is_given[row, :count] = True
+                if kinds[row] < config.none_share + config.both_ends_share:
+                    is_given[row, num_frames - count : num_frames] = True
+        return is_given

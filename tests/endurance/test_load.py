@@ -1,0 +1,18 @@
+import pytest
+
+from tests.endurance.load import run_quick
+from tests.integration.studio import serving
+
+pytestmark = pytest.mark.integration
+
+
+def test_everybody_who_comes_at_once_is_served_and_memory_does_not_grow(tmp_path):
+    with serving(tmp_path, "--public") as studio:
+        figures = run_quick(studio, num_clients=12, num_rounds=8)
+    assert figures["refused"] == {}
+    assert figures["states"] == {"done": 96}
+    assert figures["longest_queue"] > 1
+    # The first rounds load what is loaded when needed. A page's layout kept for every call, as it
+    # once was, would be 6 MB a round.
+    *_, settled, _, _, _, last = figures["megabytes"]
+    assert last - settled < 16

@@ -1,0 +1,59 @@
+"""The page and its API with a runner that takes a moment.
+
+Lines on standard input pause the queue, let it go on, or have freed memory given back.
+
+``python -m tests.integration.quick_studio DATA PORT [--public] [--mcp] [--auth] [--real]``; the
+last makes real videos, with the miniature.
+"""
+
+import sys
+from pathlib import Path
+
+from app.jobs.crew import ThreadCrew
+from app.model_card import read_model_card
+from app.policy import Policy
+from app.runner import CascadeRunner
+from app.service import Service
+from app.serving import launch
+from app.ui import create_page
+from lavie.runtime.allocator import give_back_freed_memory
+from tests.endurance.quick import QuickRunner
+
+
+def main() -> None:
+    data = Path(sys.argv[1]).resolve()
+    data.mkdir(parents=True)
+    quick = QuickRunner(data / "ledger.txt")
+    crew = ThreadCrew(CascadeRunner("miniature") if "--real" in sys.argv else quick)
+    policy = Policy(is_public="--public" in sys.argv)
+    service = Service(read_model_card("miniature"), crew, data, policy)
+    page = create_page(service)
+    service.start()
+    launch(
+        page,
+        service,
+        server_name="127.0.0.1",
+        server_port=int(sys.argv[2]),
+        prevent_thread_lock=True,
+        auth=[("anna", "secret")] if "--auth" in sys.argv else None,
+        mcp_server="--mcp" in sys.argv,
+        quiet=True,
+    )
+    _answer("ready")
+    for line in sys.stdin:
+        if line.strip() == "give back":
+            give_back_freed_memory()
+        else:
+            service.pause(line.strip() == "pause")
+        _answer(line.strip())
+    page.close()
+    service.stop()
+
+
+def _answer(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What visitors of a public studio see of each other, over the wire."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from app.visitors import COOKIE, HEADER, new_token
+from tests.integration.studio import Studio, serving
+from tests.integration.test_api import PROMPT
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
+]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory) -> Iterator[Studio]:
+    with serving(tmp_path_factory.mktemp("studio"), "--public") as studio:
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def visit(studio, tmp_path_factory):
+    """Come as somebody new, known again by a header, a cookie or not at all."""
+
+    def visit(name: str | None = HEADER) -> Client:
+        token = new_token()
+        known_by = {HEADER: {HEADER: token}, COOKIE: {"Cookie": f"{COOKIE}={token}"}, None: {}}
+        got = tmp_path_factory.mktemp("got")
+        return Client(studio.url, headers=known_by[name], verbose=False, download_files=got)
+
+    return visit
+
+
+def make(client: Client) -> str:
+    job_id = client.predict(prompt=PROMPT, api_name="/submit")["id"]
+    client.submit(job_id, api_name="/follow").result(timeout=60)
+    return job_id
+
+
+def listed(client: Client) -> list[str]:
+    return [job["id"] for job in client.predict(api_name="/list")]
+
+
+@pytest.mark.parametrize("known_by", [HEADER, COOKIE])
+def test_everybody_lists_what_is_theirs(visit, known_by):
+    anna, bert = visit(known_by), visit(known_by)
+    job_id = make(anna)
+    assert listed(anna) == [job_id]
+    assert listed(bert) == []
+    with pytest.raises(AppError, match="somebody else's"):
+        bert.predict(job_id, api_name="/delete")
+    assert anna.predict(job_id, api_name="/delete")["is_deleted"]
+
+
+def test_who_is_not_known_has_no_list_but_can_follow_by_id(visit):
+    nobody = visit(None)
+    job_id = make(nobody)
+    assert listed(nobody) == []
+    assert nobody.predict(job_id, api_name="/status")["state"] == "done"
+    assert nobody.predict(job_id=job_id, format="zip", made_by="", api_name="/files")
+
+
+def test_nobody_takes_all_places_of_the_queue(visit):
+    anna = visit()
+    told = []
+    for _ in range(12):
+        try:
+            anna.predict(prompt=PROMPT, smooth=True, upscale=True, api_name="/submit")
+        except AppError as error:
+            told.append(str(error))
+    assert any(re.search("At most 3 videos of yours|in a minute", sentence) for sentence in told)
+    assert make(visit())

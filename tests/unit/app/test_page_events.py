@@ -1,0 +1,31 @@
+"""Gradio shows no message of an event that is not queued: only what never refuses may be so."""
+
+import asyncio
+
+from app.ui import create_page
+
+NEVER_REFUSE = {
+    "Editor.leave",
+    "Editor.resume",
+    "HistoryHandlers.refresh",
+    "QueueHandlers.wake",
+    "SettingsHandlers.give_back",
+    "SettingsHandlers.offer_presets",
+    "SettingsHandlers.surprise",
+    "TextToVideoHandlers.compose",
+    "TextToVideoHandlers.read_form",
+    "TextToVideoHandlers.show_model",
+}
+
+
+def test_what_can_refuse_is_queued_so_that_its_sentence_pops_up(service):
+    async def events():
+        return list(create_page(service).fns.values())
+
+    unqueued = {
+        event.fn.__qualname__
+        for event in asyncio.run(events())
+        if event.fn and not event.queue and "<locals>" not in event.fn.__qualname__
+    }
+    assert unqueued - NEVER_REFUSE == set()
+    assert unqueued

@@ -1,0 +1,223 @@
+import asyncio
+import re
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from app import queue_view, texts
+from app.handlers.editing import Editor
+from app.handlers.queue import QueueHandlers
+from app.handlers.text_to_video import TextToVideoHandlers
+from app.jobs.crew import ThreadCrew
+from app.policy import Policy
+from app.request import FIELDS
+from app.service import Service
+from app.visitors import Visitors
+from app.watching import Watching
+from tests.unit.app.test_gallery import HOSTILE
+from tests.unit.app.test_handlers import create_tab
+
+
+@pytest.fixture
+def tab(card):
+    return create_tab(card)
+
+
+@pytest.fixture
+def editor(service, tab):
+    return Editor(service, tab, Visitors())
+
+
+@pytest.fixture
+def studio(service, tab, editor):
+    return TextToVideoHandlers(service, tab, None, Visitors(), editor)
+
+
+@pytest.fixture
+def handlers(service, tab, studio, editor):
+    return QueueHandlers(service, tab, Visitors(), studio, editor)
+
+
+@pytest.fixture
+def held(service):
+    """A service that begins nothing."""
+    service.pause(True)
+    return service
+
+
+@pytest.fixture
+def press(handlers):
+    def press(action, job_id="", edited=None, kept=None, watching=None):
+        event = SimpleNamespace(action=action, job=job_id)
+        return handlers.use(edited or {}, kept or {}, watching or Watching(), event)
+
+    return press
+
+
+def buttons(html):
+    return re.findall(r'data-action="(\w+)" data-job="([^"]*)"', html)
+
+
+def test_the_job_that_is_watched_anyway_is_no_queue(service, runner, values, wait_until):
+    runner.may_go_on.clear()
+    job = service.submit(values)
+    wait_until(lambda: service.get(job.id).state == "running")
+    assert queue_view.queue(service.queue(), watched=job.id) == ""
+    assert "progressbar" in queue_view.queue(service.queue(), watched="")
+    assert queue_view.queue([], watched="") == ""
+
+
+def test_every_job_has_its_place_what_it_makes_and_its_buttons(service, runner, values, wait_until):
+    runner.may_go_on.clear()
+    running, second, third = (service.submit({**values, "smooth": True}).id for _ in range(3))
+    wait_until(lambda: service.get(running).state == "running")
+    html = queue_view.queue(service.queue(), watched=running)
+    assert "Queue · 2 waiting" in html
+    assert "Smooth · 61 frames · 64×40 px" in html
+    assert "2nd in the queue" in html
+    assert "3rd in the queue" in html
+    everything = [(action, second) for action in ("show", "edit", "up", "down", "remove")]
+    everything += [(action, third) for action in ("show", "edit", "up", "down", "remove")]
+    assert buttons(html) == [("pause", ""), ("cancel", running), *everything]
+    assert html.count('aria-disabled="true"') == 2  # the first one's up, the last one's down
+
+
+def test_a_visitor_neither_moves_jobs_nor_stops_the_queue(held, values):
+    jobs = [held.submit(values).id for _ in range(2)]
+    html = queue_view.queue(held.queue(), watched="", is_steered=False)
+    assert {action for action, _ in buttons(html)} == {"show", "edit", "remove"}
+    assert {job for _, job in buttons(html)} == set(jobs)
+
+
+def test_a_prompt_in_the_queue_is_text(held, values):
+    job = held.submit({**values, "prompt": HOSTILE})
+    for html in (queue_view.queue(held.queue(), watched=""), queue_view.edit_note(job)):
+        for steering in ("<img src=x", "${", "{{", "\"' panda"):
+            assert steering not in html
+
+
+def test_a_stage_for_a_finished_video_can_be_removed_but_not_edited(service, values, tab, press):
+    first = service.wait(service.submit(values).id, timeout=10)
+    service.pause(True)
+    stage = service.submit_next(first.id, "base", "interpolation", 5)
+    html = queue_view.queue(service.queue(), watched="", is_paused=True)
+    assert buttons(html) == [("go_on", ""), ("show", stage.id), ("remove", stage.id)]
+    with pytest.raises(gr.Error, match="cannot be changed"):
+        press("edit", stage.id)
+    press("remove", stage.id)
+    assert service.queue() == []
+
+
+def test_jobs_move_up_and_down(held, values, press):
+    first, second, third = (held.submit(values).id for _ in range(3))
+    press("up", third)
+    assert [status.job.id for status in held.queue()] == [first, third, second]
+    press("down", first)
+    assert [status.job.id for status in held.queue()] == [third, first, second]
+    press("up", third)
+    assert held.queue()[0].job.id == third
+
+
+def test_the_queue_stops_and_goes_on(service, tab, press):
+    assert texts.QUEUE_GO_ON in press("pause")[tab.queue.jobs].value
+    assert service.is_paused
+    assert not press("go_on")[tab.queue.jobs].visible
+    assert not service.is_paused
+
+
+def test_what_is_gone_is_said_kindly(press):
+    for action in ("show", "edit", "up", "remove", "nonsense"):
+        with pytest.raises(gr.Error, match="no job"):
+            press(action, "20200101-000000-abc")
+
+
+def test_a_shown_job_is_the_one_that_the_page_watches(held, values, tab, press):
+    job = held.submit(values)
+    updates = press("show", job.id)
+    assert updates[tab.job_id] == job.id
+    assert "1st in the queue, which is stopped" in updates[tab.result.progress].value
+
+
+def test_the_form_is_lent_to_a_job_and_given_back(held, values, tab, editor, studio, press, capsys):
+    job = held.submit({**values, "seed": "5"})
+    typed = {**values, "prompt": "a fox", "seed": ""}
+    lent = press("edit", job.id, kept=typed)
+    assert (lent[tab.form.prompt], lent[tab.form.seed]) == ("a panda", "5")
+    assert lent[tab.generate].value == texts.SAVE_CHANGES
+    edited = lent[tab.edit.edited]
+    changed = {**values, "prompt": "a panda in the snow", "seed": "5"}
+    saved = studio.submit("", edited, None, *[changed[field] for field in FIELDS])
+    assert held.get(job.id).request.prompt == "a panda in the snow"
+    assert texts.CHANGES_SAVED in capsys.readouterr().out
+    assert (saved[tab.form.prompt], saved[tab.edit.edited]) == ("a fox", {})
+    assert saved[tab.generate].value == texts.GENERATE
+    again = press("edit", job.id, edited=edited, kept=changed)
+    assert editor.leave(again[tab.edit.edited])[tab.form.prompt] == "a fox"
+    removed = press("remove", job.id, edited=edited)
+    assert removed[tab.form.prompt] == "a fox"
+
+
+def test_changes_that_come_too_late_stay_in_the_form(service, runner, values, tab, studio, press):
+    service.pause(True)
+    job = service.submit(values)
+    edited = press("edit", job.id, kept=values)[tab.edit.edited]
+    service.pause(False)
+    service.wait(job.id, timeout=10)
+    with pytest.warns(UserWarning, match="being made already"):
+        late = studio.submit("", edited, None, *[values[field] for field in FIELDS])
+    assert late[tab.edit.edited] == {}
+    assert tab.form.prompt not in late
+
+
+def test_what_is_wrong_with_changes_is_said_and_they_go_on(held, values, tab, studio, press):
+    job = held.submit(values)
+    edited = press("edit", job.id, kept=values)[tab.edit.edited]
+    with pytest.raises(gr.Error, match="prompt is empty"):
+        studio.submit("", edited, None, *[{**values, "prompt": ""}[field] for field in FIELDS])
+
+
+@pytest.mark.parametrize("edited", [{"job_id": "gone"}, {"job_id": 3}, [1], "x", {}, None])
+def test_an_edit_that_a_browser_kept_is_only_trusted_if_it_makes_sense(editor, tab, edited):
+    assert tab.edit.bar not in editor.resume(edited)
+    assert editor.leave(edited)[tab.form.prompt] == ""
+
+
+def test_the_edit_is_found_again_after_a_reload(held, values, tab, editor):
+    job = held.submit(values)
+    assert editor.resume({"job_id": job.id})[tab.edit.bar].visible
+
+
+def test_the_queue_is_told_as_it_changes_and_then_no_more(service, runner, values, handlers, tab):
+    async def scenario():
+        told = []
+        async for updates in handlers.follow(Watching()):
+            told.append(updates)
+            runner.may_go_on.set()
+        return told
+
+    runner.may_go_on.clear()
+    service.submit(values)
+    first, *_, emptied, last = asyncio.run(scenario())
+    assert first[tab.queue.jobs].visible
+    assert not emptied[tab.queue.jobs].visible
+    assert not last[tab.queue.timer].active
+
+
+def test_in_public_everybody_sees_his_own_jobs_with_their_place_among_all(
+    card, runner, tmp_path, values, wait_until
+):
+    service = Service(card, ThreadCrew(runner), tmp_path / "public", Policy(is_public=True))
+    service.start()
+    runner.may_go_on.clear()
+    try:
+        running = service.submit(values, "anna").id
+        wait_until(lambda: service.get(running).state == "running")
+        service.submit(values, "bert")
+        service.submit(values, "anna")
+        html = queue_view.queue(service.queue("anna"), watched=running, is_steered=False)
+        assert "2nd in" not in html
+        assert "3rd in the queue" in html
+    finally:
+        runner.may_go_on.set()
+        service.stop()

@@ -1,0 +1,52 @@
+import os
+import sys
+
+import pytest
+
+from app.restart import Restart, can_restart, with_flags
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["app.py"], ["app.py", "--model", "new", "--port", "7860"]),
+        (
+            ["-m", "app", "--model", "old", "--data", "x", "--port=80"],
+            ["-m", "app", "--data", "x", "--model", "new", "--port", "7860"],
+        ),
+        (["app.py", "--models", "m", "--model"], ["app.py", "--models", "m"]),
+    ],
+)
+def test_the_next_start_has_the_same_flags_but_for_those_that_change(command, expected):
+    made = with_flags(command, {"--model": "new", "--port": "7860"})
+    assert made[: len(expected)] == expected
+    assert with_flags(made, {"--model": "new", "--port": "7860"}) == made
+
+
+def test_the_page_is_closed_and_the_server_becomes_the_next_one(monkeypatch, wait_until):
+    class Page:
+        server_port = 7861
+        is_closed = False
+
+        def close(self):
+            self.is_closed = True
+
+    started = []
+    monkeypatch.setattr(os, "execv", lambda *command: started.append(command))
+    monkeypatch.setattr("app.restart._SECONDS_TO_ANSWER", 0)
+    restart, page = Restart(["app.py", "--port", "1"]), Page()
+    restart.go()
+    assert started == []
+    restart.watch(page)
+    restart.ask({"--model": "new"})
+    wait_until(lambda: page.is_closed)
+    restart.go()
+    words = [sys.executable, "app.py", "--model", "new", "--port", "7861"]
+    assert started == [(sys.executable, words)]
+
+
+def test_a_space_is_not_started_again(monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert can_restart() == (os.name == "posix")
+    monkeypatch.setenv("SPACE_ID", "me/studio")
+    assert not can_restart()

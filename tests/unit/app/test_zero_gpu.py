@@ -1,0 +1,140 @@
+"""A stand-in for ``spaces.GPU`` forks a process for each call, as ZeroGPU does."""
+
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+from app.jobs.worker import Task
+from app.request import check_request
+from app.zero_gpu import MAX_SECONDS, MIN_SECONDS, ZeroRunner, seconds_for
+from lavie.errors import Cancelled, InputError
+from lavie.types import CancelToken, Progress
+from tests.unit.app.conftest import StepRunner
+
+
+class ForkedGpu:
+    """Runs generators in a forked process; what they yield comes back pickled."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.processes: list[multiprocessing.Process] = []
+
+    def __call__(self, duration):
+        def decorate(function):
+            def call(*arguments):
+                self.asked.append(duration(*arguments))
+                context = multiprocessing.get_context("fork")
+                items, stop = context.Queue(), context.Event()
+
+                def work() -> None:
+                    generator = function(*arguments)
+                    for item in generator:
+                        if stop.is_set():
+                            generator.close()
+                            break
+                        items.put(item)
+                    items.put("end")
+
+                process = context.Process(target=work)
+                self.processes.append(process)
+                process.start()
+                try:
+                    while (item := items.get(timeout=20)) != "end":
+                        yield item
+                except GeneratorExit:
+                    stop.set()
+                    while items.get(timeout=20) != "end":
+                        pass
+                    raise
+                finally:
+                    process.join(20)
+
+            return call
+
+        return decorate
+
+
+class ForkableRunner(StepRunner):
+    def load_all(self) -> None:
+        self.loaded_in = os.getpid()
+
+    def fail(self, prompt: str) -> None:
+        if prompt == "a panda moving":
+            raise InputError(f"Process {os.getpid()} refuses.", "prompt")
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def gpu() -> ForkedGpu:
+    return ForkedGpu()
+
+
+@pytest.fixture
+def request_(card, values):
+    return check_request({**values, "smooth": True}, card.ranges)
+
+
+def test_a_job_runs_in_a_forked_process_and_its_events_and_results_come_back(
+    gpu, request_, tmp_path
+):
+    inner = ForkableRunner()
+    runner = ZeroRunner(inner, gpu)
+    events = []
+    results = list(runner.run(Task(request_, (), tmp_path), events.append, CancelToken()))
+    assert [result.stage for result in results] == ["base", "interpolation"]
+    steps = [(event.stage, event.step) for event in events if isinstance(event, Progress)]
+    assert steps == [(stage, step) for stage in ("base", "interpolation") for step in (1, 2, 3)]
+    assert inner.steps == []  # of this process
+    assert [process.exitcode for process in gpu.processes] == [0]
+
+
+def test_what_went_wrong_is_said_as_it_was(gpu, request_, tmp_path):
+    runner = ZeroRunner(ForkableRunner(), gpu)
+    task = Task(replace(request_, prompt="a panda moving"), (), tmp_path)
+    with pytest.raises(InputError, match="refuses") as caught:
+        list(runner.run(task, lambda _: None, CancelToken()))
+    assert caught.value.field == "prompt"
+    assert str(os.getpid()) not in str(caught.value)
+
+
+def test_cancelling_ends_the_process_within_a_step(gpu, request_, tmp_path):
+    inner = ForkableRunner(num_steps=100_000)
+    cancel, events = CancelToken(), []
+
+    def on_event(event) -> None:
+        events.append(event)
+        if len(events) == 6:
+            cancel.cancel()
+
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(ZeroRunner(inner, gpu).run(Task(request_, (), tmp_path), on_event, cancel))
+    assert len(events) == 6
+    assert gpu.processes[0].exitcode == 0
+    assert time.monotonic() - started < 15
+
+
+def test_everything_is_loaded_before_and_once(gpu):
+    inner = ForkableRunner()
+    runner = ZeroRunner(inner, gpu)
+    runner.prepare()
+    assert inner.loaded_in == os.getpid()
+    inner.loaded_in = None
+    runner.prepare()
+    assert inner.loaded_in is None
+
+
+def test_the_gpu_is_asked_for_as_long_as_the_request_needs(request_, tmp_path):
+    def seconds(**changes):
+        return seconds_for(Task(replace(request_, **changes), (), tmp_path))
+
+    published = {"width": 512, "height": 320, "num_frames": 16, "smooth": False}
+    assert seconds() == MIN_SECONDS  # the miniature
+    base = seconds(**published, num_inference_steps=50)
+    assert base == 15 + round(50 * 16.2 / 100)
+    assert seconds(**published, num_inference_steps=100) > base
+    large = seconds(**published, num_inference_steps=50, upscale=True, upscaling_steps=50)
+    assert large == MAX_SECONDS
