@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lavie.models import InterpolationUNet as InterpolationUNet
     from lavie.models import SuperResolutionUNet as SuperResolutionUNet
     from lavie.pipelines.interpolation import InterpolationPipeline as InterpolationPipeline
+    from lavie.pipelines.long_video import LongVideoPipeline as LongVideoPipeline
     from lavie.pipelines.super_resolution import SuperResolutionPipeline as SuperResolutionPipeline
     from lavie.pipelines.text_to_video import TextToVideoPipeline as TextToVideoPipeline
 
@@ -24,6 +25,7 @@ _HOMES = {
     "Generation": "lavie.cascade",
     "InterpolationPipeline": "lavie.pipelines.interpolation",
     "InterpolationUNet": "lavie.models",
+    "LongVideoPipeline": "lavie.pipelines.long_video",
     "SuperResolutionPipeline": "lavie.pipelines.super_resolution",
     "SuperResolutionUNet": "lavie.models",
     "TextToVideoPipeline": "lavie.pipelines.text_to_video",
@@ -35,6 +37,7 @@ __all__ = [
     "Generation",
     "InterpolationPipeline",
     "InterpolationUNet",
+    "LongVideoPipeline",
     "SuperResolutionPipeline",
     "SuperResolutionUNet",
     "TextToVideoPipeline",

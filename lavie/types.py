@@ -42,7 +42,9 @@ class FrameSequence(Protocol):
         ...
 
 
-StageName = Literal["base", "interpolation", "super_resolution"]
+StageName = Literal["base", "long_video", "interpolation", "super_resolution"]
+CASCADE_STAGES: tuple[StageName, ...] = ("base", "interpolation", "super_resolution")
+"""Those that a sentence goes through, in their order; with ``long_video`` a film goes on."""
 SchedulerName = Literal["dpm++", "ddim", "ddpm", "euler"]
 
 

@@ -11,6 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.long_video import LongVideoPipeline
 from lavie.pipelines.model_folder import save_stage
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -151,4 +152,25 @@ def write_tiny_cascade(folder: Path, seed: int = 0) -> Path:
     few = {"default_num_frames": 4, "default_num_inference_steps": 2}
     save_stage(make_tiny_interpolation(seed, **few, **previews), folder)
     save_stage(make_tiny_super_resolution(seed, **few), folder)
+    return folder
+
+
+def make_tiny_long_video(seed: int = 0, **defaults) -> LongVideoPipeline:
+    """A long-video model made of the tiny parts and a network that heeds what it is given."""
+    components = make_tiny_components(seed)
+    unet = BaseUNet.from_base(components["unet"], 2 * LATENT_CHANNELS + 1).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.nn.init.normal_(unet.conv_in.weight, std=0.1)
+    pipeline = LongVideoPipeline(**(components | {"unet": unet}), **defaults)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def write_tiny_film_model(folder: Path, seed: int = 0) -> Path:
+    """Save all three stages and the one that goes on from frames as one model folder."""
+    write_tiny_cascade(folder, seed)
+    size = {"default_height": 16, "default_width": 24, "default_num_frames": 6}
+    usual = {"default_num_inference_steps": 1, "default_guidance_scale": 3.0}
+    save_stage(make_tiny_long_video(seed, default_num_given=2, **size, **usual), folder)
     return folder

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from lavie import (  # noqa: E402 - found beside this file's folder
     InterpolationPipeline,
+    LongVideoPipeline,
     SuperResolutionPipeline,
     TextToVideoPipeline,
 )
@@ -25,6 +26,7 @@ from lavie.pipelines.model_folder import forget_paths, save_stage  # noqa: E402
 
 PIPELINES = {
     "base": TextToVideoPipeline,
+    "long_video": LongVideoPipeline,
     "interpolation": InterpolationPipeline,
     "super_resolution": SuperResolutionPipeline,
 }

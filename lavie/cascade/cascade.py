@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lavie import __version__
+from lavie.cascade.film import Film
 from lavie.cascade.generation import Generation
 from lavie.cascade.loading import Stages
 from lavie.cascade.running import run_base, run_interpolation, run_super_resolution
@@ -21,6 +22,7 @@ from lavie.pipelines import limits
 from lavie.pipelines.between import FACTOR as TIMES_THE_FRAMES
 from lavie.pipelines.given_video import check_video, size_of
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.story import StoryLike
 from lavie.pipelines.super_resolution import (
     FACTOR,
     SuperResolutionPipeline,
@@ -74,8 +76,8 @@ class Cascade:
         self.base = base
         self.model = model
         self.profile = profile or PROFILES[0]
-        self._stages = Stages(base, model, stages, low_memory, folders)
-        self.model_hash = self._stages.hashes["base"]
+        self.loaded = Stages(base, model, stages, low_memory, folders)
+        self.model_hash = self.loaded.hashes["base"]
 
     @classmethod
     def from_pretrained(
@@ -122,7 +124,7 @@ class Cascade:
     @property
     def stages(self) -> tuple[StageName, ...]:
         """The stages this model has, in their order."""
-        return self._stages.names
+        return self.loaded.names
 
     def pipeline(self, stage: StageName) -> VideoPipeline:
         """The pipeline of a stage, on the device, loaded if it was not.
@@ -131,7 +133,7 @@ class Cascade:
             InputError: The model has no such stage.
             CheckpointError: The stage's folder is broken.
         """
-        return self._stages.begin(stage)
+        return self.loaded.begin(stage)
 
     def generate(
         self,
@@ -197,7 +199,7 @@ class Cascade:
         for stage in asked[1:]:
             self._check_later(stage, later[stage], shape)
 
-        recipe = self._recipe(prompt, seed, fps) | {"negative_prompt": negative_prompt}
+        recipe = self.make_recipe(prompt, seed, fps) | {"negative_prompt": negative_prompt}
         nothing = Generation(np.empty((0, *shape[1:], 3), np.uint8), fps, seed, recipe)
         generation = self._run(
             "base",
@@ -214,6 +216,31 @@ class Cascade:
         if "super_resolution" in asked:
             generation = self.upscale(generation, **later["super_resolution"], **events)
         return generation
+
+    def film(
+        self,
+        story: StoryLike,
+        start: Generation | FrameSequence | None = None,
+        end: Frames | None = None,
+        **options: Any,  # noqa: ANN401 - Film has them by name
+    ) -> Film:
+        """Get ready to make a long video, line by line of a story.
+
+        Args:
+            story: Its lines, or a text with one line each; see `lavie.pipelines.story.read_story`.
+            start: A video to go on from, or a picture that comes to life; None: the base stage
+                makes the beginning.
+            end: A picture that the film ends with.
+            **options: The further arguments of `Film`.
+
+        Returns:
+            A film, of which `Film.segments` gives every part as soon as it is done, and `Film.make`
+            all of it.
+
+        Raises:
+            InputError: An argument breaks its rule, or the model cannot go on from given frames.
+        """
+        return Film(self, story, start, end, **options)
 
     def interpolate(
         self,
@@ -253,7 +280,7 @@ class Cascade:
             MemoryBudgetError: A window of the video does not fit the device's memory.
             Cancelled: ``cancel`` was set.
         """
-        pipeline = cast(InterpolationPipeline, self._stages.get("interpolation"))
+        pipeline = cast(InterpolationPipeline, self.loaded.get("interpolation"))
         given = self._given(video, fps, prompt, seed)
         if "super_resolution" in given.metadata["stages"]:
             raise InputError(
@@ -338,7 +365,7 @@ class Cascade:
             MemoryBudgetError: A window of the video does not fit the device's memory.
             Cancelled: ``cancel`` was set.
         """
-        pipeline = cast(SuperResolutionPipeline, self._stages.get("super_resolution"))
+        pipeline = cast(SuperResolutionPipeline, self.loaded.get("super_resolution"))
         given = self._given(video, fps, prompt, seed)
         if "super_resolution" in given.metadata["stages"]:
             raise InputError(
@@ -362,7 +389,7 @@ class Cascade:
             limits.check_whole_number(vae_tile_size, "vae_tile_size", 64, 1 << 16)
         negative_prompt = default_to(negative_prompt, pipeline.config.default_negative_prompt)
         limits.check_prompt(negative_prompt, "negative_prompt")
-        self._stages.begin("super_resolution")  # "auto" looks at the memory that is then free
+        self.loaded.begin("super_resolution")  # "auto" looks at the memory that is then free
         settings = pipeline.check_settings(**options, frame_size=(height, width))
         if tile_size == "auto":
             settings = replace(settings, tile_size=self._tile(settings, max(height, width)))
@@ -413,12 +440,12 @@ class Cascade:
     ) -> Generation:
         """Let a stage do its work, and note what it made of what."""
         started = time.perf_counter()
-        with self._stages.at_work(stage, too_large, way_out):
+        with self.loaded.at_work(stage, too_large, way_out):
             frames = work()
         seconds = time.perf_counter() - started
         logger.info("Stage %s took %.1f s.", stage, seconds)
         fps = given.fps * fps_factor
-        made = given.then(stage, frames, fps, settings, self._stages.hashes[stage], seconds)
+        made = given.then(stage, frames, fps, settings, self.loaded.hashes[stage], seconds)
         if on_event is not None:
             on_event(StageFinished(stage, made.frames, made.fps))
         return made
@@ -438,12 +465,12 @@ class Cascade:
             return video
         fps = default_to(fps, getattr(video, "fps", None))
         fps = limits.check_speed(default_to(fps, self.base.config.default_fps))
-        recipe = self._recipe(
+        recipe = self.make_recipe(
             limits.check_optional_prompt(prompt), limits.check_seed(default_to(seed, 0)), fps
         )
         return Generation(cast(Frames, check_video(video)), fps, recipe["seed"], recipe)
 
-    def _recipe(self, prompt: str, seed: int, fps: float) -> dict[str, Any]:
+    def make_recipe(self, prompt: str, seed: int, fps: float) -> dict[str, Any]:
         """What all stages have in common, before any has run."""
         return {
             "version": __version__,
@@ -456,7 +483,7 @@ class Cascade:
             "fps": fps,
             "settings": {},
             "dtype": str(self.base.unet.dtype).removeprefix("torch."),
-            "device": self._stages.turns.device.type,
+            "device": self.loaded.turns.device.type,
         }
 
     def _check_stages(self, stages: Sequence[str] | None) -> list[StageName]:
@@ -464,7 +491,12 @@ class Cascade:
         if isinstance(stages, str):
             raise InputError(f"stages '{stages}' is a text. Give a list, as ['base'].", "stages")
         for stage in stages:
-            self._stages.check(stage)
+            self.loaded.check(stage)
+        if "long_video" in stages:
+            raise InputError(
+                "Stage 'long_video' makes films of a story. Leave it out here and use film.",
+                "stages",
+            )
         if "base" not in stages:
             raise InputError("A video from a prompt needs the stage 'base'.", "stages")
         return [stage for stage in self.stages if stage in stages]
@@ -477,7 +509,7 @@ class Cascade:
         known = sorted(inspect.signature(method).parameters.keys() - _NOT_SETTINGS)
         for name in settings:
             limits.check_choice(name, known, stage)
-        pipeline: Any = self._stages.get(stage)
+        pipeline: Any = self.loaded.get(stage)
         checked = inspect.signature(pipeline.check_settings).parameters.keys() & settings.keys()
         pipeline.check_settings(**{name: settings[name] for name in checked})
         limits.check_optional_prompt(settings.get("prompt"))
@@ -491,8 +523,9 @@ def _asked_anew(
 ) -> tuple[str, int, dict[str, Any]]:
     """Prompt and seed of a stage, and those of the two that are not the recipe's."""
     recipe = given.metadata
+    own_prompt = recipe["prompt"] if len(recipe.get("story") or ()) < 2 else ""  # else one of many
     asked = {
-        "prompt": recipe["prompt"] if prompt is None else limits.check_optional_prompt(prompt),
+        "prompt": own_prompt if prompt is None else limits.check_optional_prompt(prompt),
         "seed": recipe["seed"] if seed is None else limits.check_seed(seed),
     }
     changes = {name: value for name, value in asked.items() if value != recipe[name]}

@@ -46,7 +46,8 @@ def run_base(
         prompt,
         negative_prompt=negative_prompt,
         generator=stage_generator("base", seed),
-        callback_on_step_end=on_event and _report_steps(on_event, settings.num_inference_steps),
+        callback_on_step_end=on_event
+        and report_steps("base", on_event, settings.num_inference_steps),
         callback_on_step_end_tensor_inputs=_PREVIEWED,
         cancel=cancel,
         **asdict(settings),
@@ -136,10 +137,19 @@ class _Report:
         return {}
 
 
-def _report_steps(on_event: OnEvent, total: int) -> StepCallback:
-    """Tell of progress and previews of the base stage, whose parts are its steps."""
-    report = _Report("base", on_event)
-    work = Work(report.progress, None, steps=total)
+def report_steps(
+    stage: StageName, on_event: OnEvent, num_steps: int, times: int = 1
+) -> StepCallback:
+    """Tell of progress and previews of a stage whose parts are its steps.
+
+    Args:
+        stage: Which.
+        on_event: Whom to tell.
+        num_steps: Of one walk from noise to latents.
+        times: How many walks there are.
+    """
+    report = _Report(stage, on_event)
+    work = Work(report.progress, None, steps=num_steps * times)
 
     def tell(
         pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]

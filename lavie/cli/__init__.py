@@ -15,6 +15,7 @@ from typing import NoReturn
 from lavie.cli.benchmark import add_benchmark
 from lavie.cli.enhance import add_interpolate, add_upscale
 from lavie.cli.evaluate import add_evaluate, add_world
+from lavie.cli.film import add_extend
 from lavie.cli.generate import add_generate
 from lavie.cli.published import add_convert, add_info
 from lavie.cli.train import add_train
@@ -24,6 +25,7 @@ _COMMANDS = (
     add_generate,
     add_interpolate,
     add_upscale,
+    add_extend,
     add_convert,
     add_info,
     add_train,

@@ -15,6 +15,7 @@ from lavie.cli.shared import (
     draw_bar,
     load_cascade,
     print_result,
+    refuse_own_input,
     tile_size,
 )
 from lavie.errors import InputError
@@ -144,7 +145,7 @@ def _enhance(
         prompt = _default_to(arguments.prompt, recipe.get("prompt"))
         settings["prompt"] = limits.check_optional_prompt(prompt)
         settings["seed"] = choose_seed(_default_to(arguments.seed, recipe.get("seed")))
-        _refuse_own_input(arguments.file, arguments.output)
+        refuse_own_input(arguments.file, arguments.output)
         output = choose_output(arguments.output)
 
         # The work
@@ -200,11 +201,6 @@ def _own_recipe(video: "VideoFile") -> dict[str, Any]:
     """The recipe in a file, if it is one of ours: other programs keep a prompt there, too."""
     recipe = video.metadata or {}
     return recipe if {"stages", "model_hash"} <= recipe.keys() else {}
-
-
-def _refuse_own_input(file: Path, output: Path | None) -> None:
-    if output is not None and output.exists() and output.samefile(file):
-        raise InputError(f"Output '{output}' is the given video. Choose another name.", "output")
 
 
 def _default_to(asked: Any, known: Any) -> Any:  # noqa: ANN401

@@ -4,6 +4,7 @@ import argparse
 import time
 from typing import Any
 
+from lavie.cli.film import add_story_flags, make_film, read_story_file
 from lavie.cli.shared import (
     add_command,
     add_video_flags,
@@ -14,13 +15,15 @@ from lavie.cli.shared import (
     print_result,
     tile_size,
 )
+from lavie.errors import InputError
 
 
 def add_generate(commands: Any) -> None:  # noqa: ANN401
     """The command ``generate`` and its flags."""
     parser = add_command(commands, "generate", _generate, "Make a video from a sentence.")
     add = parser.add_argument
-    add("--prompt", required=True, help="what to show, at most 1,000 characters")
+    add("--prompt", help="what to show, at most 1,000 characters")
+    add_story_flags(parser)
     add("--negative-prompt", default="", help="what to stay away from")
     add(
         "--stages",
@@ -58,6 +61,13 @@ def _generate(arguments: argparse.Namespace) -> None:
     from lavie.pipelines import limits
 
     # The door, before torch is imported
+    if arguments.story is not None:
+        _film(arguments)
+        return
+    if arguments.prompt is None:
+        raise InputError("There is nothing to show. Give --prompt or --story.", "prompt")
+    if arguments.num_given is not None:
+        raise InputError("--num-given goes with --story. Leave it out.", "num_given")
     limits.check_prompt(arguments.prompt)
     limits.check_prompt(arguments.negative_prompt, "negative_prompt")
     seed = choose_seed(arguments.seed)
@@ -98,3 +108,14 @@ def _generate(arguments: argparse.Namespace) -> None:
     write_recipe(output, generation.metadata)
     seconds["write"] = time.perf_counter() - started
     print_result(arguments.json, output, seed, frames.shape, generation.fps, seconds)
+
+
+def _film(arguments: argparse.Namespace) -> None:
+    """Make a long video, line by line of a story."""
+    if arguments.prompt is not None:
+        raise InputError("Give --story or --prompt, not both.", "story")
+    for name in ("num_frames", "fps", "interpolation_steps", "super_resolution_steps"):
+        if getattr(arguments, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} does not go with --story. Leave it out.", name)
+    make_film(arguments, read_story_file(arguments.story), None, {})

@@ -78,7 +78,7 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_stage_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that name models for the later stages, such as what their training has made."""
-    for flag in ("--interpolation", "--super-resolution"):
+    for flag in ("--long-video", "--interpolation", "--super-resolution"):
         help_text = "another model for this stage: the folder its training made; default: --model's"
         parser.add_argument(flag, metavar="FOLDER", help=help_text)
 
@@ -86,6 +86,7 @@ def add_stage_flags(parser: argparse.ArgumentParser) -> None:
 def stage_folders(arguments: argparse.Namespace) -> "dict[StageName, str]":
     """The models that the flags name for later stages."""
     asked: dict[StageName, str | None] = {
+        "long_video": arguments.long_video,
         "interpolation": arguments.interpolation,
         "super_resolution": arguments.super_resolution,
     }
@@ -133,6 +134,16 @@ def choose_output(asked: Path | None) -> Path:
     if output.exists():
         print(f"{output} will be replaced.", file=sys.stderr)
     return output
+
+
+def refuse_own_input(file: Path, output: Path | None) -> None:
+    """Raise if a video would be written over the one it is made from.
+
+    Raises:
+        InputError: It would.
+    """
+    if output is not None and output.exists() and output.samefile(file):
+        raise InputError(f"Output '{output}' is the given video. Choose another name.", "output")
 
 
 def check_stages(model: str, asked: Iterable[str], found: Sequence[str], way_out: str) -> None:

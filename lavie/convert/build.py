@@ -87,14 +87,11 @@ def load_published(
         shared: Components of the base stage by name, to be used where they are the same.
 
     Raises:
-        CheckpointError: A file does not fit, or the network is none of the three stages'.
+        CheckpointError: A file does not fit.
     """
-    name = source.network.name
-    if name == "long_video":
-        raise CheckpointError(_why_no_stage(source.network))
     same_parts = shared if source.network.parts == NETWORKS["base"].parts else None
     components = load_components(source, dtype, same_parts)
-    return PIPELINES[name](**components, **source.network.defaults)
+    return PIPELINES[source.network.name](**components, **source.network.defaults)
 
 
 def check_loadable(network: PublishedNetwork) -> None:

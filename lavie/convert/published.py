@@ -255,6 +255,8 @@ NETWORKS: dict[str, PublishedNetwork] = {
             **_TEXT_TO_VIDEO_DEFAULTS,
             "default_num_inference_steps": 250,
             "default_guidance_scale": 8.0,
+            "prompt_suffix": ", slow motion.",
+            "transition_suffix": " smooth transition.",
         },
     ),
 }

@@ -19,7 +19,7 @@ from lavie.convert.published import CASCADE, NETWORKS, PublishedNetwork, Publish
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.model_folder import is_hub_id
 from lavie.pipelines.new_folder import check_space
-from lavie.types import OnEvent, StageName
+from lavie.types import CASCADE_STAGES, OnEvent, StageName
 
 REQUIRED_PARTS = ("vae/config.json", "text_encoder/config.json", "tokenizer/tokenizer_config.json")
 
@@ -196,7 +196,7 @@ def networks_of(where: str | None, name: str | None = None) -> list[PublishedNet
     """
     stages = published_stages(where) if where and not name and Path(where).is_dir() else ()
     if name == CASCADE:
-        stages = get_args(StageName)
+        stages = CASCADE_STAGES
         if where and Path(where).is_file():
             raise InputError(
                 f"{where} is one file, and the cascade is three. Give the folder that holds them.",

@@ -1,16 +1,14 @@
 """The command's work: published files in, a model folder out."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import diffusers
 import torch
 
-from lavie.convert.build import load_components, load_published, read_checkpoint
+from lavie.convert.build import load_published, read_checkpoint
 from lavie.convert.provenance import write_provenance
 from lavie.convert.published import CASCADE, NetworkName
 from lavie.convert.sources import Source
@@ -99,7 +97,7 @@ def convert(
             if on_event is not None:
                 on_event(Progress(CONVERT, index, len(sources)))
             if index == 0:
-                _write_network(source, folder, DTYPES[dtype])
+                load_published(source, DTYPES[dtype]).save_pretrained(folder)
             else:
                 save_stage(load_published(source, DTYPES[dtype]), folder)
         forget_paths(folder)
@@ -122,22 +120,3 @@ def _num_bytes_of_parts(stable_diffusion: Path) -> int:
         max((file.stat().st_size for file in (stable_diffusion / part).iterdir()), default=0)
         for part in ("vae", "text_encoder")
     )
-
-
-def _write_network(source: Source, folder: Path, dtype: torch.dtype) -> None:
-    """Write one network with all its parts, for the pipeline that it is made for."""
-    network = source.network
-    if network.name != "long_video":
-        load_published(source, dtype).save_pretrained(folder, safe_serialization=True)
-        return
-    # By hand, in the layout of save_pretrained: other pipelines refuse the folder by its name
-    index: dict[str, Any] = {
-        "_class_name": network.pipeline,
-        "_diffusers_version": diffusers.__version__,
-        **network.defaults,
-    }
-    for name, part in load_components(source, dtype).items():
-        part.save_pretrained(folder / name)
-        library = type(part).__module__.split(".")[0]
-        index[name] = ["lavie.models" if library == "lavie" else library, type(part).__name__]
-    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from lavie.errors import InputError
-from lavie.types import SchedulerName, StageName
+from lavie.types import CASCADE_STAGES, SchedulerName
 
 MAX_PROMPT_LENGTH = 1000
 MAX_INFERENCE_STEPS = 1000
@@ -182,7 +182,7 @@ def check_given(settings: Mapping[str, Any]) -> None:
         if settings.get(name) is not None:
             check(settings[name])
     for stage in settings.get("stages") or ():
-        check_choice(stage, get_args(StageName), "stages")
+        check_choice(stage, CASCADE_STAGES, "stages")
 
 
 def check_size(

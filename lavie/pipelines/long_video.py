@@ -1,6 +1,7 @@
 """Videos that go on from given frames: from a picture, between two shots, window after window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
 import torch
@@ -16,8 +17,30 @@ from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
 from lavie.pipelines.schedulers import Scheduler
-from lavie.pipelines.text_to_video import OutputType, TextToVideoOutput, TextToVideoPipeline
+from lavie.pipelines.story import Part
+from lavie.pipelines.text_to_video import (
+    OutputType,
+    TextToVideoOutput,
+    TextToVideoPipeline,
+    TextToVideoSettings,
+)
 from lavie.pipelines.video_pipeline import Network
+from lavie.types import Frames
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What one part of a story has added to a film.
+
+    Args:
+        part: Which part, with its prompt and its seed.
+        frames: uint8 ``(F, H, W, 3)``, those that no segment before it has shown.
+        latents: ``(1, C, k, h, w)`` of the last frames of the film so far, to go on from.
+    """
+
+    part: Part
+    frames: Frames
+    latents: Tensor
 
 
 class LongVideoPipeline(TextToVideoPipeline):
@@ -36,6 +59,8 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_guidance_scale: 8 in the published code.
         default_fps: Frames per second.
         default_num_given: K, how many of the last frames the next window is given.
+        prompt_suffix: Put behind every prompt, as in the training of the network.
+        transition_suffix: The same where the last frame of a window is given too.
         latent_rgb_factors: For previews.
         latent_rgb_bias: For previews.
 
@@ -59,6 +84,8 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_guidance_scale: float = 8.0,
         default_fps: int = 8,
         default_num_given: int = 1,
+        prompt_suffix: str = "",
+        transition_suffix: str = "",
         latent_rgb_factors: list[list[float]] | None = None,
         latent_rgb_bias: list[float] | None = None,
     ) -> None:
@@ -82,7 +109,11 @@ class LongVideoPipeline(TextToVideoPipeline):
             latent_rgb_factors,
             latent_rgb_bias,
         )
-        self.register_to_config(default_num_given=default_num_given)
+        self.register_to_config(
+            default_num_given=default_num_given,
+            prompt_suffix=prompt_suffix,
+            transition_suffix=transition_suffix,
+        )
 
     @torch.no_grad()
     def __call__(
@@ -133,6 +164,91 @@ class LongVideoPipeline(TextToVideoPipeline):
             result = decode_latents(self.vae, latents, decode_slice_size, options.get("cancel"))
             result = pixels_to_frames(result) if output_type == "frames" else result
         return TextToVideoOutput(frames=result) if return_dict else (result,)
+
+    def segments(
+        self,
+        parts: Sequence[Part],
+        settings: TextToVideoSettings,
+        *,
+        num_given: int | None = None,
+        first_latents: Tensor | None = None,
+        last_latents: Tensor | None = None,
+        shows_first: bool = False,
+        opening: Callable[[Part], Tensor] | None = None,
+        make_generator: Callable[[int], torch.Generator] | None = None,
+        decode_slice_size: int = 8,
+        **options: Any,  # noqa: ANN401 - of a window's call, which checks them
+    ) -> Iterator[Segment]:
+        """Make a film window after window, each given the last latents of the one before.
+
+        Nothing of what was made is kept but the few latents that the next window is given, so
+        memory does not grow with the film.
+
+        Args:
+            parts: Of a story, see `plan_parts`.
+            settings: What `check_settings` gave.
+            num_given: K, the most frames that a window is given; None: the model's own.
+            first_latents: ``(1, C, k, h, w)`` of what the film goes on from, k up to K. None: it
+                begins from nothing.
+            last_latents: Likewise of what it ends with.
+            shows_first: Whether what it goes on from is to be seen in it, as a picture is.
+            opening: Gives the latents ``(1, C, F, h, w)`` of the first window where nothing is
+                given to it; None: this pipeline makes them.
+            make_generator: The noise of a part's seed; None: PyTorch's, on the CPU.
+            decode_slice_size: Frames decoded at once.
+            **options: Of every window's call, such as ``negative_prompt`` or a callback.
+
+        Yields:
+            What each part adds, as soon as it is done.
+
+        Raises:
+            InputError: What is given does not fit the window.
+            Cancelled: The token ``cancel`` among the options was set.
+
+        Source: LaVie (arXiv:2309.15103), section 5.6. That a window may be given more than one
+        frame, and that its words may be new ones, is ours.
+        """
+        num_given = self.check_num_given(num_given, settings.num_frames)
+        make_generator = make_generator or (lambda seed: torch.Generator().manual_seed(seed))
+        there = first_latents
+        for part in parts:
+            ends_with = last_latents if part is parts[-1] else None
+            if there is None and ends_with is None and opening is not None:
+                window = opening(part)
+            else:
+                suffix = "prompt_suffix" if ends_with is None else "transition_suffix"
+                output: Any = self(
+                    part.prompt + self.config[suffix],
+                    first_latents=there,
+                    last_latents=ends_with,
+                    generator=make_generator(part.seed),
+                    output_type="latent",
+                    **asdict(settings),
+                    **options,
+                )
+                window = output.frames
+            num_there = 0 if there is None else there.shape[2]
+            start = 0 if shows_first and part is parts[0] else num_there
+            stop = num_there + part.num_new
+            pixels = decode_latents(
+                self.vae, window[:, :, start:stop], decode_slice_size, options.get("cancel")
+            )
+            there = window[:, :, :stop][:, :, -num_given:].clone()  # not a view of all the window
+            yield Segment(part, pixels_to_frames(pixels)[0], there)
+
+    def check_num_given(self, num_given: int | None, num_frames: int) -> int:
+        """Give K, how many of its last frames a film's next window is given.
+
+        Args:
+            num_given: None: the model's own, as far as the window has room for it.
+            num_frames: F, of a window.
+
+        Raises:
+            InputError: It is not at least 1 and below F.
+        """
+        if num_given is None:
+            return max(min(self.config["default_num_given"], num_frames - 1), 1)
+        return limits.check_whole_number(num_given, "num_given", 1, num_frames - 1)
 
     def _seeing(self, given: "_Given", nothing: Tensor) -> Network:
         """The network with mask and given frames beside the noisy latents."""

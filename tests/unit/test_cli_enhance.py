@@ -144,7 +144,7 @@ def test_options_of_small_models_can_be_turned_on_and_off(lavie, film, command, 
 def test_taking_turns_is_asked_for(cascade_folder, flags, low_memory):
     command = ["upscale", "film.mp4", "--model", str(cascade_folder), *flags]
     cascade, _ = load_cascade(create_parser().parse_args(command))
-    assert cascade._stages.turns.low_memory is low_memory
+    assert cascade.loaded.turns.low_memory is low_memory
 
 
 @pytest.mark.parametrize("command", ["interpolate", "upscale"])

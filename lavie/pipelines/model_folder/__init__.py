@@ -4,6 +4,7 @@ The root of a model folder is the base stage's, made of what diffusers' ``save_p
 A later stage is such a folder in its turn, inside the base's or on its own::
 
     model_index.json  unet/  vae/  text_encoder/  tokenizer/  scheduler/
+    long_video/         model_index.json  unet/  scheduler/
     interpolation/      model_index.json  unet/  scheduler/
     super_resolution/   model_index.json  unet/  scheduler/  low_res_scheduler/  ...
 

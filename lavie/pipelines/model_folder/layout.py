@@ -10,12 +10,13 @@ from lavie.types import StageName
 
 STAGE_PIPELINES: dict[StageName, str] = {
     "base": "TextToVideoPipeline",
+    "long_video": "LongVideoPipeline",
     "interpolation": "InterpolationPipeline",
     "super_resolution": "SuperResolutionPipeline",
 }
 """The pipeline that runs a stage, by name, in the order in which the stages run."""
 
-LATER_STAGES: tuple[StageName, ...] = ("interpolation", "super_resolution")
+LATER_STAGES: tuple[StageName, ...] = ("long_video", "interpolation", "super_resolution")
 """Those that have a sub-folder in a model folder, called as they are."""
 
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer")

@@ -25,7 +25,7 @@ def save_stage(pipeline: "DiffusionPipeline", model_folder: str | Path) -> Path:
     already is replaced.
 
     Args:
-        pipeline: An `InterpolationPipeline` or a `SuperResolutionPipeline`.
+        pipeline: Of one of `LATER_STAGES`.
         model_folder: The folder of the base model.
 
     Returns:

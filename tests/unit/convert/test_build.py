@@ -6,12 +6,19 @@ import torch
 from safetensors.torch import save_file
 
 from lavie import models
-from lavie.convert.build import MismatchError, load_components, load_published, load_unet
+from lavie.convert.build import (
+    MismatchError,
+    check_loadable,
+    load_components,
+    load_published,
+    load_unet,
+)
 from lavie.convert.published import NETWORKS
 from lavie.convert.resolve import find_stages, load_stage
 from lavie.convert.sources import Source, find_source
 from lavie.errors import CheckpointError
 from lavie.models.keys import compare_keys
+from lavie.pipelines.long_video import LongVideoPipeline
 from tests.golden.goldens import read_manifest
 from tests.published import NARROW, make_state_dict, make_vae, write_original_folder
 
@@ -228,11 +235,13 @@ def test_a_network_is_not_said_to_look_like_itself(tmp_path):
         assert "looks like" not in str(caught.value)
 
 
-def test_long_video_network_makes_no_pipeline_from_text_alone(tmp_path):
+def test_long_video_network_becomes_the_pipeline_that_goes_on_from_frames(tmp_path):
     write_original_folder(tmp_path, network="long_video")
-    source = find_source(tmp_path, NETWORKS["long_video"])
+    pipeline = load_published(find_source(tmp_path, NETWORKS["long_video"]))
+    assert isinstance(pipeline, LongVideoPipeline)
+    assert pipeline.config.prompt_suffix == ", slow motion."
     with pytest.raises(CheckpointError, match=r"Use lavie_base\.pt"):
-        load_published(source)
+        check_loadable(NETWORKS["long_video"])
 
 
 def test_values_beyond_half_precision_are_refused(base, tmp_path):

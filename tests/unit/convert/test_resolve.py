@@ -44,7 +44,7 @@ def test_each_stage_asks_for_its_own_checkpoint(monkeypatch, caplog):
     assert "CreativeML OpenRAIL++-M" in caplog.text
 
 
-def test_the_long_video_repository_has_no_stage():
-    assert find_stages("xinyuanc91/SEINE") == ()
+def test_the_long_video_repository_has_that_stage_alone():
+    assert find_stages("xinyuanc91/SEINE") == ("long_video",)
     with pytest.raises(CheckpointError, match="has no stage 'interpolation'"):
         resolve.load_stage("xinyuanc91/SEINE", "interpolation")

@@ -205,12 +205,13 @@ def networks(where, name=None) -> list[str]:
 
 def test_a_folder_with_several_stages_gives_them_all(original):
     touch_all(original, {"seine.pt"})
-    assert networks(original) == ["base"]
+    assert networks(original) == ["base", "long_video"]
     touch_all(original, {"lavie_vsr.pt"})
-    assert networks(original) == ["base", "super_resolution"]
+    assert networks(original) == ["base", "long_video", "super_resolution"]
     assert networks(original, "super_resolution") == ["super_resolution"]
     touch_all(original, {"lavie_interpolation.pt"})
-    assert networks(original) == ["base", "interpolation", "super_resolution"]
+    assert networks(original) == ["base", "long_video", "interpolation", "super_resolution"]
+    assert networks(original, "cascade") == ["base", "interpolation", "super_resolution"]
 
 
 def test_the_hub_gives_one_network_unless_asked_for_more():

@@ -1,9 +1,13 @@
+import numpy as np
 import pytest
 import torch
 
 from lavie.errors import CheckpointError, InputError
+from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet
+from lavie.models.latents import decode_latents
 from lavie.pipelines.long_video import LongVideoPipeline
+from lavie.pipelines.story import plan_parts, read_story
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.tiny import LATENT_CHANNELS, make_tiny_components
 
@@ -92,3 +96,86 @@ def test_save_and_load_is_identity(long_pipeline, tmp_path):
     assert torch.equal(latents_of(again), latents_of(long_pipeline))
     with pytest.raises(CheckpointError):
         TextToVideoPipeline.from_pretrained(tmp_path)
+
+
+STORY = plan_parts(read_story("a fox | 0.625\na frog | 0.875"), 3, 8, 6, 2, 0)
+
+
+def film(pipeline, parts=STORY, **options):
+    settings = pipeline.check_settings(**SIZE)
+    return list(pipeline.segments(parts, settings, num_given=2, **options))
+
+
+def test_segments_go_on_from_the_last_latents_and_show_nothing_twice(long_pipeline):
+    segments = film(long_pipeline)
+    assert [len(segment.frames) for segment in segments] == [part.num_new for part in STORY]
+    assert [segment.part.prompt for segment in segments] == ["a fox", "a frog", "a frog"]
+    again = latents_of(long_pipeline, generator=torch.Generator().manual_seed(STORY[0].seed))
+    last = again[:, :, : STORY[0].num_new][:, :, -2:]
+    assert torch.equal(segments[0].latents, last)
+    second = long_pipeline(
+        "a frog",
+        first_latents=last,
+        generator=torch.Generator().manual_seed(STORY[1].seed),
+        **SIZE,
+    ).frames[0]
+    assert np.array_equal(segments[1].frames, second[2 : 2 + STORY[1].num_new])
+
+
+def test_a_film_taken_up_again_is_the_same_film(long_pipeline):
+    whole = film(long_pipeline)
+    rest = film(long_pipeline, STORY[1:], first_latents=whole[0].latents)
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert np.array_equal(one.frames, other.frames)
+
+
+def test_a_picture_is_the_first_frame_and_another_one_the_last(long_pipeline):
+    first, last = torch.randn(2, 1, LATENT_CHANNELS, 1, 4, 6)
+    parts = plan_parts(read_story("a fox | 1"), 3, 8, 6, 2, 1, ends_as_given=True)
+    segments = film(long_pipeline, parts, first_latents=first, last_latents=last, shows_first=True)
+    frames = np.concatenate([segment.frames for segment in segments])
+    assert len(frames) == 1 + sum(part.num_new for part in parts)
+    assert np.array_equal(frames[0], shown(long_pipeline, first))
+    assert np.array_equal(frames[-1], shown(long_pipeline, last))
+
+
+def test_an_opening_makes_what_nothing_is_given_to(long_pipeline):
+    latents, asked = torch.randn(1, LATENT_CHANNELS, 6, 4, 6), []
+
+    def opening(part):
+        asked.append(part)
+        return latents
+
+    segments = film(long_pipeline, opening=opening)
+    assert asked == [STORY[0]]
+    assert np.array_equal(segments[0].frames[0], shown(long_pipeline, latents[:, :, :1]))
+
+
+def test_segments_keep_no_window_in_memory(long_pipeline):
+    for segment in film(long_pipeline):
+        assert segment.latents.untyped_storage().nbytes() == segment.latents.nbytes
+
+
+def test_a_prompt_gets_the_words_that_the_network_was_trained_with():
+    pipeline = make()
+    pipeline.register_to_config(prompt_suffix=", slow motion.", transition_suffix=" smooth.")
+    prompts = []
+    encode = pipeline.encode_prompt
+    pipeline.encode_prompt = lambda texts: prompts.append(texts[0]) or encode(texts)
+    last = torch.randn(1, LATENT_CHANNELS, 1, 4, 6)
+    film(pipeline, last_latents=last)
+    assert [text for text in prompts if text] == [
+        "a fox, slow motion.",
+        "a frog, slow motion.",
+        "a frog smooth.",
+    ]
+
+
+@pytest.mark.parametrize("num_given", [0, 6, 1.5, "two"])
+def test_frames_to_give_that_no_window_has_are_refused(long_pipeline, num_given):
+    with pytest.raises(InputError, match="num given|Given"):
+        long_pipeline.check_num_given(num_given, 6)
+
+
+def shown(pipeline, latents):
+    return pixels_to_frames(decode_latents(pipeline.vae, latents))[0, 0]

@@ -1,0 +1,203 @@
+"""Stories: what a long video shows, line by line, and the parts it is made in."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lavie.errors import InputError
+from lavie.pipelines import limits
+
+MAX_LINES = 200
+MAX_SECONDS = 600.0
+"""Of a whole story: ten minutes."""
+
+_MAX_TEXT = 300_000  # no story needs more characters
+_SEED_STEP = 0x9E3779B9
+_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|sec|seconds)?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class StoryLine:
+    """What is to be seen for a while.
+
+    Args:
+        prompt: 1 to 1,000 characters.
+        seconds: How long, above 0; None: as long as one call of the network makes.
+        seed: Of the noise of this line; None: from the story's.
+    """
+
+    prompt: str
+    seconds: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one call of the network adds to a film.
+
+    Args:
+        index: Which part of the film, from 0.
+        line: Which line of the story it belongs to, from 0.
+        prompt: What it shows.
+        seed: Of its noise.
+        num_new: Frames that no part before it has shown.
+    """
+
+    index: int
+    line: int
+    prompt: str
+    seed: int
+    num_new: int
+
+
+StoryLike = str | Sequence[StoryLine | str | Mapping[str, Any]]
+"""A text as `read_story` takes it, or lines: whole ones, prompts alone, or their values."""
+
+
+def read_story(story: StoryLike) -> tuple[StoryLine, ...]:
+    """Read and check a story.
+
+    Args:
+        story: A text with one line for each part: a prompt, and behind a bar how many seconds it
+            lasts, as ``a panda moving left over the ocean | 4``. Without seconds a line is one
+            window of the network long. Empty lines and those that begin with ``#`` do not count.
+            Or a sequence of lines.
+
+    Returns:
+        Its lines, at least one.
+
+    Raises:
+        InputError: There is none or too many, it is too long, or a line breaks a rule; the
+            sentence says which.
+    """
+    if isinstance(story, str):
+        if len(story) > _MAX_TEXT:
+            raise InputError(
+                f"The story is {len(story):,} characters long. Use at most {_MAX_TEXT:,}.", "story"
+            )
+        lines = list(_lines_of(story))
+    elif isinstance(story, Sequence):
+        lines = [_as_line(line) for line in story[: MAX_LINES + 1]]
+    else:
+        raise InputError(f"A {type(story).__name__} is no story. Give its lines.", "story")
+    if not lines:
+        raise InputError("The story has no lines. Write at least one sentence.", "story")
+    if len(lines) > MAX_LINES:
+        count = sum(1 for _ in _lines_of(story)) if isinstance(story, str) else len(story)
+        raise InputError(
+            f"The story has {count:,} lines. Use at most {MAX_LINES}; go on from the end of the "
+            "film for more.",
+            "story",
+        )
+    checked = tuple(_check_line(line, number) for number, line in enumerate(lines, start=1))
+    total = sum(line.seconds or 0 for line in checked)
+    if total > MAX_SECONDS:
+        raise InputError(
+            f"The story lasts {total:g} seconds. Use at most {MAX_SECONDS:g}; go on from the end "
+            "of the film for more.",
+            "story",
+        )
+    return checked
+
+
+def story_json(story: Sequence[StoryLine]) -> list[dict[str, Any]]:
+    """A story as a recipe holds it, and as `read_story` takes it again."""
+    return [asdict(line) for line in story]
+
+
+def plan_parts(
+    story: Sequence[StoryLine],
+    seed: int,
+    fps: float,
+    window: int,
+    num_given: int,
+    num_at_first: int,
+    ends_as_given: bool = False,
+) -> tuple[Part, ...]:
+    """Share a story out over calls of the network.
+
+    A call makes ``window`` frames of which the first ``num_given`` are the end of what is there.
+    What a line does not need of its last window is left out, so that every line lasts as long as it
+    says, to a frame.
+
+    Args:
+        story: Its lines.
+        seed: Of the whole; every part draws its own from it, unless its line has one.
+        fps: Frames per second.
+        window: F, frames of one call.
+        num_given: K, how many of the last frames a call is given.
+        num_at_first: How many frames the first call is given, at most K.
+        ends_as_given: Whether the last frame is given too, so that nothing may be left out of the
+            last window.
+
+    Returns:
+        The parts in their order, at least one for each line.
+    """
+    parts: list[Part] = []
+    elapsed, shown = 0.0, 0
+    there = num_at_first
+    for number, line in enumerate(story):
+        missing = window - there if line.seconds is None else 0
+        elapsed += line.seconds if line.seconds is not None else missing / fps
+        missing = missing or max(round(elapsed * fps) - shown, 1)
+        shown += missing
+        first = len(parts)
+        while missing > 0:
+            whole = window - there
+            num_new = min(missing, whole)
+            if ends_as_given and number == len(story) - 1 and missing <= whole:
+                num_new = whole
+            own = seed if line.seed is None else line.seed
+            offset = len(parts) if line.seed is None else len(parts) - first
+            drawn = (own + offset * _SEED_STEP) % (limits.MAX_SEED + 1)
+            parts.append(Part(len(parts), number, line.prompt, drawn, num_new))
+            missing -= num_new
+            there = min(there + num_new, num_given)
+    return tuple(parts)
+
+
+def _lines_of(text: str) -> Iterator[StoryLine]:
+    for line in text.splitlines():
+        line = line.strip().removeprefix("\ufeff")
+        if not line or line.startswith("#"):
+            continue
+        match = _SECONDS.search(line)
+        if match is None:
+            yield StoryLine(line)
+        else:
+            yield StoryLine(line[: match.start()].strip(), match[1])  # type: ignore[arg-type]  # checked with all others
+
+
+def _as_line(line: StoryLine | str | Mapping[str, Any]) -> StoryLine:
+    if isinstance(line, StoryLine):
+        return line
+    if isinstance(line, str):
+        return StoryLine(line)
+    if not isinstance(line, Mapping):
+        raise InputError(f"A {type(line).__name__} is no line of a story. Give a text.", "story")
+    for name in line:
+        limits.check_choice(str(name), ("prompt", "seconds", "seed"), "story")
+    return StoryLine(line.get("prompt", ""), line.get("seconds"), line.get("seed"))
+
+
+def _check_line(line: StoryLine, number: int) -> StoryLine:
+    where = f"Line {number} of the story"
+    try:
+        limits.check_prompt(line.prompt)
+        seed = None if line.seed is None else limits.check_seed(line.seed)
+    except InputError as error:
+        raise InputError(f"{where}: {error}", "story") from error
+    if line.seconds is None:
+        return StoryLine(line.prompt, None, seed)
+    try:
+        seconds = float(line.seconds)
+    except (TypeError, ValueError):
+        seconds = float("nan")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise InputError(
+            f"{where} is to last '{line.seconds!s:.40}' seconds, which is not a number above 0 and "
+            f"up to {MAX_SECONDS:g}. Write it as: {line.prompt:.40} | 4",
+            "story",
+        )
+    return StoryLine(line.prompt, seconds, seed)

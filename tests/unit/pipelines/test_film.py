@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+
+from lavie import Cascade
+from lavie.errors import Cancelled, InputError
+from lavie.types import CancelToken, Progress
+from tests.tiny import write_tiny_film_model
+
+STORY = "a fox | 0.75\na frog | 0.5"
+FRAMES, FIRST = 10, 6
+
+
+@pytest.fixture(scope="module")
+def cascade(tmp_path_factory):
+    folder = write_tiny_film_model(tmp_path_factory.mktemp("film"))
+    return Cascade.from_pretrained(folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole(cascade):
+    return cascade.film(STORY, seed=3, height=16, width=24).make()
+
+
+def clip(num_frames=5, height=20, width=24, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (num_frames, height, width, 3), dtype=np.uint8)
+
+
+def test_a_story_becomes_a_film_with_a_recipe(cascade, whole):
+    assert whole.frames.shape == (FRAMES, 16, 24, 3)
+    assert whole.fps == 8
+    recipe = whole.metadata
+    assert recipe["stages"] == ["long_video"]
+    assert [line["prompt"] for line in recipe["story"]] == ["a fox", "a frog"]
+    again = cascade.film(recipe["story"], seed=recipe["seed"], height=16, width=24).make()
+    assert np.array_equal(again.frames, whole.frames)
+    assert again.metadata == recipe
+
+
+def test_the_base_stage_makes_the_beginning_of_a_film_from_text(cascade, whole):
+    alone = cascade.generate("a fox", seed=3, height=16, width=24, num_frames=6)
+    assert np.array_equal(whole.frames[:FIRST], alone.frames)
+
+
+def test_a_part_made_again_leaves_what_is_before_it(cascade, whole):
+    film = cascade.film(STORY, seed=3, height=16, width=24)
+    first = next(film.segments())
+    rest = list(film.segments(1, first.latents))
+    made = np.concatenate([first.frames, *(segment.frames for segment in rest)])
+    assert np.array_equal(made, whole.frames)
+    other = cascade.film("a fox | 0.75\na pig | 0.5", seed=3, height=16, width=24)
+    changed = next(other.segments(1, first.latents))
+    assert not np.array_equal(changed.frames, rest[0].frames)
+
+
+def test_a_video_is_gone_on_from_in_its_own_pace(cascade):
+    video = clip(9)
+    film = cascade.film(STORY, video, fps=16, seed=3)
+    beginning = np.stack(list(film.beginning()))
+    assert np.array_equal(beginning, video[::2, 2:18])  # every second frame, cut in the middle
+    given = film._places()
+    assert given == [6, 8]
+    assert film.make().frames.shape == (5 + FRAMES, 16, 24, 3)
+
+
+def test_a_picture_comes_to_life_and_ends_in_another(cascade):
+    first, last = clip(2, 32, 48)
+    film = cascade.film("a fox | 0.5", first, last, seed=3)
+    assert list(film.beginning()) == []
+    frames = film.make().frames
+    assert frames.shape == (6, 16, 24, 3)
+    assert film.recipe["settings"]["long_video"]["begins_with"] == "picture"
+    assert film.recipe["settings"]["long_video"]["ends_with"] == "picture"
+    for picture, place in ((first, 0), (last, -1)):
+        alone = cascade.film("a fox | 0.5", picture, seed=3).make().frames[0]
+        assert np.array_equal(frames[place], alone)
+
+
+def test_progress_counts_the_steps_of_all_parts_and_cancelling_keeps_what_is_done(cascade):
+    events, cancel = [], CancelToken()
+    film = cascade.film(STORY, seed=3, num_inference_steps=2, on_event=events.append, cancel=cancel)
+    segments = film.segments()
+    next(segments)
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(segments)
+    steps = [(e.step, e.total) for e in events if isinstance(e, Progress)]
+    assert steps == [(1, 4), (2, 4)]
+
+
+def test_later_stages_take_a_film_and_are_told_no_prompt_that_is_not_theirs(cascade, whole):
+    smooth = cascade.interpolate(whole, num_inference_steps=1)
+    assert smooth.frames.shape == (4 * FRAMES - 3, 16, 24, 3)
+    assert smooth.metadata["stages"] == ["long_video", "interpolation"]
+    assert smooth.metadata["settings"]["interpolation"]["prompt"] == ""
+
+
+def test_generate_says_that_films_are_made_elsewhere(cascade):
+    with pytest.raises(InputError, match="makes films of a story"):
+        cascade.generate("a fox", ("base", "long_video"))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"story": ""}, "no lines"),
+        ({"seed": -1}, "Seed"),
+        ({"fps": 8}, "no video to go on from"),
+        ({"start": np.zeros((2, 3), np.uint8)}, "cannot be read"),
+        ({"start": clip()[0].astype(float)}, "A picture of shape"),
+        ({"end": clip()}, "A picture of shape"),
+        ({"start": clip(2, 4, 4)}, "must be between"),
+        ({"num_given": 6}, "not between 1 and 5|1 to 5|at most 5|5"),
+        ({"height": 17}, "multiple"),
+    ],
+)
+def test_what_cannot_be_filmed_is_refused_before_the_work(cascade, given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        cascade.film(**{"story": STORY, "height": 16, "width": 24} | given)
+
+
+def test_a_later_part_needs_what_was_before_it(cascade):
+    film = cascade.film(STORY, seed=3)
+    with pytest.raises(InputError, match="give the latents before it"):
+        next(film.segments(1))
+    with pytest.raises(InputError, match="First"):
+        next(film.segments(5, torch.zeros(1)))

@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lavie.errors import InputError
+from lavie.pipelines.story import MAX_LINES, StoryLine, plan_parts, read_story, story_json
+
+WINDOW, GIVEN, FPS = 16, 4, 8
+
+
+def plan(story, num_at_first=0, **options):
+    return plan_parts(read_story(story), 7, FPS, WINDOW, GIVEN, num_at_first, **options)
+
+
+def test_a_text_is_read_line_by_line():
+    story = read_story("# a film\n\na fox in the snow | 2.5 s\n  a fox jumping \na frog|3\n")
+    assert story == (
+        StoryLine("a fox in the snow", 2.5),
+        StoryLine("a fox jumping"),
+        StoryLine("a frog", 3.0),
+    )
+
+
+def test_a_recipe_gives_the_story_back():
+    story = read_story([{"prompt": "a fox", "seconds": 2, "seed": 5}, "a frog"])
+    assert read_story(story_json(story)) == story
+
+
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        ("", "no lines. Write at least one sentence."),
+        ([], "no lines"),
+        ("a fox\n" * 10_000, f"10,000 lines. Use at most {MAX_LINES}"),
+        (["a fox"] * 10_000, "10,000 lines"),
+        ("a fox | soon", "Line 1 of the story is to last 'soon' seconds, which is not a number"),
+        ("a fox\na frog | 0", "Line 2 of the story is to last '0' seconds"),
+        ("a fox | nan", "which is not a number"),
+        ("a fox | 601", "not a number above 0 and up to 600"),
+        ("a fox | 400\na frog | 400", "lasts 800 seconds. Use at most 600"),
+        ("x" * 400_000, "400,000 characters long"),
+        (" | 3", "Line 1 of the story: The prompt is empty"),
+        ([{"prompt": "a fox", "secs": 3}], "not one of prompt, seconds, seed"),
+        ([{"prompt": "a fox", "seed": -1}], "Line 1 of the story: Seed"),
+        ([3], "no line of a story"),
+        (3, "no story"),
+    ],
+)
+def test_what_is_no_story_is_refused_in_a_sentence(story, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_story(story)
+
+
+def test_every_line_lasts_as_long_as_it_says():
+    parts = plan("a fox | 3\na frog | 1\na pig | 2.5")
+    frames = [sum(part.num_new for part in parts if part.line == line) for line in range(3)]
+    assert frames == [24, 8, 20]
+    assert [part.num_new for part in parts] == [16, 8, 8, 12, 8]
+
+
+def test_a_line_without_seconds_is_one_window():
+    assert [part.num_new for part in plan("a fox\na frog\na pig")] == [16, 12, 12]
+    assert [part.num_new for part in plan("a fox", num_at_first=1)] == [15]
+
+
+def test_a_film_that_ends_with_a_picture_has_a_whole_last_window():
+    assert [part.num_new for part in plan("a fox | 3", ends_as_given=True)] == [16, 12]
+    assert [part.num_new for part in plan("a fox | 1", 1, ends_as_given=True)] == [15]
+
+
+def test_parts_have_seeds_of_their_own_and_those_of_a_line_stay_with_it():
+    parts = plan([{"prompt": "a fox", "seconds": 5}, {"prompt": "a frog", "seed": 3}])
+    assert parts[0].seed == 7
+    assert parts[-1].seed == 3
+    assert len({part.seed for part in parts}) == len(parts)
+    shorter = plan([{"prompt": "a fox", "seconds": 1}, {"prompt": "a frog", "seed": 3}])
+    assert shorter[-1].seed == 3
+
+
+@given(
+    seconds=st.lists(st.none() | st.floats(0.01, 40), min_size=1, max_size=8),
+    num_at_first=st.integers(0, GIVEN),
+    ends_as_given=st.booleans(),
+)
+def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_given):
+    story = read_story([{"prompt": "a fox", "seconds": value} for value in seconds])
+    parts = plan_parts(story, 0, FPS, WINDOW, GIVEN, num_at_first, ends_as_given)
+    assert [part.index for part in parts] == list(range(len(parts)))
+    assert {part.line for part in parts} == set(range(len(seconds)))
+    there = num_at_first
+    for part in parts:
+        assert 1 <= part.num_new <= WINDOW - there
+        there = min(there + part.num_new, GIVEN)
+    if None not in seconds and not ends_as_given:
+        total = sum(part.num_new for part in parts)
+        assert abs(total - sum(seconds) * FPS) <= 0.5 + len(seconds)
