@@ -121,7 +121,7 @@ def load_components(
     parts = {name: (shared or {})[name] for name in SHARED_PARTS if name in (shared or {})}
     parts = _load_parts(source, unet, dtype) if len(parts) < len(SHARED_PARTS) else parts
     schedulers: dict[str, Any] = {
-        "scheduler": make_scheduler("dpm++", source.network.scheduler_config)
+        "scheduler": make_scheduler(source.network.sampler, source.network.scheduler_config)
     }
     if source.network.name == "super_resolution":
         schedulers["low_res_scheduler"] = DDPMScheduler.from_config(LOW_RES_SCHEDULER_CONFIG)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lavie.types import SchedulerName
+
 NetworkName = Literal["base", "interpolation", "super_resolution", "long_video"]
 
 
@@ -70,6 +72,7 @@ class PublishedNetwork:
         unet: Class of its network.
         unet_config: The network's config.
         scheduler_config: Its noise schedule.
+        sampler: What the model folder samples with unless asked for another.
         pipeline: Class of the pipeline that a model folder of it is for.
         defaults: What the release was made for, under the pipeline's argument names.
     """
@@ -85,6 +88,7 @@ class PublishedNetwork:
     scheduler_config: Mapping[str, Any]
     pipeline: str
     defaults: Mapping[str, Any]
+    sampler: SchedulerName = "dpm++"
 
 
 UNET_CONFIG: dict[str, Any] = {
@@ -258,6 +262,7 @@ NETWORKS: dict[str, PublishedNetwork] = {
             "prompt_suffix": ", slow motion.",
             "transition_suffix": " smooth transition.",
         },
+        sampler="ddpm",
     ),
 }
 

@@ -16,7 +16,7 @@ from lavie.models import BaseUNet
 from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
-from lavie.pipelines.schedulers import Scheduler
+from lavie.pipelines.schedulers import Scheduler, make_respaced_ddim, make_respaced_ddpm
 from lavie.pipelines.story import Part
 from lavie.pipelines.text_to_video import (
     OutputType,
@@ -24,7 +24,7 @@ from lavie.pipelines.text_to_video import (
     TextToVideoPipeline,
     TextToVideoSettings,
 )
-from lavie.pipelines.video_pipeline import Network
+from lavie.pipelines.video_pipeline import DenoisingSettings, Network
 from lavie.types import Frames
 
 
@@ -235,6 +235,13 @@ class LongVideoPipeline(TextToVideoPipeline):
             )
             there = window[:, :, :stop][:, :, -num_given:].clone()  # not a view of all the window
             yield Segment(part, pixels_to_frames(pixels)[0], there)
+
+    def make_sampler(self, settings: DenoisingSettings) -> Scheduler:
+        """A sampler of this call's own; ``ddpm`` and ``ddim`` as in the published code."""
+        make = {"ddpm": make_respaced_ddpm, "ddim": make_respaced_ddim}.get(settings.scheduler)
+        if make is None:
+            return super().make_sampler(settings)
+        return make(self.scheduler.config, settings.num_inference_steps, self._execution_device)
 
     def check_num_given(self, num_given: int | None, num_frames: int) -> int:
         """Give K, how many of its last frames a film's next window is given.

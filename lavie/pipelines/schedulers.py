@@ -116,8 +116,26 @@ def make_respaced_ddim(
     return sampler
 
 
+def make_respaced_ddpm(
+    config: Mapping[str, Any], num_inference_steps: int, device: torch.device
+) -> Scheduler:
+    """Build DDPM with the uneven steps and the large variance of the published long-video code.
+
+    Args:
+        config: As in `make_scheduler`.
+        num_inference_steps: At least 1.
+        device: Where it is to work.
+
+    Source: Nichol and Dhariwal (arXiv:2102.09672), section 4, for steps left out.
+    """
+    sampler: Any = DDPMScheduler.from_config(config, clip_sample=False, variance_type="fixed_large")
+    steps = respaced_timesteps(num_inference_steps, len(sampler.alphas_cumprod))
+    sampler.set_timesteps(timesteps=steps, device=device)
+    return sampler
+
+
 def respaced_timesteps(num_inference_steps: int, num_train_timesteps: int = 1000) -> list[int]:
-    """Timesteps evenly from the last to 0, rounded, as in the published interpolation code.
+    """Timesteps evenly from the last to 0, rounded, as in the published later codes.
 
     50 of 1000 are 999, 979, 958, ..., 20, 0. A single step is the last timestep.
     """

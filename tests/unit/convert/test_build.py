@@ -19,6 +19,7 @@ from lavie.convert.sources import Source, find_source
 from lavie.errors import CheckpointError
 from lavie.models.keys import compare_keys
 from lavie.pipelines.long_video import LongVideoPipeline
+from lavie.pipelines.schedulers import scheduler_name
 from tests.golden.goldens import read_manifest
 from tests.published import NARROW, make_state_dict, make_vae, write_original_folder
 
@@ -240,6 +241,7 @@ def test_long_video_network_becomes_the_pipeline_that_goes_on_from_frames(tmp_pa
     pipeline = load_published(find_source(tmp_path, NETWORKS["long_video"]))
     assert isinstance(pipeline, LongVideoPipeline)
     assert pipeline.config.prompt_suffix == ", slow motion."
+    assert scheduler_name(pipeline.scheduler) == "ddpm"
     with pytest.raises(CheckpointError, match=r"Use lavie_base\.pt"):
         check_loadable(NETWORKS["long_video"])
 

@@ -4,8 +4,10 @@ from diffusers import DDIMScheduler, PNDMScheduler
 
 from lavie.errors import CheckpointError
 from lavie.pipelines.schedulers import (
+    make_respaced_ddpm,
     make_scheduler,
     predict_clean_latents,
+    respaced_timesteps,
     scheduler_name,
 )
 
@@ -78,3 +80,34 @@ def test_names_and_classes_agree():
     assert isinstance(make_scheduler("ddim", PUBLISHED), DDIMScheduler)
     with pytest.raises(CheckpointError, match="PNDMScheduler is not a scheduler LaVie has"):
         scheduler_name(PNDMScheduler())
+
+
+@pytest.mark.parametrize("num_steps", [2, 7, 250])
+def test_ddpm_with_steps_left_out_is_that_of_its_paper(num_steps):
+    sampler = make_respaced_ddpm(PUBLISHED, num_steps, torch.device("cpu"))
+    ours = theirs = torch.randn(2, 3, 4, dtype=torch.float64, generator=seeded(0))
+    ours_noise, their_noise = seeded(1), seeded(1)
+    kept = respaced_timesteps(num_steps)[::-1]
+    whole = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    products = (1 - whole).cumprod(0)[kept]
+    before = torch.cat([torch.ones(1, dtype=torch.float64), products[:-1]])
+    betas = 1 - products / before
+    assert sampler.timesteps.tolist() == kept[::-1]
+    for index, timestep in zip(reversed(range(num_steps)), sampler.timesteps, strict=True):
+        noise = torch.sin(ours + timestep)
+        ours = sampler.step(noise, timestep, ours, generator=ours_noise).prev_sample
+
+        # Equations 9 to 11 of DDPM on the steps that are kept, with the large variance
+        noise = torch.sin(theirs + timestep)
+        clean = (theirs - (1 - products[index]).sqrt() * noise) / products[index].sqrt()
+        mean = before[index].sqrt() * betas[index] / (1 - products[index]) * clean
+        mean += (1 - betas[index]).sqrt() * (1 - before[index]) / (1 - products[index]) * theirs
+        theirs = mean
+        if index:
+            drawn = torch.randn(theirs.shape, dtype=torch.float64, generator=their_noise)
+            theirs = mean + betas[index].sqrt() * drawn
+    assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
