@@ -19,7 +19,7 @@ from lavie.pipelines.batch import one_generator_each, one_prompt_each
 from lavie.pipelines.between import FACTOR, cross_fade, num_result_frames
 from lavie.pipelines.coding import decode_video, encode_video, latent_shape
 from lavie.pipelines.given_video import check_given_latents, check_video, size_of
-from lavie.pipelines.schedulers import Scheduler, make_respaced_ddim
+from lavie.pipelines.schedulers import Scheduler, make_respaced
 from lavie.pipelines.smoothing import WindowedNetwork, lay_under
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
@@ -283,9 +283,8 @@ class InterpolationPipeline(VideoPipeline):
         """A sampler of this call's own; ``ddim`` takes the uneven steps of the published code."""
         if settings.scheduler != "ddim":
             return super().make_sampler(settings)
-        return make_respaced_ddim(
-            self.scheduler.config, settings.num_inference_steps, self._execution_device
-        )
+        steps, device = settings.num_inference_steps, self._execution_device
+        return make_respaced("ddim", self.scheduler.config, steps, device)
 
     def check_settings(
         self,

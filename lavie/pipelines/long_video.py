@@ -16,7 +16,7 @@ from lavie.models import BaseUNet
 from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
-from lavie.pipelines.schedulers import Scheduler, make_respaced_ddim, make_respaced_ddpm
+from lavie.pipelines.schedulers import Scheduler, make_respaced
 from lavie.pipelines.story import Part
 from lavie.pipelines.text_to_video import (
     OutputType,
@@ -238,10 +238,10 @@ class LongVideoPipeline(TextToVideoPipeline):
 
     def make_sampler(self, settings: DenoisingSettings) -> Scheduler:
         """A sampler of this call's own; ``ddpm`` and ``ddim`` as in the published code."""
-        make = {"ddpm": make_respaced_ddpm, "ddim": make_respaced_ddim}.get(settings.scheduler)
-        if make is None:
+        if settings.scheduler not in ("ddpm", "ddim"):
             return super().make_sampler(settings)
-        return make(self.scheduler.config, settings.num_inference_steps, self._execution_device)
+        steps, device = settings.num_inference_steps, self._execution_device
+        return make_respaced(settings.scheduler, self.scheduler.config, steps, device)
 
     def check_num_given(self, num_given: int | None, num_frames: int) -> int:
         """Give K, how many of its last frames a film's next window is given.

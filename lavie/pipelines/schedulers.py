@@ -1,7 +1,7 @@
 """The four samplers, built from a model folder's own noise schedule."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -97,38 +97,34 @@ def predict_clean_latents(
     return (latents - float(sigma_t) * model_output) / float(alpha_t)
 
 
-def make_respaced_ddim(
-    config: Mapping[str, Any], num_inference_steps: int, device: torch.device
+# DDIM is DPM-Solver++ of the first order, which allows steps of any length.
+_RESPACED: dict[SchedulerName, tuple[type[Scheduler], dict[str, Any]]] = {
+    "ddim": (
+        DPMSolverMultistepScheduler,
+        {"algorithm_type": "dpmsolver++", "solver_order": 1, "final_sigmas_type": "zero"},
+    ),
+    "ddpm": (DDPMScheduler, {"clip_sample": False, "variance_type": "fixed_large"}),
+}
+
+
+def make_respaced(
+    name: Literal["ddim", "ddpm"],
+    config: Mapping[str, Any],
+    num_inference_steps: int,
+    device: torch.device,
 ) -> Scheduler:
-    """Build DDIM with the uneven steps of the published interpolation code, ready to run.
+    """Build a sampler with the uneven steps of the published later codes, ready to run.
 
     Args:
-        config: As in `make_scheduler`.
-        num_inference_steps: At least 1.
-        device: Where it is to work.
-    """
-    # DDIM is DPM-Solver++ of the first order, which allows steps of any length
-    sampler: Any = DPMSolverMultistepScheduler.from_config(
-        config, algorithm_type="dpmsolver++", solver_order=1, final_sigmas_type="zero"
-    )
-    steps = respaced_timesteps(num_inference_steps, len(sampler.alphas_cumprod))
-    sampler.set_timesteps(timesteps=steps, device=device)
-    return sampler
-
-
-def make_respaced_ddpm(
-    config: Mapping[str, Any], num_inference_steps: int, device: torch.device
-) -> Scheduler:
-    """Build DDPM with the uneven steps and the large variance of the published long-video code.
-
-    Args:
+        name: ``ddim``, or ``ddpm`` with the large variance.
         config: As in `make_scheduler`.
         num_inference_steps: At least 1.
         device: Where it is to work.
 
     Source: Nichol and Dhariwal (arXiv:2102.09672), section 4, for steps left out.
     """
-    sampler: Any = DDPMScheduler.from_config(config, clip_sample=False, variance_type="fixed_large")
+    scheduler_class, habits = _RESPACED[name]
+    sampler: Any = scheduler_class.from_config(config, **habits)
     steps = respaced_timesteps(num_inference_steps, len(sampler.alphas_cumprod))
     sampler.set_timesteps(timesteps=steps, device=device)
     return sampler

@@ -4,7 +4,7 @@ from diffusers import DDIMScheduler, PNDMScheduler
 
 from lavie.errors import CheckpointError
 from lavie.pipelines.schedulers import (
-    make_respaced_ddpm,
+    make_respaced,
     make_scheduler,
     predict_clean_latents,
     respaced_timesteps,
@@ -84,7 +84,7 @@ def test_names_and_classes_agree():
 
 @pytest.mark.parametrize("num_steps", [2, 7, 250])
 def test_ddpm_with_steps_left_out_is_that_of_its_paper(num_steps):
-    sampler = make_respaced_ddpm(PUBLISHED, num_steps, torch.device("cpu"))
+    sampler = make_respaced("ddpm", PUBLISHED, num_steps, torch.device("cpu"))
     ours = theirs = torch.randn(2, 3, 4, dtype=torch.float64, generator=seeded(0))
     ours_noise, their_noise = seeded(1), seeded(1)
     kept = respaced_timesteps(num_steps)[::-1]
