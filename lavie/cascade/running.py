@@ -137,19 +137,10 @@ class _Report:
         return {}
 
 
-def report_steps(
-    stage: StageName, on_event: OnEvent, num_steps: int, times: int = 1
-) -> StepCallback:
-    """Tell of progress and previews of a stage whose parts are its steps.
-
-    Args:
-        stage: Which.
-        on_event: Whom to tell.
-        num_steps: Of one walk from noise to latents.
-        times: How many walks there are.
-    """
+def report_steps(stage: StageName, on_event: OnEvent, total: int) -> StepCallback:
+    """Tell of progress and previews of a stage whose parts are ``total`` steps."""
     report = _Report(stage, on_event)
-    work = Work(report.progress, None, steps=num_steps * times)
+    work = Work(report.progress, None, steps=total)
 
     def tell(
         pipeline: VideoPipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]

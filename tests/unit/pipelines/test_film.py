@@ -59,8 +59,7 @@ def test_a_video_is_gone_on_from_in_its_own_pace(cascade):
     film = cascade.film(STORY, video, fps=16, seed=3)
     beginning = np.stack(list(film.beginning()))
     assert np.array_equal(beginning, video[::2, 2:18])  # every second frame, cut in the middle
-    given = film._places()
-    assert given == [6, 8]
+    assert np.array_equal(film._start.last_frames(2), video[[6, 8], 2:18])
     assert film.make().frames.shape == (5 + FRAMES, 16, 24, 3)
 
 
@@ -126,3 +125,43 @@ def test_a_later_part_needs_what_was_before_it(cascade):
         next(film.segments(1))
     with pytest.raises(InputError, match="First"):
         next(film.segments(5, torch.zeros(1)))
+
+
+@pytest.fixture(scope="module")
+def base_alone(cascade_folder):
+    return Cascade.from_pretrained(cascade_folder, device="cpu")
+
+
+def test_a_model_without_the_network_for_it_makes_a_film_at_once(base_alone):
+    small = {"height": 16, "width": 24, "num_inference_steps": 1}
+    film = base_alone.film("a fox | 3\na frog | 2.5", seed=3, **small)
+    assert film.way == "free_noise"
+    segments = list(film.segments())
+    assert [len(segment.frames) for segment in segments] == [16, 8, 16, 4]
+    assert not base_alone.base.free_noise_enabled
+    made = film.make()
+    assert np.array_equal(made.frames, np.concatenate([s.frames for s in segments]))
+    assert made.metadata["settings"]["long_video"]["way"] == "free_noise"
+    base_alone.base.enable_free_noise(context_length=None)
+    try:
+        prompt = {0: "a fox", 20: "a fox", 24: "a frog"}
+        alone = base_alone.base(
+            prompt, num_frames=44, generator=torch.Generator().manual_seed(3), **small
+        )
+    finally:
+        base_alone.base.disable_free_noise()
+    assert np.array_equal(made.frames, alone.frames[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"start": clip()}, "no network that goes on from given frames"),
+        ({"end": clip()[0]}, "no network that goes on from given frames"),
+        ({"num_given": 2}, "no network that goes on from given frames"),
+        ({"story": "a fox | 60"}, "more than 16 times|Frames"),
+    ],
+)
+def test_what_cannot_be_made_at_once_is_refused(base_alone, given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        base_alone.film(**{"story": STORY} | given)
