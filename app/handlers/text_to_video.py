@@ -9,13 +9,14 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen, texts
+from app.checks import COST_FIELDS
 from app.exports import export
 from app.handlers.alerts import alert, inform
 from app.handlers.editing import Editor
 from app.jobs.job import Job
 from app.request import FIELDS, STEP_FIELDS
 from app.result import Result
-from app.service import COST_FIELDS, Service, Status
+from app.service import Service, Status
 from app.tabs.text_to_video import MADE_FILE_ID, TextToVideoTab
 from app.visitors import Visitors
 from app.watching import Watching
