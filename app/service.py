@@ -11,7 +11,7 @@ from app.costs import Cost, Costs
 from app.jobs.crew import Crew
 from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import RESULTS, Job
-from app.jobs.store import MAX_QUEUED, JobStore
+from app.jobs.store import MAX_QUEUED, JobStore, no_such_job
 from app.jobs.wire import Setup
 from app.line import Line, Status
 from app.model_card import ModelCard
@@ -19,6 +19,7 @@ from app.policy import Policy, Quota
 from app.presets import Presets
 from app.request import StageRequest, TextToVideoRequest, next_stages
 from app.result import Result
+from app.shown import is_shown
 from lavie.errors import InputError
 from lavie.runtime.profiles import ProfileName, check_profile
 from lavie.types import StageName
@@ -145,10 +146,11 @@ class Service:
             num_inference_steps: Denoising steps of the stage, as typed.
 
         Raises:
-            InputError: There is no such job or result, the stage makes no sense for it, the model
-                lacks it, or the steps are wrong.
+            InputError: There is no such job or result, or it was thrown away; the stage makes no
+                sense for it, the model lacks it, or the steps are wrong.
         """
-        return check_next_stage(self.get(job_id), made_by, stage, num_inference_steps, self.card)
+        job = self.find_to_use(job_id)
+        return check_next_stage(job, made_by, stage, num_inference_steps, self.card)
 
     def submit_next(
         self,
@@ -338,6 +340,37 @@ class Service:
             InputError: There is no such job.
         """
         return self._store.get(job_id)
+
+    def find(self, job_id: str, owner: str = "") -> Job:
+        """As `get`, but in public what was thrown away is there for its owner only.
+
+        Raises:
+            InputError: There is no such job, or not for this one.
+        """
+        job = self.get(job_id)
+        if job.deleted and self.policy.is_public and job.owner != owner:
+            raise no_such_job(job_id)
+        return job
+
+    def find_to_use(self, job_id: str) -> Job:
+        """As `get`, for whoever wants its files, or to go on from them.
+
+        Raises:
+            InputError: There is no such job, or it was thrown away.
+        """
+        job = self.get(job_id)
+        if job.deleted:
+            raise InputError(texts.THROWN_AWAY, "job_id")
+        return job
+
+    def is_shown(self, file: Path) -> bool:
+        """Whether a file may be given to anybody who knows its name, if Gradio gives it at all.
+
+        Args:
+            file: Resolved.
+        """
+        results = self.results.resolve()
+        return not file.is_relative_to(results) or is_shown(file, results, self._store)
 
     def knows(self, job_id: str) -> bool:
         """Whether there is such a job."""

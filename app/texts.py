@@ -138,6 +138,7 @@ NOTHING_TO_RETRY = "There is nothing left to do for this video."
 CANNOT_BE_EDITED = "This goes on from another video and cannot be changed. Remove it instead."
 HAS_BEGUN = "That video is being made already. Cancel it to change anything."
 STILL_AT_WORK = "That video is still being made. Cancel it first."
+THROWN_AWAY = "That video was deleted. Its owner can bring it back for an hour."
 NO_SUCH_RESULT = "There is no such video. Reload the page."
 NOT_CHECKED = (
     "This studio wants every video checked, but the worker has no safety checker. Start it with "
