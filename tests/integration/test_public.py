@@ -1,7 +1,6 @@
 """What visitors of a public studio see of each other, over the wire."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,7 +9,6 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app.visitors import COOKIE, HEADER, new_token
-from tests.integration.studio import Studio, serving
 from tests.integration.test_api import PROMPT
 
 pytestmark = [
@@ -18,11 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
 
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), "--public") as studio:
-        yield studio
+STUDIO_FLAGS = ("--public",)
 
 
 @pytest.fixture(scope="module")
