@@ -8,8 +8,6 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
-import numpy as np
-
 from app import texts
 from app.result import Result
 from lavie.errors import InputError
@@ -82,15 +80,12 @@ def _write_gif(result: Result, path: Path) -> None:
 
 def _resize_for_gif(frames: Iterable[Frames]) -> Iterator[Frames]:
     """GIFs are large and slow, so a large video becomes smaller in one."""
-    from PIL import Image
-
-    from lavie.media import enlarge_frames
+    from app.whole_sizes import resize
 
     for frame in frames:
         height = frame.shape[0]
         larger, smaller = max(_GIF_HEIGHT // height // 2, 1), max(height // _GIF_HEIGHT, 1)
-        image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
-        yield np.asarray(image.reduce(smaller))
+        yield resize(frame, larger, smaller)
 
 
 def _write_png_zip(result: Result, path: Path) -> None:
