@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
 from app import texts
+from app.full_disk import is_disk_full
 from app.result import Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_choice
@@ -47,7 +48,7 @@ def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is call
         The file; it is complete, also where others ask for it at the same time.
 
     Raises:
-        InputError: There is no such format, or the result was deleted.
+        InputError: There is no such format, the result was deleted, or the disk is full.
     """
     check_choice(format, tuple(FORMATS), "format")
     chosen = FORMATS[format]
@@ -57,8 +58,17 @@ def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is call
     if chosen.write and not path.exists():
         with _TURNS[hash(path) % len(_TURNS)]:
             if not path.exists():  # nobody made it meanwhile
-                chosen.write(result, path)
+                _write(chosen.write, result, path)
     return path
+
+
+def _write(write: Callable[[Result, Path], None], result: Result, path: Path) -> None:
+    try:
+        write(result, path)
+    except OSError as error:
+        if is_disk_full(error):
+            raise InputError(texts.DISK_IS_FULL, "format") from error
+        raise
 
 
 def _write_webm(result: Result, path: Path) -> None:
