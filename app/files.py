@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
 from app import texts
 from app.comparison import place_side_by_side
 from app.request import next_stages
-from app.result import Effort, Result
+from app.result import VIEW_HEIGHT, Effort, Result
+from app.whole_sizes import resize
 from lavie.media import (
     LOSSLESS,
-    enlarge_frames,
     thin_out,
     write_recipe,
     write_video,
@@ -27,7 +24,6 @@ from lavie.types import CancelToken, Frames, StageName
 if TYPE_CHECKING:
     from lavie.cascade import Generation
 
-_VIEW_HEIGHT = 320
 _THUMBNAIL_WIDTH = 320
 _THUMBNAIL_FPS = 16
 
@@ -57,7 +53,7 @@ def write_files(
 def enlarge_to_view(frames: Iterable[Frames]) -> Iterator[Frames]:
     """Make small pictures as large as the page shows them, by a whole number; others stay."""
     for frame in frames:
-        yield enlarge_frames(frame[None], max(_VIEW_HEIGHT // frame.shape[0], 1))[0]
+        yield resize(frame, max(VIEW_HEIGHT // frame.shape[0], 1), 1)
 
 
 def _write(
@@ -67,7 +63,7 @@ def _write(
     name = f"lavie-{home.name}-{texts.FILE_NAMES[stage]}"
     video = view = folder / f"{name}.mp4"
     write_video(video, frames, fps, metadata)
-    if 2 * frames.shape[1] <= _VIEW_HEIGHT:
+    if 2 * frames.shape[1] <= VIEW_HEIGHT:
         view = folder / f"{name}-large.mp4"
         write_video(view, enlarge_to_view(frames), fps, metadata)
     cancel.raise_if_cancelled()
@@ -83,7 +79,7 @@ def _write(
     before = generation.previous
     if before is not None:
         comparison = folder / f"{name}-before-after.mp4"
-        pictures = place_side_by_side(before.frames, before.fps, frames, fps, _VIEW_HEIGHT)
+        pictures = place_side_by_side(before.frames, before.fps, frames, fps, VIEW_HEIGHT)
         write_video(comparison, pictures, fps, metadata)
     recipe = write_recipe(video, metadata)
     num_steps = metadata["settings"][stage]["num_inference_steps"]
@@ -108,8 +104,7 @@ def _make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
     for frame in frames:
         width = frame.shape[1]
         larger, smaller = max(_THUMBNAIL_WIDTH // width, 1), -(-width // _THUMBNAIL_WIDTH)
-        image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
-        yield np.asarray(image.reduce(smaller))
+        yield resize(frame, larger, smaller)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
@@ -19,14 +20,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import texts
-from app.meter import Meter
+from app.rate_limit import RateLimit
+from app.strict_json import MAX_JSON_BYTES, parse_json
 from app.uploads import MAX_PUBLIC_UPLOAD_BYTES, max_upload_bytes
 from app.visitors import COOKIE, is_token, new_token
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES = 2**20
-"""Of JSON: a form is a few kilobytes, the longest recipe one megabyte."""
 
 MAX_JSON_DEPTH = 32
 MAX_VALUES = 100
@@ -97,6 +96,7 @@ class Guard:
             is: then the browser is told to keep the token there, too.
         functions: What can be called, by its number.
         may_name: Whether a file may be named in a call: one that was uploaded, or a result.
+        may_read: Whether a file may be given out, if Gradio would.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class Guard:
         is_public: bool,
         functions: Mapping[int, Function],
         may_name: Callable[[str], bool],
+        may_read: Callable[[str], bool],
         is_secure: bool = False,
     ) -> None:
         self._app = app
@@ -114,9 +115,10 @@ class Guard:
         self._functions = functions
         self._names = {function.name: function for function in functions.values()}
         self._may_name = may_name
-        self._posts = Meter(POSTS_PER_MINUTE, 60)
-        self._logins = Meter(LOGINS_PER_MINUTE, 60)
-        self._uploads = Meter(UPLOADED_BYTES_PER_HOUR, 3600)
+        self._may_read = may_read
+        self._posts = RateLimit(POSTS_PER_MINUTE, 60)
+        self._logins = RateLimit(LOGINS_PER_MINUTE, 60)
+        self._uploads = RateLimit(UPLOADED_BYTES_PER_HOUR, 3600)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it with a sentence."""
@@ -128,6 +130,7 @@ class Guard:
         answer = _Answer(send, self._new_cookie(scope), _is_direct_call(scope))
         try:
             self._check_place(scope)
+            await self._check_file(scope)
             await self._app(scope, await self._checked_body(scope, receive), answer.send)
         except Refused as refused:
             await answer.say(scope, receive, refused.status, str(refused))
@@ -156,9 +159,17 @@ class Guard:
             raise Refused(400, texts.BAD_REQUEST)
         if self._is_public and method == "POST":
             address = _address(scope)
-            meter = self._logins if path.startswith("/login") else self._posts
-            if not meter.take(address):
+            limit = self._logins if path.startswith("/login") else self._posts
+            if not limit.take(address):
                 raise Refused(429, texts.TOO_MANY_REQUESTS)
+
+    async def _check_file(self, scope: Scope) -> None:
+        """Refuse what is not shown any more; the answer is that of a file that never was."""
+        path = scope["path"]
+        if _FILE.fullmatch(path):
+            name = path.partition("file=")[2]
+            if not await run_in_threadpool(self._may_read, name):
+                raise Refused(404, texts.NOTHING_THERE)
 
     def _is_from_own_page(self, headers: Headers) -> bool:
         """Whether the page sends this, or a program: a page of another site must not, unseen."""
@@ -298,7 +309,7 @@ def _announced_length(scope: Scope) -> int | None:
 
 
 async def _read(receive: Receive, length: int | None) -> bytes:
-    if length is not None and length > MAX_BODY_BYTES:
+    if length is not None and length > MAX_JSON_BYTES:
         raise Refused(413, texts.REQUEST_TOO_LARGE)
     body = bytearray()
     while True:
@@ -306,7 +317,7 @@ async def _read(receive: Receive, length: int | None) -> bytes:
         if message["type"] == "http.disconnect":
             raise Refused(400, texts.BAD_REQUEST)
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > MAX_JSON_BYTES:
             raise Refused(413, texts.REQUEST_TOO_LARGE)
         if not message.get("more_body"):
             return bytes(body)
@@ -324,7 +335,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
     try:
-        found = json.loads(body.decode(), parse_constant=_refuse_constant)
+        found = parse_json(body.decode())
         json.dumps(found, ensure_ascii=False).encode()  # halves of characters
         _check_depth(found)
     except (ValueError, RecursionError) as error:
@@ -359,11 +370,6 @@ def _files_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON is anything
     if isinstance(value, list):
         for inner in value:
             yield from _files_in(inner)
-
-
-def _refuse_constant(constant: str) -> None:
-    """NaN and its like are not JSON."""
-    raise ValueError(constant)
 
 
 def _check_depth(value: Any) -> None:  # noqa: ANN401 - JSON is anything

@@ -11,11 +11,10 @@ from app import texts
 from app.result import Effort, Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_scheduler
-from lavie.pipelines.model_folder import STAGE_PIPELINES
-from lavie.types import SchedulerName, StageName
+from lavie.types import CASCADE_STAGES, SchedulerName, StageName
 
 MAX_SEED = 2**32 - 1
-STAGE_ORDER = tuple(STAGE_PIPELINES)
+STAGE_ORDER = CASCADE_STAGES
 SMOOTHING_FACTOR = UPSCALING_FACTOR = 4
 SCHEDULERS: tuple[SchedulerName, ...] = get_args(SchedulerName)
 

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from app import guard as guards
-from app.guard import LOGINS_PER_MINUTE, MAX_BODY_BYTES, Function, Guard
+from app.guard import LOGINS_PER_MINUTE, Function, Guard
+from app.strict_json import MAX_JSON_BYTES
 from app.uploads import MAX_PUBLIC_UPLOAD_BYTES, MAX_UPLOAD_BYTES
 from app.visitors import COOKIE, is_token
 
@@ -39,7 +40,13 @@ def ask(app, path="/", method="GET", body=b"", public=False, **headers):
 
 
 def make_guard(app, public=True):
-    return Guard(app, is_public=public, functions=FUNCTIONS, may_name=lambda path: path == "/mine")
+    return Guard(
+        app,
+        is_public=public,
+        functions=FUNCTIONS,
+        may_name=lambda path: path == "/mine",
+        may_read=lambda path: path != "/thrown/away",
+    )
 
 
 def ask_at(guard, path="/", method="GET", body=b"", client="10.0.0.1", **headers):
@@ -93,6 +100,8 @@ def test_what_the_page_needs_is_served(path):
         ("GET", "/gradio_api/file=file:///etc/passwd"),
         ("GET", "/gradio_api/file=//https://example.org"),
         ("GET", "/gradio_api/file/etc/passwd"),
+        ("GET", "/gradio_api/file=/thrown/away"),
+        ("HEAD", "/gradio_api/file=/thrown/away"),
         ("GET", "/gradio_api/deep_link"),
         ("GET", "/gradio_api/token"),
         ("GET", "/monitoring"),
@@ -209,7 +218,7 @@ def test_a_good_call_arrives_as_it_was_sent():
 
 
 def test_what_is_too_large_is_refused_before_it_is_read():
-    too_much = {"content_length": str(MAX_BODY_BYTES + 1)}
+    too_much = {"content_length": str(MAX_JSON_BYTES + 1)}
     assert ask(App(), "/gradio_api/queue/join", "POST", GOOD, **too_much)[0] == 413
     too_much = {"content_length": str(MAX_UPLOAD_BYTES * 2)}
     assert ask(App(), "/gradio_api/upload", "POST", b"x", **too_much)[0] == 413
@@ -220,7 +229,7 @@ def test_what_is_too_large_is_refused_before_it_is_read():
 
 def test_what_does_not_say_how_large_it_is_is_counted():
     unsaid = {"content_length": ""}
-    big = json.dumps({"data": ["x" * MAX_BODY_BYTES]}).encode()
+    big = json.dumps({"data": ["x" * MAX_JSON_BYTES]}).encode()
     assert ask(App(), "/gradio_api/queue/join", "POST", big, **unsaid)[0] == 413
     assert ask(App(), "/gradio_api/upload", "POST", b"x", **unsaid)[0] == 411
 
