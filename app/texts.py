@@ -222,6 +222,7 @@ SAVE_PRESET = "Save"
 DELETE_PRESET = "Delete"
 PRESET_SAVED = "Saved. You find it among the presets."
 DROP_LABEL = "Drop a video or its recipe here to get its settings back"
+DROP_HINT = "Let go: the settings of this video or recipe come back."
 SURPRISE = "Surprise me"
 PRESET_NAMES = {
     "fast": "Fast",

@@ -28,6 +28,7 @@ from app.words import words_of
 CSS_FILE = Path(__file__).parent / "page.css"
 _WORDMARK = (LOOKS / "wordmark.svg").read_text(encoding="utf-8").strip()
 _ON_LOAD = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+_ON_DROP = (Path(__file__).parent / "drop.js").read_text(encoding="utf-8")
 
 
 def create_page(
@@ -58,10 +59,12 @@ def create_page(
         asked, ended = bind_text_to_video(page, tab, handlers)
         queue_handlers = QueueHandlers(service, tab, visitors, handlers, editor)
         ended.append(bind_queue(page, tab, queue_handlers, handlers, editor, asked))
-        bind_settings(page, tab, SettingsHandlers(service, tab, words, visitors))
+        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
+        bind_settings(page, tabs, tab, settings_handlers)
         history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)
         bind_history(page, tabs, history, history_handlers, tab, handlers, ended)
         page.load(js=_ON_LOAD)
+        page.load(js=_ON_DROP)
         for event in page.fns.values():  # the page's own business: neither listed nor callable
             event.api_visibility = "private"
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
@@ -74,4 +77,5 @@ def _head(card: ModelCard) -> str:
     return (
         f"<h1>{_WORDMARK}</h1><p>{escape(texts.TAGLINE)}</p>"
         f'<p id="model">{escape(texts.model_summary(Path(card.name).name, *size))}</p>'
+        f'<p id="drop-hint" hidden>{escape(texts.DROP_HINT)}</p>'
     )

@@ -11,8 +11,9 @@ from gradio.events import Dependency
 from app import gallery, screen, texts
 from app.exports import export
 from app.handlers.alerts import alert
+from app.handlers.browser import bring_into_view, press
 from app.handlers.settings import fill_in
-from app.handlers.text_to_video import TextToVideoHandlers, press
+from app.handlers.text_to_video import TextToVideoHandlers
 from app.jobs.job import Job
 from app.result import Result
 from app.service import Service
@@ -22,11 +23,6 @@ from app.visitors import Visitors
 from lavie.errors import InputError
 
 Updates = dict[Block, Any]
-
-_SHOW_PANEL = (
-    f"() => setTimeout(() => document.getElementById('{PANEL_ID}')"
-    "?.scrollIntoView({ behavior: 'smooth', block: 'nearest' }), 100)"
-)
 
 
 class HistoryHandlers:
@@ -249,7 +245,7 @@ def bind_history(
         [opened.job_id, opened.panel, opened.star, opened.shown, *about, *view],
         trigger_mode="always_last",
         **quick,
-    ).success(**refresh).then(js=_SHOW_PANEL)
+    ).success(**refresh).then(js=bring_into_view(PANEL_ID))
     opened.shown.input(
         handlers.show_version,
         [*at_hand, opened.compared],

@@ -10,6 +10,7 @@ from gradio.blocks import Block
 
 from app import model_list, texts
 from app.handlers.alerts import alert
+from app.handlers.browser import bring_into_view
 from app.model_card import read_model_card
 from app.model_work import ModelWork, Work
 from app.models import InstalledModel, ModelLibrary, Offer
@@ -22,11 +23,6 @@ from lavie.runtime.profiles import AUTO
 Updates = dict[Block, Any]
 
 _POLL_SECONDS = 0.2
-_SHOW_QUESTION = (
-    f"() => setTimeout(() => {{ if (!document.getElementById('{QUESTION_ID}')?.offsetParent) "
-    f"return; document.getElementById('{YES_ID}').focus(); "
-    f"document.getElementById('{QUESTION_ID}').scrollIntoView({{ block: 'center' }}); }}, 100)"
-)
 
 
 class ModelsHandlers:
@@ -263,7 +259,7 @@ def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
         None,
         [tab.restart, *asking, *lists],
         **quick(),
-    ).success(js=_SHOW_QUESTION)
+    ).success(js=bring_into_view(QUESTION_ID, focus=f"#{YES_ID}"))
     question.no.click(handlers.answer_no, None, asking[:2], **quick())
     question.yes.click(
         handlers.answer_yes, question.asked, [*asking[:2], *work, *lists], **quick()

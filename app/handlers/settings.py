@@ -16,7 +16,7 @@ from app.request import FIELDS
 from app.restore import form_values, read_recipe
 from app.service import Service
 from app.surprise import surprise
-from app.tabs.text_to_video import TextToVideoTab
+from app.tabs.text_to_video import TAB_ID, TextToVideoTab
 from app.visitors import Visitors
 from app.words import Words
 from lavie.errors import InputError
@@ -61,6 +61,7 @@ class SettingsHandlers:
         tab: The components to read and update.
         words: The words that can be clicked together, if any.
         visitors: Tells whose presets are seen.
+        tabs: Of the page, any of which may be open when a file is dropped.
     """
 
     def __init__(
@@ -69,15 +70,17 @@ class SettingsHandlers:
         tab: TextToVideoTab,
         words: Words | None,
         visitors: Visitors,
+        tabs: gr.Tabs,
     ) -> None:
         self._service = service
         self._tab = tab
         self._words = words
         self._visitors = visitors
+        self._tabs = tabs
         self._random = Random()
 
     def restore(self, file: str) -> Updates:
-        """Give the form the settings that a file tells of, and make room for the next file."""
+        """Give the form the settings that a file tells of, show it, and make room for the next."""
         room: Updates = {self._tab.sources.recipe_file: None}
         try:
             recipe = read_recipe(Path(file))
@@ -85,7 +88,8 @@ class SettingsHandlers:
             warn(error)
             return room
         gr.Info(texts.RESTORED)
-        return room | fill_in(self._tab, recipe, self._service.card)
+        shown: Updates = {self._tabs: gr.Tabs(selected=TAB_ID)}
+        return room | shown | fill_in(self._tab, recipe, self._service.card)
 
     def surprise(self) -> str:
         """Think of a sentence."""
@@ -152,7 +156,9 @@ class SettingsHandlers:
         }
 
 
-def bind_settings(page: gr.Blocks, tab: TextToVideoTab, handlers: SettingsHandlers) -> None:
+def bind_settings(
+    page: gr.Blocks, tabs: gr.Tabs, tab: TextToVideoTab, handlers: SettingsHandlers
+) -> None:
     """Say which events of what fills in the form do what."""
     quick = {"show_progress": "hidden", "queue": False}
     heard = {"show_progress": "hidden", "concurrency_limit": None}  # queued: what pops up has to be
@@ -180,6 +186,6 @@ def bind_settings(page: gr.Blocks, tab: TextToVideoTab, handlers: SettingsHandle
     sources.recipe_file.upload(
         handlers.restore,
         sources.recipe_file,
-        [sources.recipe_file, tab.restored, *form.controls()],
+        [tabs, sources.recipe_file, tab.restored, *form.controls()],
         **heard,
     )

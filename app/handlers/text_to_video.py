@@ -11,6 +11,7 @@ from gradio.events import Dependency
 from app import screen, texts
 from app.exports import export
 from app.handlers.alerts import alert, inform
+from app.handlers.browser import press
 from app.handlers.editing import Editor
 from app.jobs.job import Job
 from app.request import FIELDS, STEP_FIELDS
@@ -24,11 +25,6 @@ from lavie.errors import InputError
 from lavie.types import StageName
 
 Updates = dict[Block, Any]
-
-
-def press(button_id: str) -> str:
-    """JavaScript that presses a download button once the page has given it its new file."""
-    return f"() => setTimeout(() => document.getElementById('{button_id}').click(), 50)"
 
 
 class TextToVideoHandlers:

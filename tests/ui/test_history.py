@@ -147,6 +147,45 @@ def test_a_dropped_video_or_recipe_gives_its_settings_back(page, tmp_path):
     expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
 
 
+def drop(page: Page, name: str, content: str, target: str) -> bool:
+    """Drop a file somewhere; whether the page took it, so that the browser does not open it."""
+    return page.evaluate(
+        """([name, content, target]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([content], name));
+          const element = document.querySelector(target);
+          return ["dragenter", "dragover", "drop"].map((kind) => !element.dispatchEvent(
+            new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true })
+          )).every(Boolean);
+        }""",
+        [name, content, target],
+    )
+
+
+def test_a_recipe_may_be_dropped_anywhere_on_the_page_and_nothing_else_is_opened(page):
+    recipe = json.dumps(
+        {
+            "prompt": OTHER_PROMPT,
+            "negative_prompt": "",
+            "seed": 411,
+            "stages": ["base"],
+            "settings": {"base": {"num_inference_steps": 7, "guidance_scale": 2}},
+        }
+    )
+    for target in ("#screen", "body", "#recipe-file"):
+        fill_in(page, PROMPT, steps=9, seed="")
+        assert drop(page, "recipe.json", recipe, target)
+        expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
+        expect(page.locator("#seed input, #seed textarea")).to_have_value("411")
+        expect(page.locator("#drop-hint")).to_be_hidden()
+    assert drop(page, "notes.txt", "", "#screen")
+    expect(page.get_by_text(re.compile("notes.txt"))).to_be_visible()
+    open_tab(page, "Your videos")
+    assert drop(page, "recipe.json", recipe.replace(OTHER_PROMPT, PROMPT), "#cards")
+    expect(prompt_box(page)).to_be_visible()
+    expect(prompt_box(page)).to_have_value(PROMPT)
+
+
 def test_presets_and_surprises_fill_the_form(page):
     page.get_by_label("Preset").click()
     page.get_by_role("option", name="As in the paper").click()
