@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
+from threading import Lock
 from typing import Any, cast
 
 import gradio as gr
@@ -51,26 +52,40 @@ class TextToVideoHandlers:
         self._visitors = visitors
         self._tab = tab
         self._words = words
+        self._asking = Lock()
 
-    def check(self, job_id: str, edited: object, *values: object) -> list[dict[str, Any]]:
+    def check(
+        self, job_id: str, edited: object, watching: Watching, *values: object
+    ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._service.check(dict(zip(FIELDS, values, strict=True)))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
         fields = [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
-        return [gr.validate(True, ""), gr.validate(True, ""), *fields]  # two are no fields
+        return [*(gr.validate(True, "") for _ in range(3)), *fields]  # the first are no fields
 
     def submit(
-        self, job_id: str, edited: object, request: gr.Request | None, *values: object
+        self,
+        job_id: str,
+        edited: object,
+        watching: Watching,
+        request: gr.Request | None,
+        *values: object,
     ) -> Updates:
         """Queue a job, or save the changes of one that waits."""
         form = dict(zip(FIELDS, values, strict=True))
         if edited:
             return self._editor.save(edited, form, request)
-        try:
-            job = self._service.submit(form, *self._visitors.visitor(request))
-        except InputError as error:
-            raise alert(error) from error
-        return self._take(job, job_id)
+        with self._asking:  # what is asked for in quick succession keeps its order
+            try:
+                job = self._service.submit(form, *self._visitors.visitor(request))
+            except InputError as error:
+                raise alert(error) from error
+            if self._service.is_busy_with(watching.newest):
+                job_id = watching.newest  # the page has not heard of it yet
+            updates = self._take(job, job_id)
+            if self._tab.screen in updates:
+                watching.asked = job.id
+        return updates
 
     def _take(self, job: Job, watched: str) -> Updates:
         """Watch a new job, unless the page watches one that is not over: then say where it is."""
@@ -366,8 +381,9 @@ def bind_text_to_video(
     submitted = gr.on(
         [tab.generate.click, tab.form.prompt.submit],
         handlers.submit,
-        [tab.job_id, tab.edit.edited, *tab.form.controls()],
+        [tab.job_id, tab.edit.edited, tab.watching, *tab.form.controls()],
         validator=handlers.check,
+        trigger_mode="multiple",  # every press counts, also while an earlier one is on its way
         **ask(outputs=tab.asked()),
     )
     view, form = tab.result, tab.form

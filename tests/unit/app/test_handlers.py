@@ -53,7 +53,7 @@ def finish(handlers, service, tab, values):
 
     def finish(**switches):
         asked = {**values, **switches}
-        told = handlers.submit("", {}, None, *[asked[field] for field in FIELDS])
+        told = handlers.submit("", {}, Watching(), None, *[asked[field] for field in FIELDS])
         service.wait(told[tab.job_id], timeout=10)
         for updates in updates_of(handlers.follow(told[tab.job_id], Watching())):
             told |= updates
@@ -73,13 +73,30 @@ def test_a_second_video_waits_while_the_page_watches_the_first(
     handlers, service, runner, tab, form, capsys
 ):
     runner.may_go_on.clear()
-    first = handlers.submit("", {}, None, *form)[tab.job_id]
-    assert handlers.submit(first, {}, None, *form) == {tab.job_id: gr.skip()}
+    first = handlers.submit("", {}, Watching(), None, *form)[tab.job_id]
+    assert handlers.submit(first, {}, Watching(), None, *form) == {tab.job_id: gr.skip()}
     assert "Added: 2nd in the queue" in capsys.readouterr().out
     _, second = (status.job.id for status in service.queue())
     runner.may_go_on.set()
     service.wait(second, timeout=10)
-    assert handlers.submit(first, {}, None, *form)[tab.job_id] not in (first, second)
+    assert handlers.submit(first, {}, Watching(), None, *form)[tab.job_id] not in (first, second)
+
+
+def test_quick_presses_make_a_job_each_before_the_page_has_heard_of_the_first(
+    handlers, service, runner, tab, form
+):
+    runner.may_go_on.clear()
+    watching = Watching()
+    first, *others = (handlers.submit("", {}, watching, None, *form) for _ in range(3))
+    assert others == [{tab.job_id: gr.skip()}] * 2
+    assert len(service.queue()) == 3
+
+    async def follow_and_ask():
+        following = handlers.follow(first[tab.job_id], watching)
+        await anext(following)
+        return handlers.submit("", {}, watching, None, *form)
+
+    assert asyncio.run(follow_and_ask()) == {tab.job_id: gr.skip()}
 
 
 def test_a_stage_waits_while_the_page_watches_another_job(handlers, service, runner, tab, finish):
@@ -93,7 +110,9 @@ def test_a_stage_waits_while_the_page_watches_another_job(handlers, service, run
 def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runner, tab, form):
     async def scenario():
         watching = Watching()
-        first, second = (handlers.submit("", {}, None, *form)[tab.job_id] for _ in range(2))
+        first, second = (
+            handlers.submit("", {}, Watching(), None, *form)[tab.job_id] for _ in range(2)
+        )
         following = handlers.follow(first, watching)
         await anext(following)
         assert [u async for u in handlers.follow(first, watching)] == [{tab.screen: gr.skip()}]
@@ -117,9 +136,9 @@ def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runn
 
 
 def test_every_input_gets_its_check(handlers, form):
-    checks = handlers.check("", {}, "", *form[1:])
+    checks = handlers.check("", {}, Watching(), "", *form[1:])
     others = [True] * (len(FIELDS) - 1)
-    assert [check["is_valid"] for check in checks] == [True, True, False, *others]
+    assert [check["is_valid"] for check in checks] == [True, True, True, False, *others]
 
 
 def test_the_chips_follow_the_prompt(service, card):
@@ -175,7 +194,9 @@ def test_a_video_is_sent_once_so_that_it_plays_on(handlers, runner, tab, values)
         return seen
 
     values["smooth"] = True
-    job_id = handlers.submit("", {}, None, *[values[field] for field in FIELDS])[tab.job_id]
+    job_id = handlers.submit("", {}, Watching(), None, *[values[field] for field in FIELDS])[
+        tab.job_id
+    ]
     seen = asyncio.run(follow(job_id))
     sent = [updates[tab.result.video] for updates in seen if tab.result.video in updates]
     assert [Path(video).name for video in sent] == ["base.view"]
@@ -258,7 +279,9 @@ def test_cancelling_a_later_stage_says_that_the_first_version_is_kept(
 ):
     runner.num_steps_of = {"base": 1, "interpolation": 10**9}
     values["smooth"] = True
-    job_id = handlers.submit("", {}, None, *[values[field] for field in FIELDS])[tab.job_id]
+    job_id = handlers.submit("", {}, Watching(), None, *[values[field] for field in FIELDS])[
+        tab.job_id
+    ]
     wait_until(lambda: service.get(job_id).results)
     handlers.cancel(job_id)
     updates = updates_of(handlers.follow(job_id, Watching()))[-1]

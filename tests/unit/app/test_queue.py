@@ -147,7 +147,7 @@ def test_the_form_is_lent_to_a_job_and_given_back(held, values, tab, editor, stu
     assert lent[tab.generate].value == texts.SAVE_CHANGES
     edited = lent[tab.edit.edited]
     changed = {**values, "prompt": "a panda in the snow", "seed": "5"}
-    saved = studio.submit("", edited, None, *[changed[field] for field in FIELDS])
+    saved = studio.submit("", edited, Watching(), None, *[changed[field] for field in FIELDS])
     assert held.get(job.id).request.prompt == "a panda in the snow"
     assert texts.CHANGES_SAVED in capsys.readouterr().out
     assert (saved[tab.form.prompt], saved[tab.edit.edited]) == ("a fox", {})
@@ -165,7 +165,7 @@ def test_changes_that_come_too_late_stay_in_the_form(service, runner, values, ta
     service.pause(False)
     service.wait(job.id, timeout=10)
     with pytest.warns(UserWarning, match="being made already"):
-        late = studio.submit("", edited, None, *[values[field] for field in FIELDS])
+        late = studio.submit("", edited, Watching(), None, *[values[field] for field in FIELDS])
     assert late[tab.edit.edited] == {}
     assert tab.form.prompt not in late
 
@@ -174,7 +174,9 @@ def test_what_is_wrong_with_changes_is_said_and_they_go_on(held, values, tab, st
     job = held.submit(values)
     edited = press("edit", job.id, kept=values)[tab.edit.edited]
     with pytest.raises(gr.Error, match="prompt is empty"):
-        studio.submit("", edited, None, *[{**values, "prompt": ""}[field] for field in FIELDS])
+        studio.submit(
+            "", edited, Watching(), None, *[{**values, "prompt": ""}[field] for field in FIELDS]
+        )
 
 
 @pytest.mark.parametrize("edited", [{"job_id": "gone"}, {"job_id": 3}, [1], "x", {}, None])
