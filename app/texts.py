@@ -201,15 +201,17 @@ USE_SETTINGS = "Use these settings again"
 GO_ON_WITH_IT = "Go on with it"
 COMPARE = "Compare with another"
 COMPARE_NO_MORE = "End the comparison"
+EXPORT_INFO = "As large as you see it; “true size” as the model made it; a GIF is smaller."
 COMPARE_HINT = "Now choose another video below, or another version of this one."
 PLAY_OR_PAUSE = "Play or pause both"
 PLACE_IN_TIME = "Place in both videos"
 EXPORT_HEADING = "Download as"
 EXPORTS = {
-    "mp4": "MP4",
+    "large": "MP4",
+    "mp4": "MP4, true size",
     "webm": "WebM",
     "gif": "GIF",
-    "frames": "PNGs",
+    "frames": "PNGs, true size",
     "zip": "Everything",
 }
 CLOSE = "Close"

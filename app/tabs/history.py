@@ -7,7 +7,6 @@ from pathlib import Path
 import gradio as gr
 
 from app import texts
-from app.exports import FORMATS
 
 PAGE_SIZE = 24
 """So many more cards are shown at a time."""
@@ -150,11 +149,15 @@ def _create_opened() -> OpenedVideo:
                 with gr.Row(elem_classes="tight"):
                     star = _button(texts.STAR, "star")
                     compare = _button(texts.COMPARE, "compare-two")
-                gr.Markdown(texts.EXPORT_HEADING, elem_id="export-heading")
+                gr.HTML(
+                    f"<p>{texts.EXPORT_HEADING}</p><p>{texts.EXPORT_INFO}</p>",
+                    padding=False,
+                    elem_id="export-heading",
+                )
                 with gr.Row(elem_classes="tight"):
                     exports = {
-                        name: _button(texts.EXPORTS[name], f"export-{name}", min_width=64)
-                        for name in FORMATS
+                        name: _button(label, f"export-{name}", min_width=64)
+                        for name, label in texts.EXPORTS.items()
                     }
                 with gr.Row(elem_classes="tight"):
                     close = _button(texts.CLOSE, "close")

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import Page, expect
 
+from lavie.media import read_video
 from tests.ui.test_text_to_video import (
     PROMPT,
     download,
@@ -68,7 +69,10 @@ def test_a_video_is_found_again_starred_exported_deleted_and_brought_back(page, 
     page.get_by_label("Only starred").check()
     expect(page.locator("#cards .card")).to_have_count(1)
     assert download(page, "WebM", tmp_path).stat().st_size > 100
-    with zipfile.ZipFile(download(page, "PNGs", tmp_path)) as pictures:
+    shown, own = (download(page, name, tmp_path) for name in ("MP4", "MP4, true size"))
+    assert read_video(shown).frames.shape == (4, 320, 512, 3)  # as on the first tab
+    assert read_video(own).frames.shape == (4, 40, 64, 3)
+    with zipfile.ZipFile(download(page, "PNGs, true size", tmp_path)) as pictures:
         assert len([name for name in pictures.namelist() if name.endswith(".png")]) == 4
 
     page.get_by_role("button", name="Delete", exact=True).last.click()
