@@ -44,9 +44,9 @@ def pair(first: tuple[Job, Result], second: tuple[Job, Result]) -> str:
     )
 
 
-def undo_note(job: Job) -> str:
+def undo_note(sentence: str) -> str:
     """Say what was just thrown away."""
-    return f'<p role="status">{as_text(texts.deleted(job.request.prompt))}</p>'
+    return f'<p role="status">{as_text(sentence)}</p>'
 
 
 def as_text(text: str) -> str:

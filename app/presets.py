@@ -131,13 +131,19 @@ class Presets:
             self._write(saved)
         return name
 
-    def delete(self, name: str, owner: str) -> None:
-        """Forget a saved preset; nothing happens if there is none of that name and owner."""
+    def delete(self, name: str, owner: str) -> dict[str, object]:
+        """Forget a saved preset; nothing happens if there is none of that name and owner.
+
+        Returns:
+            What it held, for `save` to bring it back; empty if there was none.
+        """
         with self._lock:
             saved = self._read_or_set_aside()
-            if name in saved.get(owner, {}):
-                del saved[owner][name]
-                self._write({owner: own for owner, own in saved.items() if own})
+            if name not in saved.get(owner, {}):
+                return {}
+            values = saved[owner].pop(name)
+            self._write({owner: own for owner, own in saved.items() if own})
+            return values
 
     def _read(self) -> _Saved:
         """Read the file; raises OSError or ValueError if it is not as it was written."""

@@ -376,6 +376,11 @@ def deleted(prompt: str) -> str:
 
 
 def no_such_stage(stage: StageName) -> str:
+def removed(prompt: str) -> str:
+    """Say what will not be made."""
+    return f"Removed: “{prompt:.80}”."
+
+
     """The model cannot do that."""
     return f"This model has no part for {WORKING_NAMES[stage].lower()}. Use one that has."
 
@@ -692,6 +697,7 @@ QUEUE_ACTIONS = {
     "cancel": ("Cancel", "Cancel"),
 }
 """What a button says, and what it is called."""
+BEING_CHANGED = "In the form, being changed"
 
 SAVE_CHANGES = "Save changes"
 KEEP_AS_IT_WAS = "Keep as it was"

@@ -58,7 +58,7 @@ def create_page(
         handlers = TextToVideoHandlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)
         queue_handlers = QueueHandlers(service, tab, visitors, handlers, editor)
-        ended.append(bind_queue(page, tab, queue_handlers, handlers, editor, asked))
+        ended += bind_queue(page, tab, queue_handlers, handlers, editor, asked)
         settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
         bind_settings(page, tabs, tab, settings_handlers)
         history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)

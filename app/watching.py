@@ -1,4 +1,4 @@
-"""Which job an open page shows."""
+"""Which job an open page shows, and which it changes."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,14 @@ class Watching:
         ending: Revision of the job that was shown when it was over; None as long as it is not.
         turn: Grows with every job that the page begins to follow.
         asked: The job that was just asked for and is about to be followed; empty if none is.
+        edited: The job that waits and is in the form to be changed; empty if none is.
     """
 
     job_id: str = ""
     ending: int | None = None
     turn: int = 0
     asked: str = ""
+    edited: str = ""
 
     @property
     def newest(self) -> str:

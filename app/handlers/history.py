@@ -1,6 +1,6 @@
 """What happens when something on the tab Your videos is used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from gradio.events import Dependency
 
 from app import gallery, screen, texts
 from app.exports import export
+from app.handlers import undo
 from app.handlers.alerts import alert
 from app.handlers.browser import bring_into_view, press
 from app.handlers.settings import fill_in
@@ -115,19 +116,17 @@ class HistoryHandlers:
         except InputError as error:
             raise alert(error) from error
         return {
-            self._tab.deleted: job.id,
-            self._tab.undo_row: gr.Row(visible=True),
-            self._tab.undo_note: gallery.undo_note(job),
+            **undo.offer(self._tab.undo, {"job_id": job.id}, texts.deleted(job.request.prompt)),
             **self.close(),
         }
 
-    def undo(self, deleted: str, request: gr.Request | None = None) -> Updates:
+    def undo(self, gone: Mapping[str, str], request: gr.Request | None = None) -> Updates:
         """Bring back what was thrown away."""
         try:
-            self._service.undelete(deleted, self._visitors.owner(request))
+            self._service.undelete(gone.get("job_id", ""), self._visitors.owner(request))
         except InputError as error:
             raise alert(texts.GONE_FOR_GOOD) from error
-        return {self._tab.deleted: "", self._tab.undo_row: gr.Row(visible=False)}
+        return undo.put_away(self._tab.undo)
 
     def compare(self, opened: str, shown: str, compared: Sequence[str]) -> Updates:
         """Hold on to a video, so that the next one is shown beside it; or let go of it."""
@@ -255,11 +254,11 @@ def bind_history(
     )
     opened.close.click(handlers.close, None, closed, **quick).then(**refresh)
     opened.star.click(handlers.star, opened.job_id, opened.star, **quick).success(**refresh)
-    undo = [tab.deleted, tab.undo_row]
+    back = tab.undo
     opened.delete.click(
-        handlers.delete, opened.job_id, [*undo, tab.undo_note, *closed], **quick
+        handlers.delete, opened.job_id, [back.gone, back.row, back.note, *closed], **quick
     ).success(**refresh)
-    tab.undo.click(handlers.undo, tab.deleted, undo, **quick).success(**refresh)
+    back.button.click(handlers.undo, back.gone, [back.gone, back.row], **quick).success(**refresh)
     opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, **quick)
     for name, button in opened.exports.items():
         button.click(

@@ -9,7 +9,8 @@ import gradio as gr
 from gradio.blocks import Block
 
 from app import screen, texts
-from app.handlers.alerts import alert, warn
+from app.handlers import undo
+from app.handlers.alerts import alert, inform, warn
 from app.model_card import ModelCard
 from app.presets import PRESET_FIELDS, Preset, valid_settings
 from app.request import FIELDS
@@ -123,12 +124,28 @@ class SettingsHandlers:
         return self._offer(self._presets(request), name)
 
     def delete_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
-        """Forget a preset of the visitor's own."""
+        """Forget a preset of the visitor's own, and offer to undo that."""
+        name = str(name or "")
         try:
             self._service.presets.delete(str(name or ""), self._visitors.owner(request))
         except InputError as error:
             raise alert(error) from error
-        return self._offer(self._presets(request), None)
+        gone = {"name": name, "values": values}
+        back = undo.offer(self._tab.sources.undo, gone, texts.deleted(name)) if values else {}
+        return {**self._offer(self._presets(request), None), **back}
+
+    def undo(self, gone: Mapping[str, Any], request: gr.Request | None = None) -> Updates:
+        """Have the preset back that was deleted; what is in the form stays."""
+        try:
+            name = self._service.presets.save(
+                gone.get("name", ""), gone.get("values", {}), self._visitors.owner(request)
+            )
+        except InputError as error:
+            raise alert(error) from error
+        return {
+            **undo.put_away(self._tab.sources.undo),
+            **self._offer(self._presets(request), name),
+        }
 
     def give_back(self, kept: object) -> Updates:
         """Fill the form with what this browser had in it, as far as this model can have it.
@@ -182,7 +199,14 @@ def bind_settings(
         preprocess=False,
         **heard,
     )
-    sources.delete_preset.click(handlers.delete_preset, sources.preset, offered, **heard)
+    back = sources.undo
+    sources.delete_preset.click(
+        handlers.delete_preset,
+        sources.preset,
+        [*offered, back.gone, back.row, back.note],
+        **heard,
+    )
+    back.button.click(handlers.undo, back.gone, [*offered, back.gone, back.row], **heard)
     sources.recipe_file.upload(
         handlers.restore,
         sources.recipe_file,

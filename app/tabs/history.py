@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import texts
+from app.tabs.undo import UndoRow, create_undo_row
 
 PAGE_SIZE = 24
 """So many more cards are shown at a time."""
@@ -58,19 +59,14 @@ class HistoryTab:
     cards: gr.HTML
     more: gr.Button
     num_shown: gr.State
-    deleted: gr.State
-    undo_row: gr.Row
-    undo_note: gr.HTML
-    undo: gr.Button
+    undo: UndoRow
     opened: OpenedVideo
 
 
 def create_history_tab(tab: gr.Tab) -> HistoryTab:
     """Build what is on the tab, inside it."""
-    deleted, num_shown = gr.State(""), gr.State(PAGE_SIZE)
-    with gr.Row(visible=False, elem_id="undo-row") as undo_row:
-        undo_note = gr.HTML(padding=False)
-        undo = gr.Button(texts.UNDO, size="sm", min_width=100, scale=0, elem_id="undo")
+    num_shown = gr.State(PAGE_SIZE)
+    undo = create_undo_row()
     opened = _create_opened()
     with gr.Row(elem_id="history-search"):
         search = gr.Textbox(
@@ -100,9 +96,6 @@ def create_history_tab(tab: gr.Tab) -> HistoryTab:
         cards=cards,
         more=more,
         num_shown=num_shown,
-        deleted=deleted,
-        undo_row=undo_row,
-        undo_note=undo_note,
         undo=undo,
         opened=opened,
     )

@@ -204,7 +204,12 @@ def test_presets_and_surprises_fill_the_form(page):
     page.get_by_label("Preset").click()
     page.get_by_role("option", name="eleven").click()
     expect(page.locator("#num_inference_steps input[type=number]")).to_have_value("11")
-    page.get_by_role("button", name="Delete", exact=True).first.click()
+    delete = page.get_by_role("button", name="Delete", exact=True).first
+    delete.click()
+    expect(page.locator("#preset-undo-row")).to_contain_text("Deleted: “eleven”")
+    page.locator("#preset-undo").click()
+    expect(page.get_by_label("Preset")).to_have_value("eleven")
+    delete.click()
     page.get_by_label("Preset").click()
     expect(page.get_by_role("option", name="Best quality")).to_be_visible()
     expect(page.get_by_role("option", name="eleven")).to_have_count(0)

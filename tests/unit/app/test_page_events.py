@@ -8,6 +8,7 @@ NEVER_REFUSE = {
     "Editor.leave",
     "Editor.resume",
     "HistoryHandlers.refresh",
+    "QueueHandlers.mark",
     "QueueHandlers.wake",
     "SettingsHandlers.give_back",
     "SettingsHandlers.offer_presets",

@@ -119,6 +119,31 @@ def test_jobs_move_up_and_down(held, values, press):
     assert held.queue()[0].job.id == third
 
 
+def test_what_was_removed_comes_back_to_its_place(held, values, tab, press, handlers):
+    first, second, third = (held.submit(values).id for _ in range(3))
+    removed = press("remove", second)
+    assert removed[tab.queue.undo.row].visible
+    assert "Removed: “a panda”" in removed[tab.queue.undo.note]
+    assert [status.job.id for status in held.queue()] == [first, third]
+    back = handlers.undo(removed[tab.queue.undo.gone], Watching())
+    assert not back[tab.queue.undo.row].visible
+    assert second in back[tab.queue.jobs].value
+    assert [status.job.id for status in held.queue()] == [first, second, third]
+    press("remove", second)
+    assert not press("up", third)[tab.queue.undo.row].visible
+    with pytest.raises(gr.Error, match="no job"):
+        handlers.undo({}, Watching())
+
+
+def test_the_job_that_is_in_the_form_is_marked(held, values, tab, press, handlers):
+    job = held.submit(values)
+    watching = Watching()
+    edited = press("edit", job.id, kept=values)[tab.edit.edited]
+    assert texts.BEING_CHANGED in handlers.mark(edited, watching)[tab.queue.jobs].value
+    assert texts.BEING_CHANGED in press("up", job.id, watching=watching)[tab.queue.jobs].value
+    assert texts.BEING_CHANGED not in handlers.mark({}, watching)[tab.queue.jobs].value
+
+
 def test_the_queue_stops_and_goes_on(service, tab, press):
     assert texts.QUEUE_GO_ON in press("pause")[tab.queue.jobs].value
     assert service.is_paused

@@ -116,6 +116,11 @@ def test_own_settings_are_saved_by_name_and_deleted(handlers, tab, settings, toa
 def test_a_preset_needs_a_name_of_its_own(handlers, settings, name):
     with pytest.raises(gr.Error, match="name"):
         handlers.save_preset(name, None, *settings)
+    deleted = handlers.delete_preset("mine")
+    assert "Deleted: “mine”" in deleted[tab.sources.undo.note]
+    back = handlers.undo(deleted[tab.sources.undo.gone])
+    assert back[tab.sources.preset].value == "mine"
+    assert not back[tab.sources.undo.row].visible
 
 
 def test_visitors_have_presets_of_their_own(service, tab, tabs, settings):
