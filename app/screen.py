@@ -6,7 +6,7 @@ from html import escape
 
 from app import texts
 from app.filmstrip import Frame, FrameState, filmstrip
-from app.gallery import file_url
+from app.gallery import as_text, file_url
 from app.jobs.job import Animation, Job
 from app.service import Status
 
@@ -81,7 +81,7 @@ def versions(job: Job) -> list[tuple[str, str]]:
 
 def prompt(text: str) -> str:
     """What a video was asked to show, below it."""
-    return f'<p class="about-prompt">{escape(text)}</p>' if text else ""
+    return f'<p class="about-prompt">{as_text(text)}</p>' if text else ""
 
 
 def before_after() -> str:
@@ -117,10 +117,11 @@ def _sentence(status: Status) -> str:
     job = status.job
     if job.is_cancel_requested:
         return texts.CANCELLING
-    if job.state == "queued" and (status.num_ahead or status.is_held):
+    if job.state == "queued":
         return texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
     if job.progress is None:
-        return texts.MODEL_IS_LOADING
+        *_, last = stages = job.request.stages
+        return texts.beginning(next(iter(stages[len(job.results) :]), last))
     return texts.progress(**asdict(job.progress))
 
 

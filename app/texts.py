@@ -324,6 +324,11 @@ def too_many_from_there(num_waiting: int) -> str:
 
 
 def too_fast(num_per_minute: int) -> str:
+def beginning(stage: str) -> str:
+    """A stage was begun, and has taken no step yet."""
+    return f"{WORKING_NAMES[stage]}: the first step…"
+
+
     """Slow down."""
     return f"At most {num_per_minute} videos can be asked for in a minute. Please wait a moment."
 

@@ -37,10 +37,14 @@ def _keep(field: str) -> str:
 
 
 def fill_in(tab: TextToVideoTab, recipe: Mapping[str, Any], card: ModelCard) -> Updates:
-    """Fill the form with what a recipe tells, and say what could not be restored."""
+    """Fill the form with what a recipe tells, and say what could not be restored.
+
+    That stays on the page; that all is well pops up and goes.
+    """
     values, notes = form_values(recipe, card)
+    inform(texts.RESTORED)
     form = {getattr(tab.form, field): value for field, value in values.items()}
-    return {**form, tab.restored: gr.HTML(screen.restored(notes), visible=True)}
+    return {**form, tab.restored: gr.HTML(screen.restored(notes), visible=bool(notes))}
 
 
 def kept_values(kept: object, card: ModelCard) -> dict[str, object]:
@@ -88,7 +92,6 @@ class SettingsHandlers:
         except InputError as error:
             warn(error)
             return room
-        gr.Info(texts.RESTORED)
         shown: Updates = {self._tabs: gr.Tabs(selected=TAB_ID)}
         return room | shown | fill_in(self._tab, recipe, self._service.card)
 
@@ -120,14 +123,14 @@ class SettingsHandlers:
             )
         except InputError as error:
             raise alert(error) from error
-        gr.Info(texts.PRESET_SAVED)
+        inform(texts.PRESET_SAVED)
         return self._offer(self._presets(request), name)
 
     def delete_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
         """Forget a preset of the visitor's own, and offer to undo that."""
         name = str(name or "")
         try:
-            self._service.presets.delete(str(name or ""), self._visitors.owner(request))
+            values = self._service.presets.delete(name, self._visitors.owner(request))
         except InputError as error:
             raise alert(error) from error
         gone = {"name": name, "values": values}

@@ -55,7 +55,7 @@ def settings(values):
 def toasts(monkeypatch):
     """What pops up: Gradio has nobody to show it to here."""
     shown = []
-    monkeypatch.setattr(gr, "Info", shown.append)
+    monkeypatch.setattr(gr, "Info", lambda sentence, duration: shown.append(sentence))
     monkeypatch.setattr(gr, "Warning", shown.append)
     return shown
 
@@ -70,6 +70,15 @@ def test_a_recipe_fills_the_form_shows_it_and_says_what_it_could_not(
     assert (updates[tab.form.seed], updates[tab.form.num_frames]) == ("5", 9)
     assert "“another”" in updates[tab.restored].value
     assert updates[tabs].selected == TAB_ID
+    assert toasts == [texts.RESTORED]
+
+
+def test_a_recipe_that_came_back_whole_leaves_no_note(handlers, tab, toasts, tmp_path, card):
+    file = tmp_path / "recipe.json"
+    own = {**card.own_settings["base"], **RECIPE["settings"]["base"]}
+    whole = {**RECIPE, "model": card.name, "settings": {"base": own}, "fps": own.get("fps")}
+    file.write_text(json.dumps(whole))
+    assert not handlers.restore(str(file))[tab.restored].visible
     assert toasts == [texts.RESTORED]
 
 
@@ -107,6 +116,11 @@ def test_own_settings_are_saved_by_name_and_deleted(handlers, tab, settings, toa
     updates = handlers.use_preset("mine")
     assert updates[tab.sources.delete_preset].interactive
     assert [updates[getattr(tab.form, field)] for field in PRESET_FIELDS] == settings
+    deleted = handlers.delete_preset("mine")
+    assert "Deleted: “mine”" in deleted[tab.sources.undo.note]
+    back = handlers.undo(deleted[tab.sources.undo.gone])
+    assert back[tab.sources.preset].value == "mine"
+    assert not back[tab.sources.undo.row].visible
     offered = handlers.delete_preset("mine")[tab.sources.preset]
     assert "mine" not in [name for name, _ in offered.choices]
     assert list(handlers.use_preset("mine")) == [tab.sources.delete_preset]
@@ -116,11 +130,6 @@ def test_own_settings_are_saved_by_name_and_deleted(handlers, tab, settings, toa
 def test_a_preset_needs_a_name_of_its_own(handlers, settings, name):
     with pytest.raises(gr.Error, match="name"):
         handlers.save_preset(name, None, *settings)
-    deleted = handlers.delete_preset("mine")
-    assert "Deleted: “mine”" in deleted[tab.sources.undo.note]
-    back = handlers.undo(deleted[tab.sources.undo.gone])
-    assert back[tab.sources.preset].value == "mine"
-    assert not back[tab.sources.undo.row].visible
 
 
 def test_visitors_have_presets_of_their_own(service, tab, tabs, settings):
