@@ -121,10 +121,6 @@ FORGOTTEN_VIDEO = (
     "or “Upscale” switched on."
 )
 DELETED_VIDEO = "That video was deleted. Make it again with its recipe."
-INTERRUPTED = (
-    "The studio was stopped while this was being made. What was finished is kept; go on with it "
-    "whenever you like."
-)
 TRIED_WITH_LESS_MEMORY = "The memory did not suffice, so this was tried again with less of it."
 WORKER_IS_LOST = (
     "The computer that was making this is no longer heard of. Nothing else was lost. Try again."
@@ -201,11 +197,11 @@ USE_SETTINGS = "Use these settings again"
 GO_ON_WITH_IT = "Go on with it"
 COMPARE = "Compare with another"
 COMPARE_NO_MORE = "End the comparison"
-EXPORT_INFO = "As large as you see it; “true size” as the model made it; a GIF is smaller."
 COMPARE_HINT = "Now choose another video below, or another version of this one."
 PLAY_OR_PAUSE = "Play or pause both"
 PLACE_IN_TIME = "Place in both videos"
 EXPORT_HEADING = "Download as"
+EXPORT_INFO = "As large as you see it; “true size” as the model made it; a GIF is smaller."
 EXPORTS = {
     "large": "MP4",
     "mp4": "MP4, true size",
@@ -324,13 +320,13 @@ def too_many_from_there(num_waiting: int) -> str:
 
 
 def too_fast(num_per_minute: int) -> str:
+    """Slow down."""
+    return f"At most {num_per_minute} videos can be asked for in a minute. Please wait a moment."
+
+
 def beginning(stage: str) -> str:
     """A stage was begun, and has taken no step yet."""
     return f"{WORKING_NAMES[stage]}: the first step…"
-
-
-    """Slow down."""
-    return f"At most {num_per_minute} videos can be asked for in a minute. Please wait a moment."
 
 
 def progress(stage: str, step: int, total: int, seconds_left: float | None) -> str:
@@ -380,12 +376,12 @@ def deleted(prompt: str) -> str:
     return f"Deleted: “{prompt:.80}”."
 
 
-def no_such_stage(stage: StageName) -> str:
 def removed(prompt: str) -> str:
     """Say what will not be made."""
     return f"Removed: “{prompt:.80}”."
 
 
+def no_such_stage(stage: StageName) -> str:
     """The model cannot do that."""
     return f"This model has no part for {WORKING_NAMES[stage].lower()}. Use one that has."
 
@@ -452,6 +448,14 @@ def cannot_be_kept(reason: str) -> str:
     return (
         f"The studio cannot keep anything: {reason}. Free some space on its disk, then try again."
     )
+
+
+def interrupted(has_results: bool) -> str:
+    """The server stopped; what its owner can do depends on what was finished by then."""
+    stopped = "The studio was stopped while this was being made."
+    if has_results:
+        return f"{stopped} What was finished is kept. “{GO_ON}” makes the rest."
+    return f"{stopped} Nothing was finished yet. “{TRY_AGAIN}” begins it anew."
 
 
 def worker_ended(cause: str) -> str:
@@ -693,6 +697,7 @@ QUEUE_PAUSE = "Finish this one, then stop"
 QUEUE_GO_ON = "Go on"
 ON_THE_SCREEN = "On the screen"
 BEING_MADE = "Being made now"
+BEING_CHANGED = "In the form, being changed"
 QUEUE_ACTIONS = {
     "show": ("Show", "Show on the screen"),
     "edit": ("Edit", "Edit"),
@@ -702,7 +707,6 @@ QUEUE_ACTIONS = {
     "cancel": ("Cancel", "Cancel"),
 }
 """What a button says, and what it is called."""
-BEING_CHANGED = "In the form, being changed"
 
 SAVE_CHANGES = "Save changes"
 KEEP_AS_IT_WAS = "Keep as it was"

@@ -178,22 +178,24 @@ class TextToVideoHandlers:
             watching.end(turn)
 
     async def _follow(self, job_id: str, watching: Watching, turn: int) -> AsyncIterator[Updates]:
-        shown: Result | None = None
+        shown: tuple[str, Result | None] | None = None
         try:
             async for status in self._service.follow(job_id):
                 if turn != watching.turn:
                     return
-                watching.ending = status.job.revision if status.job.is_over else None
-                newest = status.job.results[-1] if status.job.results else None
+                job = status.job
+                watching.ending = job.revision if job.is_over else None
+                newest = job.request.prompt, job.results[-1] if job.results else None
                 updates = self._show(status)
                 if newest != shown:
-                    updates |= self._versions(status.job)
+                    updates |= self._versions(job)
                     shown = newest
                 yield updates
         except InputError:
             display = screen.message(texts.LOST_JOB, is_alert=True)
-            panel = {self._tab.result.panel: gr.Column(visible=False)}
-            yield {self._tab.job_id: "", **panel, **self._idle(display)}
+            view = self._tab.result
+            hidden = {view.panel: gr.Column(visible=False), view.prompt: gr.HTML(visible=False)}
+            yield {self._tab.job_id: "", **hidden, **self._idle(display)}
 
     async def resume(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
         """Show the job that this browser watched before the page was loaded again, if any."""
@@ -323,15 +325,16 @@ class TextToVideoHandlers:
         }
 
     def _versions(self, job: Job) -> Updates:
-        """Show the newest version of a job's video, and which others there are; or none."""
-        view = self._tab.result
+        """Show a job's prompt, the newest version of its video, and which others there are."""
+        view, text = self._tab.result, screen.prompt(job.request.prompt)
+        prompt: Updates = {view.prompt: gr.HTML(text, visible=bool(text))}
         if not job.results:
-            return {view.panel: gr.Column(visible=False)}
+            return {**prompt, view.panel: gr.Column(visible=False)}
         newest = job.results[-1]
         choices = screen.versions(job)
         return {
+            **prompt,
             view.panel: gr.Column(visible=True),
-            view.prompt: screen.prompt(job.request.prompt),
             view.choices: gr.Row(visible=len(choices) > 1),
             view.shown: gr.Radio(choices, value=newest.version),
             **self._version(newest, is_compared=False),

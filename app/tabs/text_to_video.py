@@ -365,7 +365,6 @@ def _create_result() -> ResultView:
             elem_id="video",
         )
         caption = gr.HTML(screen.before_after(), visible=False, padding=False, elem_id="caption")
-        prompt = gr.HTML(padding=False, elem_id="shown-prompt")
         with gr.Row(visible=False, elem_id="choices") as choices:
             shown = gr.Radio(
                 label=texts.SHOWN_LABEL,
@@ -381,6 +380,7 @@ def _create_result() -> ResultView:
                 min_width=180,
                 elem_id="compare",
             )
+    prompt = gr.HTML(visible=False, padding=False, elem_id="shown-prompt")
     progress = gr.HTML(visible=False, padding=False, elem_id="progress")
     retry = gr.Button(visible=False, elem_id="retry")
     with gr.Column(visible=False, elem_id="details") as details:

@@ -135,6 +135,19 @@ def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runn
     asyncio.run(scenario())
 
 
+def test_the_prompt_is_shown_also_where_there_is_no_video(handlers, service, runner, tab, form):
+    runner.may_go_on.clear()
+    job_id = handlers.submit("", {}, Watching(), None, *form)[tab.job_id]
+    service.cancel(job_id)
+    runner.may_go_on.set()
+    service.wait(job_id, timeout=10)
+    (told,) = updates_of(handlers.resume(job_id, Watching()))
+    assert "a panda" in told[tab.result.prompt].value
+    assert told[tab.result.prompt].visible
+    assert not told[tab.result.panel].visible
+    assert told[tab.result.retry].value == texts.TRY_AGAIN
+
+
 def test_every_input_gets_its_check(handlers, form):
     checks = handlers.check("", {}, Watching(), "", *form[1:])
     others = [True] * (len(FIELDS) - 1)
