@@ -326,7 +326,7 @@ class TextToVideoHandlers:
 
     def _versions(self, job: Job) -> Updates:
         """Show a job's prompt, the newest version of its video, and which others there are."""
-        view, text = self._tab.result, screen.prompt(job.request.prompt)
+        view, text = self._tab.result, screen.prompt(job)
         prompt: Updates = {view.prompt: gr.HTML(text, visible=bool(text))}
         if not job.results:
             return {**prompt, view.panel: gr.Column(visible=False)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import texts
+from app.tabs.poster import POSTER_SCRIPT
 from app.tabs.undo import UndoRow, create_undo_row
 
 PAGE_SIZE = 24
@@ -123,7 +124,9 @@ def _create_opened() -> OpenedVideo:
                 )
                 hint = gr.Markdown(visible=False, elem_id="compare-hint")
             with gr.Column(scale=2, min_width=300):
-                about = gr.HTML(js_on_load=_GALLERY_SCRIPT, padding=False, elem_id="about")
+                about = gr.HTML(
+                    js_on_load=_GALLERY_SCRIPT + POSTER_SCRIPT, padding=False, elem_id="about"
+                )
                 shown = gr.Radio(
                     label=texts.SHOWN_LABEL,
                     info=texts.SHOWN_INFO,

@@ -11,6 +11,7 @@ from gradio.components import Component
 from app import screen, texts
 from app.model_card import ModelCard
 from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
+from app.tabs.poster import POSTER_SCRIPT
 from app.tabs.queue import EditBar, QueuePanel, create_edit_bar, create_queue_panel
 from app.tabs.settings import SettingsSources, create_settings_sources
 from app.watching import Watching
@@ -380,7 +381,7 @@ def _create_result() -> ResultView:
                 min_width=180,
                 elem_id="compare",
             )
-    prompt = gr.HTML(visible=False, padding=False, elem_id="shown-prompt")
+    prompt = gr.HTML(visible=False, js_on_load=POSTER_SCRIPT, padding=False, elem_id="shown-prompt")
     progress = gr.HTML(visible=False, padding=False, elem_id="progress")
     retry = gr.Button(visible=False, elem_id="retry")
     with gr.Column(visible=False, elem_id="details") as details:

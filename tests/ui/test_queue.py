@@ -47,6 +47,9 @@ def test_the_queue_is_filled_changed_held_found_again_and_finished(open_page):
     expect(page.locator("#queue")).to_be_hidden()
     add(page, FOX, "2")
     expect(page.get_by_text("Added: 2nd in the queue")).to_be_visible()
+    toast = page.locator(".toast-body").last.bounding_box()
+    head = page.locator("#queue .queue-head").bounding_box()
+    assert toast["x"] + toast["width"] <= head["x"] or toast["y"] >= head["y"] + head["height"]
     add(page, PIG, "3")
     add(page, FROG, "4")
     expect_queue(page, PROMPT, FOX, PIG, FROG)
