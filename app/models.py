@@ -340,7 +340,7 @@ class ModelLibrary:
             with replace_when_complete(self._file) as temporary:
                 temporary.write_text(content, encoding="utf-8")
         except (OSError, UnicodeEncodeError) as error:
-            reason = getattr(error, "strerror", None) or "the path is no text"
+            reason = getattr(error, "strerror", None) or texts.PATH_IS_NO_TEXT
             raise InputError(texts.folders_cannot_be_kept(reason), "folder") from error
 
 

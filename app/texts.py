@@ -391,6 +391,13 @@ def stage_makes_no_sense(stage: StageName) -> str:
     return f"{WORKING_NAMES[stage]} makes no sense for this video. Choose an earlier version."
 
 
+TOO_DEEP = "it goes too deep"
+NUMBER_TOO_LARGE = "a number is too large"
+NO_STAGES = "it names no stages"
+STAGES_OF_NO_VIDEO = "its stages are not those of a video"
+SETTINGS_ARE_MISSING = "a stage lacks its settings"
+
+
 def broken_recipe(part: str) -> str:
     """Say which part of a recipe is not what it has to be."""
     return f"The recipe in that file is broken: {part:.200}. Give one that was not changed."
@@ -410,6 +417,52 @@ def not_on_the_form(stage: StageName, settings: Sequence[str]) -> str:
     """What was set elsewhere and has no control here."""
     listed = ", ".join(setting.replace("_", " ") for setting in settings)
     return f"{WORKING_NAMES[stage]} had settings that this page does not offer: {listed}."
+
+
+def number_is_missing(name: str, advice: str) -> str:
+    """Say what to type."""
+    return f"{name} is empty. Use {advice}."
+
+
+def not_a_number(name: str, typed: str, advice: str) -> str:
+    """Say what to type instead."""
+    return f"{name} '{typed:.40}' is not a number. Use {advice}."
+
+
+def out_of_range(name: str, number: str, minimum: str, maximum: str, advice: str) -> str:
+    """Say which numbers there are."""
+    return f"{name} {number} is not between {minimum} and {maximum}. Use {advice}."
+
+
+def between_steps(name: str, number: str, step: str, below: str, above: str) -> str:
+    """Say which numbers are next to it."""
+    rule = "a whole number" if step == "1" else f"a multiple of {step}"
+    return f"{name} {number} is not {rule}. Use {below} or {above}."
+
+
+def not_on_or_off(switch: str, value: object) -> str:
+    """Say what a switch may be."""
+    return f"{switch.capitalize()} must be on or off, not '{value!s:.40}'."
+
+
+def presets_cannot_be_saved(error: OSError) -> str:
+    """Tell why the file with the presets cannot be written."""
+    return f"Presets cannot be saved: {error.strerror}."
+
+
+def preset_without_name(max_length: int) -> str:
+    """Ask for a name."""
+    return f"The preset has no name. Give it one of up to {max_length} characters."
+
+
+def preset_name_too_long(length: int, max_length: int) -> str:
+    """Say how long a name may be."""
+    return f"The name has {length} characters. Use at most {max_length}."
+
+
+def preset_name_taken(name: str) -> str:
+    """Ask for another name."""
+    return f"“{name}” is there for every model. Choose another name."
 
 
 def too_many_presets(num_presets: int) -> str:
@@ -436,6 +489,11 @@ def wrong_number_of_rows(num_rows: int, maximum: int) -> str:
 def no_such_field(field: str, fields: Iterable[str]) -> str:
     """A name in a list is none that a request has."""
     return f"There is no setting “{field:.40}”. There are: {', '.join(fields)}."
+
+
+def no_such_job(job_id: object) -> str:
+    """Nobody knows it, or no longer."""
+    return f"There is no job {job_id!s:.40} on this server."
 
 
 def unexpected_failure(job_id: str) -> str:
@@ -489,6 +547,9 @@ LICENCE_MEANINGS = {
 }
 BUNDLED_LICENCE = "Apache-2.0"
 UNKNOWN_LICENCE = "not known; ask whoever made it"
+
+
+PATH_IS_NO_TEXT = "the path is no text"
 
 
 def not_a_model_name(name: str) -> str:
