@@ -12,7 +12,7 @@ from app.handlers.history import HistoryHandlers, bind_history
 from app.handlers.models import ModelsHandlers, bind_models
 from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
-from app.handlers.text_to_video import TextToVideoHandlers, bind_text_to_video
+from app.handlers.text_to_video import bind_text_to_video, create_text_to_video_handlers
 from app.model_card import ModelCard
 from app.model_work import ModelWork
 from app.models import ModelLibrary
@@ -55,14 +55,14 @@ def create_page(
                     models = create_models_tab(models_tab)
                 bind_models(models, ModelsHandlers(service, models, library, ModelWork(), restart))
         editor = Editor(service, tab, visitors)
-        handlers = TextToVideoHandlers(service, tab, words, visitors, editor)
+        handlers = create_text_to_video_handlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)
-        queue_handlers = QueueHandlers(service, tab, visitors, handlers, editor)
-        ended += bind_queue(page, tab, queue_handlers, handlers, editor, asked)
+        queue_handlers = QueueHandlers(service, tab, visitors, handlers.following, editor)
+        ended += bind_queue(page, tab, queue_handlers, handlers.following, editor, asked)
         settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
         bind_settings(page, tabs, tab, settings_handlers)
         history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)
-        bind_history(page, tabs, history, history_handlers, tab, handlers, ended)
+        bind_history(page, tabs, history, history_handlers, tab, handlers.following, ended)
         page.load(js=_ON_LOAD)
         page.load(js=_ON_DROP)
         for event in page.fns.values():  # the page's own business: neither listed nor callable

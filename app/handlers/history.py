@@ -13,8 +13,8 @@ from app.exports import export
 from app.handlers import undo
 from app.handlers.alerts import alert
 from app.handlers.browser import bring_into_view, press
+from app.handlers.following import Following
 from app.handlers.settings import fill_in
-from app.handlers.text_to_video import TextToVideoHandlers
 from app.jobs.job import Job
 from app.result import Result
 from app.service import Service
@@ -206,7 +206,7 @@ def bind_history(
     tab: HistoryTab,
     handlers: HistoryHandlers,
     studio: TextToVideoTab,
-    studio_handlers: TextToVideoHandlers,
+    following: Following,
     ended: Sequence[Dependency],
 ) -> None:
     """Say which events of the tab do what.
@@ -217,7 +217,7 @@ def bind_history(
         tab: What is used.
         handlers: What happens then.
         studio: Where a video can be gone on with.
-        studio_handlers: What happens there.
+        following: Shows it there.
         ended: Events after which there may be a new video.
     """
     opened = tab.opened
@@ -275,7 +275,7 @@ def bind_history(
         **quick,
     )
     opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick).success(
-        studio_handlers.resume,
+        following.resume,
         [studio.job_id, studio.watching],
         studio.watched(),
         trigger_mode="multiple",

@@ -13,7 +13,7 @@ from app import queue_view, texts
 from app.handlers import undo
 from app.handlers.alerts import alert
 from app.handlers.editing import Editor, job_in
-from app.handlers.text_to_video import TextToVideoHandlers
+from app.handlers.following import Following
 from app.jobs.job import Job
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
@@ -42,7 +42,7 @@ class QueueHandlers:
         service: Service,
         tab: TextToVideoTab,
         visitors: Visitors,
-        studio: TextToVideoHandlers,
+        studio: Following,
         editor: Editor,
     ) -> None:
         self._service = service
@@ -171,7 +171,7 @@ def bind_queue(
     page: gr.Blocks,
     tab: TextToVideoTab,
     handlers: QueueHandlers,
-    studio: TextToVideoHandlers,
+    studio: Following,
     editor: Editor,
     asked: Sequence[Dependency],
 ) -> list[Dependency]:

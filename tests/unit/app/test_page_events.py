@@ -13,9 +13,9 @@ NEVER_REFUSE = {
     "SettingsHandlers.give_back",
     "SettingsHandlers.offer_presets",
     "SettingsHandlers.surprise",
-    "TextToVideoHandlers.compose",
-    "TextToVideoHandlers.read_form",
-    "TextToVideoHandlers.show_model",
+    "FormNotes.compose",
+    "FormNotes.read_form",
+    "FormNotes.show_model",
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from app import queue_view, texts
 from app.handlers.editing import Editor
 from app.handlers.queue import QueueHandlers
-from app.handlers.text_to_video import TextToVideoHandlers
+from app.handlers.text_to_video import create_text_to_video_handlers
 from app.jobs.crew import ThreadCrew
 from app.policy import Policy
 from app.request import FIELDS
@@ -31,12 +31,12 @@ def editor(service, tab):
 
 @pytest.fixture
 def studio(service, tab, editor):
-    return TextToVideoHandlers(service, tab, None, Visitors(), editor)
+    return create_text_to_video_handlers(service, tab, None, Visitors(), editor)
 
 
 @pytest.fixture
 def handlers(service, tab, studio, editor):
-    return QueueHandlers(service, tab, Visitors(), studio, editor)
+    return QueueHandlers(service, tab, Visitors(), studio.following, editor)
 
 
 @pytest.fixture
@@ -172,7 +172,9 @@ def test_the_form_is_lent_to_a_job_and_given_back(held, values, tab, editor, stu
     assert lent[tab.generate].value == texts.SAVE_CHANGES
     edited = lent[tab.edit.edited]
     changed = {**values, "prompt": "a panda in the snow", "seed": "5"}
-    saved = studio.submit("", edited, Watching(), None, *[changed[field] for field in FIELDS])
+    saved = studio.asking.submit(
+        "", edited, Watching(), None, *[changed[field] for field in FIELDS]
+    )
     assert held.get(job.id).request.prompt == "a panda in the snow"
     assert texts.CHANGES_SAVED in capsys.readouterr().out
     assert (saved[tab.form.prompt], saved[tab.edit.edited]) == ("a fox", {})
@@ -190,7 +192,9 @@ def test_changes_that_come_too_late_stay_in_the_form(service, runner, values, ta
     service.pause(False)
     service.wait(job.id, timeout=10)
     with pytest.warns(UserWarning, match="being made already"):
-        late = studio.submit("", edited, Watching(), None, *[values[field] for field in FIELDS])
+        late = studio.asking.submit(
+            "", edited, Watching(), None, *[values[field] for field in FIELDS]
+        )
     assert late[tab.edit.edited] == {}
     assert tab.form.prompt not in late
 
@@ -199,7 +203,7 @@ def test_what_is_wrong_with_changes_is_said_and_they_go_on(held, values, tab, st
     job = held.submit(values)
     edited = press("edit", job.id, kept=values)[tab.edit.edited]
     with pytest.raises(gr.Error, match="prompt is empty"):
-        studio.submit(
+        studio.asking.submit(
             "", edited, Watching(), None, *[{**values, "prompt": ""}[field] for field in FIELDS]
         )
 
