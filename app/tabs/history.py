@@ -150,7 +150,7 @@ def _create_opened() -> OpenedVideo:
                     padding=False,
                     elem_id="export-heading",
                 )
-                with gr.Row(elem_classes="tight"):
+                with gr.Row(elem_classes="tight", elem_id="exports"):
                     exports = {
                         name: _button(label, f"export-{name}", min_width=64)
                         for name, label in texts.EXPORTS.items()

@@ -8,7 +8,7 @@ QUEUE_PAUSE = "Finish this one, then stop"
 QUEUE_GO_ON = "Go on"
 ON_THE_SCREEN = "On the screen"
 BEING_MADE = "Being made now"
-BEING_CHANGED = "In the form, being changed"
+BEING_CHANGED = "Being changed"
 QUEUE_ACTIONS = {
     "show": ("Show", "Show on the screen"),
     "edit": ("Edit", "Edit"),
