@@ -182,7 +182,8 @@ class Api:
 
         Args:
             job_id: The id that submit gave.
-            format: mp4, webm, gif, frames (PNG files in a zip) or zip (everything).
+            format: mp4 (true size), large (the MP4 as the page shows it), webm, gif, frames (PNG
+                files in a zip) or zip (everything).
             made_by: The stage whose result it is; left out, the latest.
         """
         job = self._service.get(_id(job_id))

@@ -32,10 +32,12 @@ class ExportFormat:
     Args:
         suffix: What follows the name of the result's video in the file's name.
         write: Writes the file of a result to a path; None: every result has that file.
+        needs: Formats that have to be there before.
     """
 
     suffix: str
     write: Callable[[Result, Path], None] | None
+    needs: tuple[str, ...] = ()
 
 
 def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is called everywhere
@@ -53,14 +55,22 @@ def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is call
     """
     check_choice(format, tuple(FORMATS), "format")
     chosen = FORMATS[format]
-    path = result.video.with_name(result.video.stem + chosen.suffix)
+    path = _path(result, format)
     if not result.video.exists():
         raise InputError(texts.DELETED_VIDEO, "format")
     if chosen.write and not path.exists():
+        for needed in chosen.needs:
+            export(result, needed)
         with _TURNS[hash(path) % len(_TURNS)]:
             if not path.exists():  # nobody made it meanwhile
                 chosen.write(result, path)
     return path
+
+
+def _path(result: Result, format: str) -> Path:  # noqa: A002 - what it is called everywhere
+    if format == "large":  # the MP4 itself where that is large enough
+        return result.view
+    return result.video.with_name(result.video.stem + FORMATS[format].suffix)
 
 
 def _write_webm(result: Result, path: Path) -> None:
@@ -104,7 +114,8 @@ def _write_zip(result: Result, path: Path) -> None:
     """Everything of the result, but the small pictures that the page shows it with."""
     from lavie.media import replace_when_complete
 
-    files = (result.video, result.view, result.comparison, result.frames, result.recipe)
+    formats = [_path(result, name) for name in FORMATS if name != "zip"]
+    files = (*formats, result.comparison, result.frames, result.recipe)
     with replace_when_complete(path) as temporary, ZipFile(temporary, "w", ZIP_STORED) as archive:
         for file in dict.fromkeys(file for file in files if file is not None):
             archive.write(file, file.name)
@@ -122,10 +133,12 @@ def _open_frames(result: Result) -> Iterator["VideoFile"]:
 
 FORMATS: Mapping[str, ExportFormat] = {
     "mp4": ExportFormat(".mp4", None),
+    "large": ExportFormat("", None),
     "webm": ExportFormat(".webm", _write_webm),
     "gif": ExportFormat(".gif", _write_gif),
     "frames": ExportFormat("-png.zip", _write_png_zip),
-    "zip": ExportFormat(".zip", _write_zip),
+    "zip": ExportFormat("-everything.zip", _write_zip, needs=("webm", "gif", "frames")),
 }
-"""By name: the MP4 in the model's size; WebM and GIF as large as the page shows them; the frames as
-PNG files, exact but after the last stage, which keeps its MP4 only; everything in one zip."""
+"""By name. As large as the page shows it: the MP4 ``large`` and the WebM; smaller: the GIF. In the
+model's own size: the ``mp4``, and the frames as PNG files, which are exact but after the last
+stage, which keeps its MP4 only. Everything in one zip."""

@@ -28,9 +28,15 @@ def cards(jobs: Sequence[Job], opened: str, is_searched: bool) -> str:
 def about(job: Job, result: Result) -> str:
     """The prompt of a video, and what is to be known about it at a glance."""
     return (
-        f'<p class="about-prompt">{as_text(job.request.prompt)}</p>'
+        f'<p class="about-prompt" {poster_of("opened-video", result)}>'
+        f"{as_text(job.request.prompt)}</p>"
         f'<p class="about-facts">{escape(_facts(result))} · {_time(job)}</p>'
     )
+
+
+def poster_of(element_id: str, result: Result) -> str:
+    """Attributes by which ``poster.js`` has a video's poster shown until the video is there."""
+    return f'data-of="{element_id}" data-poster="{file_url(result.poster)}"'
 
 
 def pair(first: tuple[Job, Result], second: tuple[Job, Result]) -> str:
@@ -44,9 +50,9 @@ def pair(first: tuple[Job, Result], second: tuple[Job, Result]) -> str:
     )
 
 
-def undo_note(job: Job) -> str:
+def undo_note(sentence: str) -> str:
     """Say what was just thrown away."""
-    return f'<p role="status">{as_text(texts.deleted(job.request.prompt))}</p>'
+    return f'<p role="status">{as_text(sentence)}</p>'
 
 
 def as_text(text: str) -> str:
@@ -73,8 +79,9 @@ def _card(job: Job, is_opened: bool) -> str:
 def _side(job: Job, result: Result) -> str:
     prompt = as_text(job.request.prompt)
     return (
-        f'<figure><video src="{file_url(result.view)}" aria-label="{prompt}" autoplay muted '
-        f'playsinline preload="auto"></video><figcaption>{prompt}<br>'
+        f'<figure><video src="{file_url(result.view)}" poster="{file_url(result.poster)}" '
+        f'aria-label="{prompt}" autoplay muted playsinline preload="auto"></video>'
+        f"<figcaption>{prompt}<br>"
         f"{escape(_facts(result))}</figcaption></figure>"
     )
 

@@ -149,6 +149,11 @@ def question(sentence: str, licences: Sequence[tuple[str, str]] = ()) -> str:
     return f'<p class="model-question" role="alert">{as_text(sentence)}</p>{listed}'
 
 
+def refusal(sentence: str) -> str:
+    """What is wrong with what was typed."""
+    return f'<p class="refusal" role="alert">{as_text(sentence)}</p>'
+
+
 def work(done: Work) -> str:
     """How far a download or conversion is, or how it ended."""
     title = f"<h3>{as_text(done.title)}</h3>"

@@ -13,7 +13,7 @@ from uuid import uuid4
 from app import texts
 from lavie.convert.provenance import PROVENANCE_FILE, Provenance, provenance_of, read_provenance
 from lavie.convert.published import CASCADE, NETWORKS, PublishedNetwork
-from lavie.convert.sources import bytes_here, find_source, is_original_folder, networks_of
+from lavie.convert.sources import Source, bytes_here, find_source, is_original_folder, networks_of
 from lavie.errors import InputError
 from lavie.pipelines.model_folder import MINIATURE, MINIATURE_FOLDER
 from lavie.types import CancelToken, OnEvent, StageName
@@ -229,6 +229,29 @@ class ModelLibrary:
         """
         from lavie.convert.write import convert
 
+        sources, target = self.check_conversion(text, name, network, stable_diffusion)
+        convert(sources, target, on_event=on_event, cancel=cancel)
+        return self._made(target)
+
+    def check_conversion(
+        self,
+        text: str,
+        name: str | None = None,
+        network: str | None = None,
+        stable_diffusion: str | None = None,
+    ) -> tuple[list[Source], Path]:
+        """What `convert` is to read and where to write it; nothing is read yet.
+
+        Args:
+            text: As in `convert`, like all others.
+            name: Of the folder to make.
+            network: Which network.
+            stable_diffusion: Folder of its Stable Diffusion.
+
+        Raises:
+            InputError: A path leads nowhere, there is nothing to convert, or the name is taken.
+            CheckpointError: A file that is needed is missing.
+        """
         path = _check_path(text)
         is_file = path.is_file() and path.suffix in _CHECKPOINTS
         if not is_file and not (path.is_dir() and is_original_folder(path)):
@@ -237,9 +260,7 @@ class ModelLibrary:
         chosen = CASCADE if len(networks) > 1 else networks[0].name
         target = self._free_place(name or _usual_name(chosen))
         parts = _check_path(stable_diffusion) if stable_diffusion else None
-        sources = [find_source(path, network, parts) for network in networks]
-        convert(sources, target, on_event=on_event, cancel=cancel)
-        return self._made(target)
+        return [find_source(path, network, parts) for network in networks], target
 
     def delete(self, name: str) -> None:
         """Delete a model folder that was made here.
@@ -319,7 +340,7 @@ class ModelLibrary:
             with replace_when_complete(self._file) as temporary:
                 temporary.write_text(content, encoding="utf-8")
         except (OSError, UnicodeEncodeError) as error:
-            reason = getattr(error, "strerror", None) or "the path is no text"
+            reason = getattr(error, "strerror", None) or texts.PATH_IS_NO_TEXT
             raise InputError(texts.folders_cannot_be_kept(reason), "folder") from error
 
 

@@ -131,13 +131,19 @@ class Presets:
             self._write(saved)
         return name
 
-    def delete(self, name: str, owner: str) -> None:
-        """Forget a saved preset; nothing happens if there is none of that name and owner."""
+    def delete(self, name: str, owner: str) -> dict[str, object]:
+        """Forget a saved preset; nothing happens if there is none of that name and owner.
+
+        Returns:
+            What it held, for `save` to bring it back; empty if there was none.
+        """
         with self._lock:
             saved = self._read_or_set_aside()
-            if name in saved.get(owner, {}):
-                del saved[owner][name]
-                self._write({owner: own for owner, own in saved.items() if own})
+            if name not in saved.get(owner, {}):
+                return {}
+            values = saved[owner].pop(name)
+            self._write({owner: own for owner, own in saved.items() if own})
+            return values
 
     def _read(self) -> _Saved:
         """Read the file; raises OSError or ValueError if it is not as it was written."""
@@ -173,7 +179,7 @@ class Presets:
             with replace_when_complete(self._file) as temporary:
                 temporary.write_text(content, encoding="utf-8")
         except OSError as error:
-            raise InputError(f"Presets cannot be saved: {error.strerror}.", "preset") from error
+            raise InputError(texts.presets_cannot_be_saved(error), "preset") from error
 
 
 def _own_steps(card: ModelCard, field: str) -> int:
@@ -203,18 +209,16 @@ def _check(field: str, value: object) -> object:
     if field == "scheduler":
         return check_scheduler(value)
     if not isinstance(value, bool):
-        raise InputError(f"{field.capitalize()} must be on or off, not '{value!s:.40}'.", field)
+        raise InputError(texts.not_on_or_off(field, value), field)
     return value
 
 
 def _check_name(name: object) -> str:
     text = " ".join(clean_text(name).split()) if isinstance(name, str) else ""
     if not text:
-        raise InputError("The preset has no name. Give it one of up to 40 characters.", "preset")
+        raise InputError(texts.preset_without_name(_MAX_NAME_LENGTH), "preset")
     if len(text) > _MAX_NAME_LENGTH:
-        raise InputError(
-            f"The name has {len(text)} characters. Use at most {_MAX_NAME_LENGTH}.", "preset"
-        )
+        raise InputError(texts.preset_name_too_long(len(text), _MAX_NAME_LENGTH), "preset")
     if text.casefold() in {known.casefold() for known in texts.PRESET_NAMES.values()}:
-        raise InputError(f"“{text}” is there for every model. Choose another name.", "preset")
+        raise InputError(texts.preset_name_taken(text), "preset")
     return text

@@ -11,7 +11,11 @@ from app.service import Status
 
 
 def queue(
-    statuses: Sequence[Status], watched: str, is_paused: bool = False, is_steered: bool = True
+    statuses: Sequence[Status],
+    watched: str,
+    is_paused: bool = False,
+    is_steered: bool = True,
+    edited: str = "",
 ) -> str:
     """The jobs in their order; nothing where there are none but the one that is watched anyway.
 
@@ -20,6 +24,7 @@ def queue(
         watched: The id of the one on the screen, if any.
         is_paused: Whether no further job is begun.
         is_steered: Whether whoever sees this may move jobs, and stop the queue.
+        edited: The id of the one that is being changed, if any.
     """
     others = [s for s in statuses if s.job.id != watched or s.job.state == "queued"]
     if not others and not is_paused:
@@ -27,7 +32,8 @@ def queue(
     num_waiting = sum(status.job.state == "queued" for status in statuses)
     waiting = [status.job.id for status in statuses if status.job.state == "queued"]
     items = "".join(
-        f'<li class="queue-job">{_job(status, watched, waiting, is_steered)}</li>'
+        f'<li class="queue-job{" edited" if status.job.id == edited else ""}">'
+        f"{_job(status, watched, waiting, is_steered, status.job.id == edited)}</li>"
         for status in statuses
     )
     return (
@@ -49,13 +55,16 @@ def _note(is_paused: bool, num_running: int) -> str:
     return f'<p class="queue-note" role="status">{escape(sentence)}</p>'
 
 
-def _job(status: Status, watched: str, waiting: list[str], is_steered: bool) -> str:
+def _job(
+    status: Status, watched: str, waiting: list[str], is_steered: bool, is_edited: bool
+) -> str:
     job = status.job
     is_watched = job.id == watched
-    on_screen = f' <span class="queue-mark">{escape(texts.ON_THE_SCREEN)}</span>'
+    marks = [texts.ON_THE_SCREEN] * is_watched + [texts.BEING_CHANGED] * is_edited
+    marked = "".join(f' <span class="queue-mark">{escape(mark)}</span>' for mark in marks)
     return (
         f'<div class="queue-text"><p class="queue-prompt">{as_text(job.request.prompt)}</p>'
-        f'<p class="queue-facts">{escape(_makes(job))}{on_screen if is_watched else ""}</p>'
+        f'<p class="queue-facts">{escape(_makes(job))}{marked}</p>'
         f"{_state(status, is_watched)}</div>"
         f'<div class="queue-buttons">{_buttons(job, is_watched, waiting, is_steered)}</div>'
     )

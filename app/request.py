@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Literal, cast, get_args
 
+from app import texts
 from app.result import Effort, Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_scheduler
@@ -44,24 +45,18 @@ class Range:
         name = field.removeprefix("num_").replace("_", " ").capitalize()
         advice = _plain(self.minimum if self.default is None else self.default)
         if value is None or value == "":
-            raise InputError(f"{name} is empty. Use {advice}.", field)
+            raise InputError(texts.number_is_missing(name, advice), field)
         value = _as_number(value)
         if isinstance(value, str):
-            raise InputError(f"{name} '{value:.40}' is not a number. Use {advice}.", field)
+            raise InputError(texts.not_a_number(name, value, advice), field)
         if not self.minimum <= value <= self.maximum:
-            raise InputError(
-                f"{name} {_plain(value)} is not between {_plain(self.minimum)} and "
-                f"{_plain(self.maximum)}. Use {advice}.",
-                field,
-            )
+            limits = _plain(self.minimum), _plain(self.maximum)
+            raise InputError(texts.out_of_range(name, _plain(value), *limits, advice), field)
         if self.step and value % self.step:
             below = value // self.step * self.step
-            rule = "a whole number" if self.step == 1 else f"a multiple of {_plain(self.step)}"
-            raise InputError(
-                f"{name} {_plain(value)} is not {rule}. "
-                f"Use {_plain(below)} or {_plain(below + self.step)}.",
-                field,
-            )
+            nearest = _plain(below), _plain(below + self.step)
+            sentence = texts.between_steps(name, _plain(value), _plain(self.step), *nearest)
+            raise InputError(sentence, field)
         return int(value) if self.step else float(value)
 
 
@@ -208,7 +203,7 @@ def _check_field(field: str, value: object, ranges: Mapping[str, Range]) -> obje
 
 def _check_switch(value: object, field: str) -> bool:
     if not isinstance(value, bool):
-        raise InputError(f"{field.capitalize()} must be on or off, not '{value!s:.40}'.", field)
+        raise InputError(texts.not_on_or_off(field, value), field)
     return value
 
 

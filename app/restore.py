@@ -129,7 +129,7 @@ def _looks_like_ours(found: object) -> TypeGuard[dict[str, Any]]:
 
 def _clean(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is anything
     if depth > _MAX_DEPTH:
-        raise InputError(texts.broken_recipe("it goes too deep"), "file")
+        raise InputError(texts.broken_recipe(texts.TOO_DEEP), "file")
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, list):
@@ -137,7 +137,7 @@ def _clean(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is anythin
     if isinstance(value, dict):
         return {clean_text(name): _clean(item, depth + 1) for name, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):  # as 1e999 is
-        raise InputError(texts.broken_recipe("a number is too large"), "file")
+        raise InputError(texts.broken_recipe(texts.NUMBER_TOO_LARGE), "file")
     return value
 
 
@@ -145,13 +145,13 @@ def _check(recipe: Mapping[str, Any]) -> None:
     """Raise unless everything that is read from a recipe later has the right type."""
     stages, settings = recipe["stages"], recipe["settings"]
     if not isinstance(stages, list) or not stages:
-        raise InputError(texts.broken_recipe("it names no stages"), "file")
+        raise InputError(texts.broken_recipe(texts.NO_STAGES), "file")
     if any(stage not in STAGE_ORDER for stage in stages) or len(set(stages)) < len(stages):
-        raise InputError(texts.broken_recipe("its stages are not those of a video"), "file")
+        raise InputError(texts.broken_recipe(texts.STAGES_OF_NO_VIDEO), "file")
     if not isinstance(settings, dict) or not all(
         isinstance(settings.get(stage), dict) for stage in stages
     ):
-        raise InputError(texts.broken_recipe("a stage lacks its settings"), "file")
+        raise InputError(texts.broken_recipe(texts.SETTINGS_ARE_MISSING), "file")
     try:
         check_seed(recipe["seed"])
         for field in ("prompt", "negative_prompt"):

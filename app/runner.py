@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 from app import texts
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     import torch
 
     from lavie.cascade import Cascade, Generation
+
+_FEW_FRAMES = 4
+_SECONDS_OF_A_QUICK_STEP = 1.0
+_SAMPLE_STEPS = 5
+_SAMPLE_SECONDS = 1.0
+"""After so long no more steps of a sample are taken, beyond the second."""
 
 
 class CascadeRunner:
@@ -44,11 +51,20 @@ class CascadeRunner:
         self._cascade: Cascade | None = None
 
     def prepare(self) -> tuple[Effort, float]:
-        """Load the model, once, and see how many seconds one step of a short video takes here."""
+        """Load the model, once, and see how many seconds one step of a video takes here.
+
+        Of a short one first; where that is quick, of a whole one: what a step takes anyway weighs
+        more in a short one, so that much larger work would be judged by it.
+        """
         cascade = self._load()
         config = cascade.base.config
-        shape = min(config.default_num_frames, 4), config.default_height, config.default_width
-        return Effort("base", 1, *shape), _time_one_step(cascade, num_frames=shape[0])
+        usual = config.default_num_frames
+        num_frames = min(usual, _FEW_FRAMES)
+        seconds = _time_one_step(cascade, num_frames)
+        if num_frames < usual and seconds * usual / num_frames < _SECONDS_OF_A_QUICK_STEP:
+            num_frames, seconds = usual, _time_one_step(cascade, usual)
+        shape = num_frames, config.default_height, config.default_width
+        return Effort("base", 1, *shape), seconds
 
     def load_all(self) -> None:
         """Load every stage, as a process must that is to be forked for each job."""
@@ -189,23 +205,23 @@ def _run_stage(
 
 
 def _time_one_step(cascade: "Cascade", num_frames: int) -> float:
-    """Take two steps of a short video and time the second: the first one warms up."""
+    """Take a few steps of a video and give the quickest: the others warm up, or had to wait."""
     cancel = CancelToken()
     ends: list[float] = []
 
     def on_event(event: Event) -> None:
         if isinstance(event, Progress):
             ends.append(time.perf_counter())
-            if len(ends) == 2:
+            if len(ends) == _SAMPLE_STEPS or ends[-1] - ends[0] > _SAMPLE_SECONDS:
                 cancel.cancel()  # nobody waits for the pictures
 
     with suppress(Cancelled):
         cascade.generate(
             "a",
             stages=("base",),
-            num_inference_steps=3,
+            num_inference_steps=_SAMPLE_STEPS + 1,
             num_frames=num_frames,
             on_event=on_event,
             cancel=cancel,
         )
-    return ends[1] - ends[0]
+    return min(end - begin for begin, end in pairwise(ends))

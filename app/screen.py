@@ -6,7 +6,7 @@ from html import escape
 
 from app import texts
 from app.filmstrip import Frame, FrameState, filmstrip
-from app.gallery import file_url
+from app.gallery import as_text, file_url, poster_of
 from app.jobs.job import Animation, Job
 from app.service import Status
 
@@ -79,9 +79,11 @@ def versions(job: Job) -> list[tuple[str, str]]:
     return [(texts.version_name(result.stages), result.version) for result in job.versions]
 
 
-def prompt(text: str) -> str:
+def prompt(job: Job) -> str:
     """What a video was asked to show, below it."""
-    return f'<p class="about-prompt">{escape(text)}</p>' if text else ""
+    text = job.request.prompt
+    poster = poster_of("video", job.results[-1]) if job.results else ""
+    return f'<p class="about-prompt" {poster}>{as_text(text)}</p>' if text or poster else ""
 
 
 def before_after() -> str:
@@ -117,10 +119,11 @@ def _sentence(status: Status) -> str:
     job = status.job
     if job.is_cancel_requested:
         return texts.CANCELLING
-    if job.state == "queued" and (status.num_ahead or status.is_held):
+    if job.state == "queued":
         return texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
     if job.progress is None:
-        return texts.MODEL_IS_LOADING
+        *_, last = stages = job.request.stages
+        return texts.beginning(next(iter(stages[len(job.results) :]), last))
     return texts.progress(**asdict(job.progress))
 
 

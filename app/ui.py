@@ -12,7 +12,7 @@ from app.handlers.history import HistoryHandlers, bind_history
 from app.handlers.models import ModelsHandlers, bind_models
 from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
-from app.handlers.text_to_video import TextToVideoHandlers, bind_text_to_video
+from app.handlers.text_to_video import bind_text_to_video, create_text_to_video_handlers
 from app.model_card import ModelCard
 from app.model_work import ModelWork
 from app.models import ModelLibrary
@@ -28,6 +28,7 @@ from app.words import words_of
 CSS_FILE = Path(__file__).parent / "page.css"
 _WORDMARK = (LOOKS / "wordmark.svg").read_text(encoding="utf-8").strip()
 _ON_LOAD = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
+_ON_DROP = (Path(__file__).parent / "drop.js").read_text(encoding="utf-8")
 
 
 def create_page(
@@ -54,14 +55,16 @@ def create_page(
                     models = create_models_tab(models_tab)
                 bind_models(models, ModelsHandlers(service, models, library, ModelWork(), restart))
         editor = Editor(service, tab, visitors)
-        handlers = TextToVideoHandlers(service, tab, words, visitors, editor)
+        handlers = create_text_to_video_handlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)
-        queue_handlers = QueueHandlers(service, tab, visitors, handlers, editor)
-        ended.append(bind_queue(page, tab, queue_handlers, handlers, editor, asked))
-        bind_settings(page, tab, SettingsHandlers(service, tab, words, visitors))
+        queue_handlers = QueueHandlers(service, tab, visitors, handlers.following, editor)
+        ended += bind_queue(page, tab, queue_handlers, handlers.following, editor, asked)
+        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
+        bind_settings(page, tabs, tab, settings_handlers)
         history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)
-        bind_history(page, tabs, history, history_handlers, tab, handlers, ended)
+        bind_history(page, tabs, history, history_handlers, tab, handlers.following, ended)
         page.load(js=_ON_LOAD)
+        page.load(js=_ON_DROP)
         for event in page.fns.values():  # the page's own business: neither listed nor callable
             event.api_visibility = "private"
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
@@ -74,4 +77,5 @@ def _head(card: ModelCard) -> str:
     return (
         f"<h1>{_WORDMARK}</h1><p>{escape(texts.TAGLINE)}</p>"
         f'<p id="model">{escape(texts.model_summary(Path(card.name).name, *size))}</p>'
+        f'<p id="drop-hint" hidden>{escape(texts.DROP_HINT)}</p>'
     )

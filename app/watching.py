@@ -1,4 +1,4 @@
-"""Which job an open page shows."""
+"""Which job an open page shows, and which it changes."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,20 @@ class Watching:
         job_id: Empty if there was none.
         ending: Revision of the job that was shown when it was over; None as long as it is not.
         turn: Grows with every job that the page begins to follow.
+        asked: The job that was just asked for and is about to be followed; empty if none is.
+        edited: The job that waits and is in the form to be changed; empty if none is.
     """
 
     job_id: str = ""
     ending: int | None = None
     turn: int = 0
+    asked: str = ""
+    edited: str = ""
+
+    @property
+    def newest(self) -> str:
+        """The job that the page shows, as the server knows before the page does."""
+        return self.asked or self.job_id
 
     def begin(self, job_id: str, revision: int | None) -> int | None:
         """Follow a job from now on.
@@ -29,7 +38,7 @@ class Watching:
         """
         if job_id == self.job_id and self.ending in (None, revision):
             return None
-        self.job_id, self.ending = job_id, None
+        self.job_id, self.ending, self.asked = job_id, None, ""
         self.turn += 1
         return self.turn
 

@@ -4,6 +4,8 @@ from html import escape
 
 import gradio as gr
 
+_SECONDS_OF_GOOD_NEWS = 5.0
+
 
 def alert(sentence: object) -> gr.Error:
     """An error to raise, for a refusal: its sentence pops up; the log has no need of it."""
@@ -16,5 +18,5 @@ def warn(sentence: object) -> None:
 
 
 def inform(sentence: object) -> None:
-    """Have a sentence pop up that is good news."""
-    gr.Info(escape(str(sentence), quote=False))
+    """Have a sentence pop up that is good news, and go soon."""
+    gr.Info(escape(str(sentence), quote=False), duration=_SECONDS_OF_GOOD_NEWS)

@@ -1,6 +1,6 @@
 """What happens when something on the tab Your videos is used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,9 +10,11 @@ from gradio.events import Dependency
 
 from app import gallery, screen, texts
 from app.exports import export
+from app.handlers import undo
 from app.handlers.alerts import alert
+from app.handlers.browser import bring_into_view, press
+from app.handlers.following import Following
 from app.handlers.settings import fill_in
-from app.handlers.text_to_video import TextToVideoHandlers, press
 from app.jobs.job import Job
 from app.result import Result
 from app.service import Service
@@ -22,11 +24,6 @@ from app.visitors import Visitors
 from lavie.errors import InputError
 
 Updates = dict[Block, Any]
-
-_SHOW_PANEL = (
-    f"() => setTimeout(() => document.getElementById('{PANEL_ID}')"
-    "?.scrollIntoView({ behavior: 'smooth', block: 'nearest' }), 100)"
-)
 
 
 class HistoryHandlers:
@@ -119,19 +116,17 @@ class HistoryHandlers:
         except InputError as error:
             raise alert(error) from error
         return {
-            self._tab.deleted: job.id,
-            self._tab.undo_row: gr.Row(visible=True),
-            self._tab.undo_note: gallery.undo_note(job),
+            **undo.offer(self._tab.undo, {"job_id": job.id}, texts.deleted(job.request.prompt)),
             **self.close(),
         }
 
-    def undo(self, deleted: str, request: gr.Request | None = None) -> Updates:
+    def undo(self, gone: Mapping[str, str], request: gr.Request | None = None) -> Updates:
         """Bring back what was thrown away."""
         try:
-            self._service.undelete(deleted, self._visitors.owner(request))
+            self._service.undelete(gone.get("job_id", ""), self._visitors.owner(request))
         except InputError as error:
             raise alert(texts.GONE_FOR_GOOD) from error
-        return {self._tab.deleted: "", self._tab.undo_row: gr.Row(visible=False)}
+        return undo.put_away(self._tab.undo)
 
     def compare(self, opened: str, shown: str, compared: Sequence[str]) -> Updates:
         """Hold on to a video, so that the next one is shown beside it; or let go of it."""
@@ -211,7 +206,7 @@ def bind_history(
     tab: HistoryTab,
     handlers: HistoryHandlers,
     studio: TextToVideoTab,
-    studio_handlers: TextToVideoHandlers,
+    following: Following,
     ended: Sequence[Dependency],
 ) -> None:
     """Say which events of the tab do what.
@@ -222,7 +217,7 @@ def bind_history(
         tab: What is used.
         handlers: What happens then.
         studio: Where a video can be gone on with.
-        studio_handlers: What happens there.
+        following: Shows it there.
         ended: Events after which there may be a new video.
     """
     opened = tab.opened
@@ -249,7 +244,7 @@ def bind_history(
         [opened.job_id, opened.panel, opened.star, opened.shown, *about, *view],
         trigger_mode="always_last",
         **quick,
-    ).success(**refresh).then(js=_SHOW_PANEL)
+    ).success(**refresh).then(js=bring_into_view(PANEL_ID))
     opened.shown.input(
         handlers.show_version,
         [*at_hand, opened.compared],
@@ -259,11 +254,11 @@ def bind_history(
     )
     opened.close.click(handlers.close, None, closed, **quick).then(**refresh)
     opened.star.click(handlers.star, opened.job_id, opened.star, **quick).success(**refresh)
-    undo = [tab.deleted, tab.undo_row]
+    back = tab.undo
     opened.delete.click(
-        handlers.delete, opened.job_id, [*undo, tab.undo_note, *closed], **quick
+        handlers.delete, opened.job_id, [back.gone, back.row, back.note, *closed], **quick
     ).success(**refresh)
-    tab.undo.click(handlers.undo, tab.deleted, undo, **quick).success(**refresh)
+    back.button.click(handlers.undo, back.gone, [back.gone, back.row], **quick).success(**refresh)
     opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, **quick)
     for name, button in opened.exports.items():
         button.click(
@@ -280,7 +275,7 @@ def bind_history(
         **quick,
     )
     opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick).success(
-        studio_handlers.resume,
+        following.resume,
         [studio.job_id, studio.watching],
         studio.watched(),
         trigger_mode="multiple",

@@ -10,23 +10,19 @@ from gradio.blocks import Block
 
 from app import model_list, texts
 from app.handlers.alerts import alert
+from app.handlers.browser import bring_into_view
 from app.model_card import read_model_card
 from app.model_work import ModelWork, Work
 from app.models import InstalledModel, ModelLibrary, Offer
 from app.restart import Restart
 from app.service import Service
-from app.tabs.models import QUESTION_ID, YES_ID, ModelsTab
+from app.tabs.models import QUESTION_ID, WORK_ID, YES_ID, ModelsTab
 from lavie.errors import InputError, LaVieError
 from lavie.runtime.profiles import AUTO
 
 Updates = dict[Block, Any]
 
 _POLL_SECONDS = 0.2
-_SHOW_QUESTION = (
-    f"() => setTimeout(() => {{ if (!document.getElementById('{QUESTION_ID}')?.offsetParent) "
-    f"return; document.getElementById('{YES_ID}').focus(); "
-    f"document.getElementById('{QUESTION_ID}').scrollIntoView({{ block: 'center' }}); }}, 100)"
-)
 
 
 class ModelsHandlers:
@@ -122,21 +118,29 @@ class ModelsHandlers:
         return {question.asked: (), question.panel: gr.Column(visible=False)}
 
     def convert(self, path: str, parts: str, name: str) -> Updates:
-        """Make a model of files on this machine."""
-        return self._begin(
+        """Make a model of files on this machine; what is wrong with them is said beside them."""
+        given = path, name.strip() or None
+        parts_folder = parts.strip() or None
+        try:
+            self._library.check_conversion(*given, stable_diffusion=parts_folder)
+        except LaVieError as error:
+            self._work.dismiss()  # how an earlier one ended is not how this one did
+            return {self._tab.convert_note: _refusal(error), **self._show_work(self._work.now)}
+        begun = self._begin(
             texts.converting(path.strip()),
             lambda hear, cancel: self._library.convert(
-                path,
-                name.strip() or None,
-                stable_diffusion=parts.strip() or None,
-                on_event=hear,
-                cancel=cancel,
+                *given, stable_diffusion=parts_folder, on_event=hear, cancel=cancel
             ),
         )
+        return {self._tab.convert_note: _refusal(None), **begun}
 
     def add_folder(self, folder: str) -> Updates:
-        """Look for models in one more folder."""
-        return self._change(self._library.add_folder, folder) | {self._tab.folder: ""}
+        """Look for models in one more folder, or say beside it why that can't be."""
+        try:
+            self._library.add_folder(folder)
+        except LaVieError as error:
+            return {self._tab.folder_note: _refusal(error)}
+        return {self._tab.folder_note: _refusal(None), self._tab.folder: "", **self._lists()}
 
     def stop(self) -> Updates:
         """Stop what is being done; or put away how it ended."""
@@ -243,6 +247,11 @@ class ModelsHandlers:
         }
 
 
+def _refusal(error: LaVieError | None) -> gr.HTML:
+    """What is wrong, beside what it is about; or nothing any more."""
+    return gr.HTML(model_list.refusal(str(error)) if error else "", visible=error is not None)
+
+
 def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
     """Say which events of the tab do what."""
     # By the queue, past which Gradio swallows what is raised
@@ -263,7 +272,7 @@ def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
         None,
         [tab.restart, *asking, *lists],
         **quick(),
-    ).success(js=_SHOW_QUESTION)
+    ).success(js=bring_into_view(QUESTION_ID, focus=f"#{YES_ID}"))
     question.no.click(handlers.answer_no, None, asking[:2], **quick())
     question.yes.click(
         handlers.answer_yes, question.asked, [*asking[:2], *work, *lists], **quick()
@@ -272,15 +281,16 @@ def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
         [tab.convert.click, tab.path.submit],
         handlers.convert,
         [tab.path, tab.parts, tab.name],
-        work,
+        [tab.convert_note, *work],
         **quick(),
     )
     begun.success(**follow)
+    begun.success(js=bring_into_view(WORK_ID))
     gr.on(
         [tab.add_folder.click, tab.folder.submit],
         handlers.add_folder,
         tab.folder,
-        [tab.folder, *lists],
+        [tab.folder_note, tab.folder, *lists],
         **quick(),
     )
     tab.stop.click(handlers.stop, None, work, **quick())

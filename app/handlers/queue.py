@@ -1,17 +1,19 @@
 """What happens when something in the queue below the screen is used, and how it stays live."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
 
-from app import queue_view
+from app import queue_view, texts
+from app.handlers import undo
 from app.handlers.alerts import alert
 from app.handlers.editing import Editor, job_in
-from app.handlers.text_to_video import TextToVideoHandlers
+from app.handlers.following import Following
 from app.jobs.job import Job
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
@@ -40,7 +42,7 @@ class QueueHandlers:
         service: Service,
         tab: TextToVideoTab,
         visitors: Visitors,
-        studio: TextToVideoHandlers,
+        studio: Following,
         editor: Editor,
     ) -> None:
         self._service = service
@@ -89,11 +91,38 @@ class QueueHandlers:
                 updates = self._use(action, self._service.get(job_id), edited, kept, owner)
         except InputError as error:
             raise alert(error) from error
+        back = self._tab.queue.undo
         return {
+            **({} if back.gone in updates else undo.put_away(back)),
             **updates,
             **self._panel(self._html(watching, owner)),
             self._tab.queue.timer: self.wake(),
         }
+
+    def undo(
+        self, gone: Mapping[str, object], watching: Watching, request: gr.Request | None = None
+    ) -> Updates:
+        """Queue again what was removed, where it was if others do not mind."""
+        try:
+            job = self._service.retry(str(gone.get("job_id", "")), *self._visitors.visitor(request))
+        except InputError as error:
+            raise alert(error) from error
+        place = gone.get("place")
+        if isinstance(place, int) and not self._service.policy.is_public:
+            with suppress(InputError):  # it has begun: no place is better
+                self._service.move(job.id, place)
+        return {
+            **undo.put_away(self._tab.queue.undo),
+            **self._panel(self._html(watching, self._visitors.owner(request))),
+            self._tab.queue.timer: self.wake(),
+        }
+
+    def mark(
+        self, edited: object, watching: Watching, request: gr.Request | None = None
+    ) -> Updates:
+        """Mark the job that is in the form, from now on."""
+        watching.edited = job_in(edited)
+        return self._panel(self._html(watching, self._visitors.owner(request)))
 
     def _use(self, action: str, job: Job, edited: object, kept: object, owner: str) -> Updates:
         if action == "show":
@@ -103,13 +132,25 @@ class QueueHandlers:
         if action in ("up", "down"):
             self._move(job, 1 if action == "down" else -1)
         elif action in ("remove", "cancel"):
-            self._service.cancel(job.id, owner)
-            if job_in(edited) == job.id:
-                return self._editor.leave(edited)
+            return self._remove(job, edited, owner)
         return {}
 
+    def _remove(self, job: Job, edited: object, owner: str) -> Updates:
+        """Drop a job that waits, and offer to undo that; or stop one that is at work."""
+        waiting = self._waiting()
+        job = self._service.cancel(job.id, owner)
+        updates: Updates = self._editor.leave(edited) if job_in(edited) == job.id else {}
+        if job.id in waiting and job.is_over:
+            gone = {"job_id": job.id, "place": waiting.index(job.id)}
+            sentence = texts.removed(job.request.prompt)
+            updates |= undo.offer(self._tab.queue.undo, gone, sentence)
+        return updates
+
+    def _waiting(self) -> list[str]:
+        return [s.job.id for s in self._service.queue() if s.job.state == "queued"]
+
     def _move(self, job: Job, step: int) -> None:
-        waiting = [s.job.id for s in self._service.queue() if s.job.state == "queued"]
+        waiting = self._waiting()
         place = waiting.index(job.id) + step if job.id in waiting else 0
         self._service.move(job.id, max(place, 0))
 
@@ -119,6 +160,7 @@ class QueueHandlers:
             watching.job_id,
             self._service.is_paused,
             is_steered=not self._service.policy.is_public,
+            edited=watching.edited,
         )
 
     def _panel(self, html: str) -> Updates:
@@ -129,11 +171,11 @@ def bind_queue(
     page: gr.Blocks,
     tab: TextToVideoTab,
     handlers: QueueHandlers,
-    studio: TextToVideoHandlers,
+    studio: Following,
     editor: Editor,
     asked: Sequence[Dependency],
-) -> Dependency:
-    """Say what the queue does; returned is the event after which there may be a video.
+) -> list[Dependency]:
+    """Say what the queue does; returned are the events after which there may be a video.
 
     Args:
         page: The page.
@@ -144,6 +186,7 @@ def bind_queue(
         asked: Events after which there may be something in the queue.
     """
     panel, edit = tab.queue, tab.edit
+    back = [panel.undo.gone, panel.undo.row]
     quick = {"show_progress": "hidden", "queue": False}
     shown = {"show_progress": "hidden", "concurrency_limit": None}
     # One tick begins to follow, the next ones find that pending: no request until it ends.
@@ -151,7 +194,7 @@ def bind_queue(
     used = panel.jobs.select(
         handlers.use,
         [edit.edited, tab.kept, tab.watching],
-        [panel.jobs, panel.timer, *tab.asked()],
+        [panel.jobs, panel.timer, *back, panel.undo.note, *tab.asked()],
         trigger_mode="multiple",
         **shown,
     )
@@ -160,10 +203,20 @@ def bind_queue(
     edit_parts = [edit.edited, edit.bar, edit.note, tab.generate]
     edit.leave.click(editor.leave, edit.edited, [*edit_parts, *tab.form.controls()], **quick)
     page.load(editor.resume, edit.edited, edit_parts, **quick)
-    return used.success(
-        studio.follow,
-        [tab.job_id, tab.watching],
-        tab.watched(),
-        trigger_mode="multiple",
+    edit.edited.change(handlers.mark, [edit.edited, tab.watching], panel.jobs, **quick)
+    undone = panel.undo.button.click(
+        handlers.undo,
+        [panel.undo.gone, tab.watching],
+        [panel.jobs, panel.timer, *back],
         **shown,
     )
+    return [
+        event.success(
+            studio.follow,
+            [tab.job_id, tab.watching],
+            tab.watched(),
+            trigger_mode="multiple",
+            **shown,
+        )
+        for event in (used, undone)
+    ]

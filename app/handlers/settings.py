@@ -9,14 +9,15 @@ import gradio as gr
 from gradio.blocks import Block
 
 from app import screen, texts
-from app.handlers.alerts import alert, warn
+from app.handlers import undo
+from app.handlers.alerts import alert, inform, warn
 from app.model_card import ModelCard
 from app.presets import PRESET_FIELDS, Preset, valid_settings
 from app.request import FIELDS
 from app.restore import form_values, read_recipe
 from app.service import Service
 from app.surprise import surprise
-from app.tabs.text_to_video import TextToVideoTab
+from app.tabs.text_to_video import TAB_ID, TextToVideoTab
 from app.visitors import Visitors
 from app.words import Words
 from lavie.errors import InputError
@@ -36,10 +37,14 @@ def _keep(field: str) -> str:
 
 
 def fill_in(tab: TextToVideoTab, recipe: Mapping[str, Any], card: ModelCard) -> Updates:
-    """Fill the form with what a recipe tells, and say what could not be restored."""
+    """Fill the form with what a recipe tells, and say what could not be restored.
+
+    That stays on the page; that all is well pops up and goes.
+    """
     values, notes = form_values(recipe, card)
+    inform(texts.RESTORED)
     form = {getattr(tab.form, field): value for field, value in values.items()}
-    return {**form, tab.restored: gr.HTML(screen.restored(notes), visible=True)}
+    return {**form, tab.restored: gr.HTML(screen.restored(notes), visible=bool(notes))}
 
 
 def kept_values(kept: object, card: ModelCard) -> dict[str, object]:
@@ -61,6 +66,7 @@ class SettingsHandlers:
         tab: The components to read and update.
         words: The words that can be clicked together, if any.
         visitors: Tells whose presets are seen.
+        tabs: Of the page, any of which may be open when a file is dropped.
     """
 
     def __init__(
@@ -69,23 +75,25 @@ class SettingsHandlers:
         tab: TextToVideoTab,
         words: Words | None,
         visitors: Visitors,
+        tabs: gr.Tabs,
     ) -> None:
         self._service = service
         self._tab = tab
         self._words = words
         self._visitors = visitors
+        self._tabs = tabs
         self._random = Random()
 
     def restore(self, file: str) -> Updates:
-        """Give the form the settings that a file tells of, and make room for the next file."""
+        """Give the form the settings that a file tells of, show it, and make room for the next."""
         room: Updates = {self._tab.sources.recipe_file: None}
         try:
             recipe = read_recipe(Path(file))
         except InputError as error:
             warn(error)
             return room
-        gr.Info(texts.RESTORED)
-        return room | fill_in(self._tab, recipe, self._service.card)
+        shown: Updates = {self._tabs: gr.Tabs(selected=TAB_ID)}
+        return room | shown | fill_in(self._tab, recipe, self._service.card)
 
     def surprise(self) -> str:
         """Think of a sentence."""
@@ -115,16 +123,32 @@ class SettingsHandlers:
             )
         except InputError as error:
             raise alert(error) from error
-        gr.Info(texts.PRESET_SAVED)
+        inform(texts.PRESET_SAVED)
         return self._offer(self._presets(request), name)
 
     def delete_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
-        """Forget a preset of the visitor's own."""
+        """Forget a preset of the visitor's own, and offer to undo that."""
+        name = str(name or "")
         try:
-            self._service.presets.delete(str(name or ""), self._visitors.owner(request))
+            values = self._service.presets.delete(name, self._visitors.owner(request))
         except InputError as error:
             raise alert(error) from error
-        return self._offer(self._presets(request), None)
+        gone = {"name": name, "values": values}
+        back = undo.offer(self._tab.sources.undo, gone, texts.deleted(name)) if values else {}
+        return {**self._offer(self._presets(request), None), **back}
+
+    def undo(self, gone: Mapping[str, Any], request: gr.Request | None = None) -> Updates:
+        """Have the preset back that was deleted; what is in the form stays."""
+        try:
+            name = self._service.presets.save(
+                gone.get("name", ""), gone.get("values", {}), self._visitors.owner(request)
+            )
+        except InputError as error:
+            raise alert(error) from error
+        return {
+            **undo.put_away(self._tab.sources.undo),
+            **self._offer(self._presets(request), name),
+        }
 
     def give_back(self, kept: object) -> Updates:
         """Fill the form with what this browser had in it, as far as this model can have it.
@@ -152,7 +176,9 @@ class SettingsHandlers:
         }
 
 
-def bind_settings(page: gr.Blocks, tab: TextToVideoTab, handlers: SettingsHandlers) -> None:
+def bind_settings(
+    page: gr.Blocks, tabs: gr.Tabs, tab: TextToVideoTab, handlers: SettingsHandlers
+) -> None:
     """Say which events of what fills in the form do what."""
     quick = {"show_progress": "hidden", "queue": False}
     heard = {"show_progress": "hidden", "concurrency_limit": None}  # queued: what pops up has to be
@@ -176,10 +202,17 @@ def bind_settings(page: gr.Blocks, tab: TextToVideoTab, handlers: SettingsHandle
         preprocess=False,
         **heard,
     )
-    sources.delete_preset.click(handlers.delete_preset, sources.preset, offered, **heard)
+    back = sources.undo
+    sources.delete_preset.click(
+        handlers.delete_preset,
+        sources.preset,
+        [*offered, back.gone, back.row, back.note],
+        **heard,
+    )
+    back.button.click(handlers.undo, back.gone, [*offered, back.gone, back.row], **heard)
     sources.recipe_file.upload(
         handlers.restore,
         sources.recipe_file,
-        [sources.recipe_file, tab.restored, *form.controls()],
+        [tabs, sources.recipe_file, tab.restored, *form.controls()],
         **heard,
     )

@@ -232,7 +232,8 @@ class Dispatcher(threading.Thread):
             self._workers[ticket] = worker or ""
             self._follow(job)
             if worker is None or not worker.startswith(REMOTE):
-                self._end(self._store.get(job.id), "interrupted", texts.INTERRUPTED)
+                job = self._store.get(job.id)
+                self._end(job, "interrupted", texts.interrupted(bool(job.results)))
         at_work = {job.id for job in self._store.running()}
         for part in (self._data / RESULTS).glob("*/*.part"):
             if part.name.partition(".")[0] not in at_work:

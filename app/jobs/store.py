@@ -145,7 +145,7 @@ class JobStore:
         with self._changed:
             job = self._find(job_id)
             if job is None:
-                raise InputError(f"There is no job {job_id!s:.40} on this server.", "job_id")
+                raise InputError(texts.no_such_job(job_id), "job_id")
             return job
 
     def update(self, job_id: str, **changes: Any) -> Job:  # noqa: ANN401 - the fields of Job

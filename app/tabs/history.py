@@ -7,7 +7,8 @@ from pathlib import Path
 import gradio as gr
 
 from app import texts
-from app.exports import FORMATS
+from app.tabs.poster import POSTER_SCRIPT
+from app.tabs.undo import UndoRow, create_undo_row
 
 PAGE_SIZE = 24
 """So many more cards are shown at a time."""
@@ -59,19 +60,14 @@ class HistoryTab:
     cards: gr.HTML
     more: gr.Button
     num_shown: gr.State
-    deleted: gr.State
-    undo_row: gr.Row
-    undo_note: gr.HTML
-    undo: gr.Button
+    undo: UndoRow
     opened: OpenedVideo
 
 
 def create_history_tab(tab: gr.Tab) -> HistoryTab:
     """Build what is on the tab, inside it."""
-    deleted, num_shown = gr.State(""), gr.State(PAGE_SIZE)
-    with gr.Row(visible=False, elem_id="undo-row") as undo_row:
-        undo_note = gr.HTML(padding=False)
-        undo = gr.Button(texts.UNDO, size="sm", min_width=100, scale=0, elem_id="undo")
+    num_shown = gr.State(PAGE_SIZE)
+    undo = create_undo_row()
     opened = _create_opened()
     with gr.Row(elem_id="history-search"):
         search = gr.Textbox(
@@ -101,9 +97,6 @@ def create_history_tab(tab: gr.Tab) -> HistoryTab:
         cards=cards,
         more=more,
         num_shown=num_shown,
-        deleted=deleted,
-        undo_row=undo_row,
-        undo_note=undo_note,
         undo=undo,
         opened=opened,
     )
@@ -131,7 +124,9 @@ def _create_opened() -> OpenedVideo:
                 )
                 hint = gr.Markdown(visible=False, elem_id="compare-hint")
             with gr.Column(scale=2, min_width=300):
-                about = gr.HTML(js_on_load=_GALLERY_SCRIPT, padding=False, elem_id="about")
+                about = gr.HTML(
+                    js_on_load=_GALLERY_SCRIPT + POSTER_SCRIPT, padding=False, elem_id="about"
+                )
                 shown = gr.Radio(
                     label=texts.SHOWN_LABEL,
                     info=texts.SHOWN_INFO,
@@ -150,11 +145,15 @@ def _create_opened() -> OpenedVideo:
                 with gr.Row(elem_classes="tight"):
                     star = _button(texts.STAR, "star")
                     compare = _button(texts.COMPARE, "compare-two")
-                gr.Markdown(texts.EXPORT_HEADING, elem_id="export-heading")
-                with gr.Row(elem_classes="tight"):
+                gr.HTML(
+                    f"<p>{texts.EXPORT_HEADING}</p><p>{texts.EXPORT_INFO}</p>",
+                    padding=False,
+                    elem_id="export-heading",
+                )
+                with gr.Row(elem_classes="tight", elem_id="exports"):
                     exports = {
-                        name: _button(texts.EXPORTS[name], f"export-{name}", min_width=64)
-                        for name in FORMATS
+                        name: _button(label, f"export-{name}", min_width=64)
+                        for name, label in texts.EXPORTS.items()
                     }
                 with gr.Row(elem_classes="tight"):
                     close = _button(texts.CLOSE, "close")

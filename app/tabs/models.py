@@ -8,7 +8,7 @@ import gradio as gr
 from app import model_list, texts
 from lavie.runtime.profiles import AUTO, PROFILES
 
-QUESTION_ID, YES_ID = "models-question", "models-yes"
+QUESTION_ID, YES_ID, WORK_ID = "models-question", "models-yes", "models-work"
 
 _APP = Path(__file__).parents[1]
 _LIST_SCRIPT = (_APP / "models.js").read_text(encoding="utf-8")
@@ -49,8 +49,10 @@ class ModelsTab:
     path: gr.Textbox
     parts: gr.Textbox
     name: gr.Textbox
+    convert_note: gr.HTML
     convert: gr.Button
     folder: gr.Textbox
+    folder_note: gr.HTML
     add_folder: gr.Button
     folders: gr.HTML
 
@@ -59,7 +61,7 @@ def create_models_tab(tab: gr.Tab) -> ModelsTab:
     """Build what is on the tab, inside it."""
     restart = gr.HTML(js_on_load=_RESTART_SCRIPT, padding=False, elem_id="models-restart")
     question = _create_question()
-    with gr.Column(visible=False, elem_id="models-work") as work_panel:
+    with gr.Column(visible=False, elem_id=WORK_ID) as work_panel:
         work = gr.HTML(padding=False)
         stop = gr.Button(texts.STOP_MODEL_WORK, size="sm", elem_id="models-stop")
     _heading(texts.IN_USE_HEADING)
@@ -92,6 +94,7 @@ def create_models_tab(tab: gr.Tab) -> ModelsTab:
             min_width=160,
             elem_id="models-name",
         )
+    convert_note = _note("models-convert-note")
     convert = gr.Button(texts.CONVERT, elem_id="models-convert")
     _heading(texts.FOLDERS_HEADING)
     with gr.Row(elem_classes="models-form"):
@@ -99,6 +102,7 @@ def create_models_tab(tab: gr.Tab) -> ModelsTab:
         add_folder = gr.Button(
             texts.ADD_FOLDER, scale=0, min_width=120, elem_id="models-add-folder"
         )
+    folder_note = _note("models-folder-note")
     folders = _list("models-folders")
     return ModelsTab(
         tab=tab,
@@ -115,8 +119,10 @@ def create_models_tab(tab: gr.Tab) -> ModelsTab:
         path=path,
         parts=parts,
         name=name,
+        convert_note=convert_note,
         convert=convert,
         folder=folder,
+        folder_note=folder_note,
         add_folder=add_folder,
         folders=folders,
     )
@@ -138,6 +144,10 @@ def _heading(text: str) -> None:
 
 def _list(name: str, hint: str = "") -> gr.HTML:
     return gr.HTML(hint, js_on_load=_LIST_SCRIPT, padding=False, elem_id=name)
+
+
+def _note(name: str) -> gr.HTML:
+    return gr.HTML(visible=False, padding=False, elem_id=name)
 
 
 def _path(label: str, info: str, name: str) -> gr.Textbox:

@@ -6,6 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from app import texts
+from app.tabs.undo import UndoRow, create_undo_row
 
 _SCRIPT = (Path(__file__).parents[1] / "queue.js").read_text(encoding="utf-8")
 _SECONDS_BETWEEN_TRIES = 1.0
@@ -18,10 +19,12 @@ class QueuePanel:
     Args:
         jobs: They and their buttons, which trigger ``select``.
         timer: Ticks until the queue is followed, and while there is anything to follow.
+        undo: Brings back what was removed.
     """
 
     jobs: gr.HTML
     timer: gr.Timer
+    undo: UndoRow
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class EditBar:
 def create_queue_panel() -> QueuePanel:
     """Build it where it is shown."""
     jobs = gr.HTML(visible=False, js_on_load=_SCRIPT, padding=False, elem_id="queue")
-    return QueuePanel(jobs, gr.Timer(_SECONDS_BETWEEN_TRIES))
+    undo = create_undo_row("queue-")
+    return QueuePanel(jobs, gr.Timer(_SECONDS_BETWEEN_TRIES), undo)
 
 
 def create_edit_bar(secret: str) -> EditBar:

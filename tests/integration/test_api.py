@@ -52,13 +52,17 @@ def test_only_the_endpoints_are_listed_and_each_says_what_it_does(client):
     assert set(parameters) == set(FIELDS)
 
 
-def test_a_job_is_submitted_followed_and_fetched(make, ask):
+def test_a_job_is_submitted_followed_and_fetched(make, ask, studio):
     job = make(seed=7)
     assert (job["state"], job["seed"], job["error"]) == ("done", 7, None)
     assert [result["stage"] for result in job["results"]] == ["base"]
     assert ask("status", job_id=job["id"]) == job
+    (folder,) = studio.data.glob(f"results/*/{job['id']}")
+    made = {"base.webm", "base.gif", "base-png.zip"}
+    for name in made:  # its frames are none that one could be made of
+        (folder / name).write_text("made before")
     got = ask("files", job_id=job["id"], format="zip", made_by="base")
-    assert set(ZipFile(got).namelist()) == {"base.video", "base.view", "base.recipe"}
+    assert set(ZipFile(got).namelist()) == {"base.video", "base.view", "base.recipe", *made}
 
 
 def test_a_result_goes_on_to_its_next_stage(make, ask, client):

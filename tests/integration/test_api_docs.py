@@ -73,7 +73,9 @@ def test_a_video_is_fetched_as_pictures(fetch):
 def test_everything_of_a_video_is_fetched_at_once(fetch):
     with ZipFile(fetch("zip")) as archive:
         assert archive.testzip() is None
-        assert {Path(name).suffix for name in archive.namelist()} == {".mp4", ".mkv", ".json"}
+        assert {Path(name).suffix for name in archive.namelist()} == {
+            *(".mp4", ".mkv", ".json", ".webm", ".gif", ".zip")
+        }
 
 
 def test_the_example_for_curl_makes_a_video_and_fetches_it(studio, tmp_path):

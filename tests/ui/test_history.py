@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import Page, expect
 
+from lavie.media import read_video
 from tests.ui.test_text_to_video import (
     PROMPT,
     download,
@@ -62,13 +63,18 @@ def test_a_video_is_found_again_starred_exported_deleted_and_brought_back(page, 
     opened = page.locator("#opened")
     expect(opened.locator("#opened-video video")).to_be_visible()
     expect(opened).to_contain_text(OTHER_PROMPT)
+    poster = "getComputedStyle(document.querySelector('#opened-video video')).backgroundImage"
+    page.wait_for_function(f"{poster}.includes('base-poster')")  # until the film is there
     expect(opened.locator("#opened-seed input, #opened-seed textarea")).to_have_value("101")
 
     page.get_by_role("button", name="☆ Star").click()
     page.get_by_label("Only starred").check()
     expect(page.locator("#cards .card")).to_have_count(1)
     assert download(page, "WebM", tmp_path).stat().st_size > 100
-    with zipfile.ZipFile(download(page, "PNGs", tmp_path)) as pictures:
+    shown, own = (download(page, name, tmp_path) for name in ("MP4", "MP4, true size"))
+    assert read_video(shown).frames.shape == (4, 320, 512, 3)  # as on the first tab
+    assert read_video(own).frames.shape == (4, 40, 64, 3)
+    with zipfile.ZipFile(download(page, "PNGs, true size", tmp_path)) as pictures:
         assert len([name for name in pictures.namelist() if name.endswith(".png")]) == 4
 
     page.get_by_role("button", name="Delete", exact=True).last.click()
@@ -89,7 +95,9 @@ def test_a_video_is_gone_on_with_and_its_settings_are_used_again(page):
     expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
     expect(page.locator("#seed input, #seed textarea")).to_have_value("201")
     expect(page.locator("#num_inference_steps input[type=number]")).to_have_value("2")
-    expect(page.locator("#restored")).to_contain_text("The settings are back")
+    expect(page.get_by_text("The settings are back")).to_be_visible()
+    expect(page.get_by_text("The settings are back")).to_be_hidden()  # it goes by itself
+    expect(page.locator("#restored")).to_be_hidden()
 
     make_video(page, PROMPT, "202")
     open_tab(page, "Your videos")
@@ -147,6 +155,45 @@ def test_a_dropped_video_or_recipe_gives_its_settings_back(page, tmp_path):
     expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
 
 
+def drop(page: Page, name: str, content: str, target: str) -> bool:
+    """Drop a file somewhere; whether the page took it, so that the browser does not open it."""
+    return page.evaluate(
+        """([name, content, target]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([content], name));
+          const element = document.querySelector(target);
+          return ["dragenter", "dragover", "drop"].map((kind) => !element.dispatchEvent(
+            new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true })
+          )).every(Boolean);
+        }""",
+        [name, content, target],
+    )
+
+
+def test_a_recipe_may_be_dropped_anywhere_on_the_page_and_nothing_else_is_opened(page):
+    recipe = json.dumps(
+        {
+            "prompt": OTHER_PROMPT,
+            "negative_prompt": "",
+            "seed": 411,
+            "stages": ["base"],
+            "settings": {"base": {"num_inference_steps": 7, "guidance_scale": 2}},
+        }
+    )
+    for target in ("#screen", "body", "#recipe-file"):
+        fill_in(page, PROMPT, steps=9, seed="")
+        assert drop(page, "recipe.json", recipe, target)
+        expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
+        expect(page.locator("#seed input, #seed textarea")).to_have_value("411")
+        expect(page.locator("#drop-hint")).to_be_hidden()
+    assert drop(page, "notes.txt", "", "#screen")
+    expect(page.get_by_text(re.compile("notes.txt"))).to_be_visible()
+    open_tab(page, "Your videos")
+    assert drop(page, "recipe.json", recipe.replace(OTHER_PROMPT, PROMPT), "#cards")
+    expect(prompt_box(page)).to_be_visible()
+    expect(prompt_box(page)).to_have_value(PROMPT)
+
+
 def test_presets_and_surprises_fill_the_form(page):
     page.get_by_label("Preset").click()
     page.get_by_role("option", name="As in the paper").click()
@@ -161,7 +208,12 @@ def test_presets_and_surprises_fill_the_form(page):
     page.get_by_label("Preset").click()
     page.get_by_role("option", name="eleven").click()
     expect(page.locator("#num_inference_steps input[type=number]")).to_have_value("11")
-    page.get_by_role("button", name="Delete", exact=True).first.click()
+    delete = page.get_by_role("button", name="Delete", exact=True).first
+    delete.click()
+    expect(page.locator("#preset-undo-row")).to_contain_text("Deleted: “eleven”")
+    page.locator("#preset-undo").click()
+    expect(page.get_by_label("Preset")).to_have_value("eleven")
+    delete.click()
     page.get_by_label("Preset").click()
     expect(page.get_by_role("option", name="Best quality")).to_be_visible()
     expect(page.get_by_role("option", name="eleven")).to_have_count(0)

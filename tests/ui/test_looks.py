@@ -127,6 +127,21 @@ def test_keys_make_a_video_and_stop_it(page):
     expect(page.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
 
 
+def test_every_press_is_a_job_also_in_quick_succession(page):
+    fill_in(page, PROMPT, steps=100)
+    for _ in range(3):
+        page.keyboard.press("Control+Enter")
+    expect(page.locator("#queue .queue-job")).to_have_count(3)
+    expect(page.locator("#queue .queue-job").first).to_contain_text("On the screen")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#queue .queue-job")).to_have_count(3)
+    for num_left in (1, 0):
+        page.locator("#queue [data-action=remove]").last.click()
+        expect(page.locator("#queue [data-action=remove]")).to_have_count(num_left)
+    page.locator("#cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
+
+
 def test_what_was_said_of_a_mistake_stays_until_it_is_corrected(page):
     prompt_box(page).fill(PROMPT)
     set_number(page, "num_frames", 4)

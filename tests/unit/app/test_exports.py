@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app import texts
 from app.exports import FORMATS, ExportFormat, export
 from app.files import write_files
 from lavie.cascade import Generation
@@ -38,12 +39,19 @@ def test_every_format_is_made_beside_the_result_and_only_once(result):
         assert export(result, name).read_bytes() == b"made once"
         path.write_bytes(content)
     names = [path.name for path in result.video.parent.iterdir()]
-    assert len(set(names)) == 6 + len(FORMATS) - 1  # the MP4 was there
+    assert len(set(names)) == 6 + len(FORMATS) - 2  # both MP4s were there
     assert not [name for name in names if name.startswith(".")]
+
+
+def test_the_page_offers_every_format_and_says_which_is_of_true_size():
+    assert texts.EXPORTS.keys() == FORMATS.keys()
+    is_true_size = {name: "true size" in label for name, label in texts.EXPORTS.items()}
+    assert [name for name in FORMATS if is_true_size[name]] == ["mp4", "frames"]
 
 
 def test_films_show_what_the_page_shows_and_frames_are_exact(result, generation):
     assert export(result, "mp4") == result.video
+    assert export(result, "large") == result.view
     webm = read_video(export(result, "webm"))
     assert webm.frames.shape == (8, 320, 512, 3)
     assert (webm.fps, webm.metadata) == (8, result.metadata)
@@ -57,12 +65,13 @@ def test_the_zip_holds_everything_there_is_of_the_result(result):
     with ZipFile(export(result, "zip")) as archive:
         assert archive.testzip() is None
         assert set(archive.namelist()) == {
-            path.name for path in (result.video, result.view, result.frames, result.recipe)
+            *(path.name for path in (result.video, result.view, result.frames, result.recipe)),
+            *(export(result, name).name for name in ("webm", "gif", "frames")),
         }
         assert json.loads(archive.read(result.recipe.name)) == result.metadata
     large = replace(result, view=result.video, frames=None, video=result.view)
     with ZipFile(export(large, "zip")) as archive:
-        assert len(archive.namelist()) == 3
+        assert len(archive.namelist()) == 6
 
 
 def test_the_last_stage_gives_the_frames_of_its_mp4(result):
@@ -131,7 +140,7 @@ def ask_at_once(result, names):
 
 @pytest.mark.parametrize("name", ["exe", "", "../../mp4", None])
 def test_an_unknown_format_is_refused(result, name):
-    with pytest.raises(InputError, match="is not one of mp4, webm, gif, frames, zip"):
+    with pytest.raises(InputError, match="is not one of mp4, large, webm, gif, frames, zip"):
         export(result, name)
 
 

@@ -45,7 +45,7 @@ def test_a_prompt_is_text_wherever_it_stands(job):
         gallery.cards([job], "", is_searched=False),
         gallery.about(job, result),
         gallery.pair((job, result), (job, result)),
-        gallery.undo_note(job),
+        gallery.undo_note(texts.deleted(job.request.prompt)),
     ):
         for steering in ("<img src=x", "${", "{{", "\"' panda"):
             assert steering not in html

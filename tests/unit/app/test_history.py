@@ -100,15 +100,15 @@ def test_a_chosen_video_shows_its_newest_version_and_the_others(handlers, tab, m
 def test_what_is_deleted_is_gone_until_it_is_brought_back(handlers, tab, make):
     job = make()
     updates = handlers.delete(job.id)
-    assert updates[tab.undo_row].visible
+    assert updates[tab.undo.row].visible
     assert not updates[tab.opened.panel].visible
     assert job.id not in handlers.refresh("", False, 9, "")[tab.cards]
     with pytest.raises(gr.Error, match="no such video"):
         choose(handlers, job)
-    assert not handlers.undo(updates[tab.deleted])[tab.undo_row].visible
+    assert not handlers.undo(updates[tab.undo.gone])[tab.undo.row].visible
     assert job.id in handlers.refresh("", False, 9, "")[tab.cards]
     with pytest.raises(gr.Error, match="too late"):
-        handlers.undo("20200101-000000-abc")
+        handlers.undo({"job_id": "20200101-000000-abc"})
 
 
 def test_two_videos_are_shown_beside_each_other(handlers, tab, make):
@@ -127,7 +127,7 @@ def test_two_videos_are_shown_beside_each_other(handlers, tab, make):
     assert choose(handlers, second, compared)[tab.opened.video].visible
 
 
-def test_the_settings_of_a_video_fill_the_form(handlers, studio, service, make, page):
+def test_the_settings_of_a_video_fill_the_form(handlers, studio, service, make, page, capsys):
     job = make()
     settings = {"num_inference_steps": 3, "guidance_scale": 2.5, "scheduler": "ddim"}
     size = {"width": 64, "height": 40, "num_frames": 9}
@@ -139,7 +139,7 @@ def test_the_settings_of_a_video_fill_the_form(handlers, studio, service, make, 
     assert updates[page[0]].selected == "text-to-video"
     assert (updates[form.prompt], updates[form.seed]) == ("a panda", "7")
     assert (updates[form.scheduler], updates[form.num_frames]) == ("ddim", 9)
-    assert texts.RESTORED in updates[studio.restored].value
+    assert texts.RESTORED in capsys.readouterr().out
 
 
 def test_going_on_hands_the_video_to_the_first_tab(handlers, studio, make):

@@ -63,6 +63,10 @@ class FakeLibrary:
         self.asked.append(("install", network))
         return self._make(on_event, cancel)
 
+    def check_conversion(self, path, name, stable_diffusion):
+        if path == "/nowhere":
+            raise InputError(texts.not_a_path(path), "path")
+
     def convert(self, path, name, stable_diffusion, on_event, cancel):
         self.asked.append(("convert", path, name, stable_diffusion))
         return self._make(on_event, cancel)
@@ -223,10 +227,25 @@ def test_what_went_wrong_is_one_sentence_and_the_next_thing_works(
     assert library.asked[1] == ("convert", "/y.pt", None, "/sd")
 
 
+def test_what_cannot_be_converted_is_said_beside_it_and_begins_no_work(handlers, tab, library):
+    library.error = CheckpointError("cut short")
+    handlers.convert("/x.pt", "", "")
+    follow(handlers)
+    refused = handlers.convert("/nowhere", "", "")
+    assert "is not on this machine" in refused[tab.convert_note].value
+    assert refused[tab.work_panel].visible is False
+    assert [asked[1] for asked in library.asked] == ["/x.pt"]
+    begun = handlers.convert("/y.pt", "", "")
+    assert begun[tab.convert_note].visible is False
+    assert "/y.pt" in begun[tab.work]
+
+
 def test_folders_are_added_and_removed(handlers, tab, library):
     assert "/more" in handlers.add_folder("/more")[tab.folders]
-    with pytest.raises(gr.Error, match="is not on this machine"):
-        handlers.add_folder("/nowhere")
+    refused = handlers.add_folder("/nowhere")
+    assert refused.keys() == {tab.folder_note}
+    assert "is not on this machine" in refused[tab.folder_note].value
+    assert not handlers.add_folder("/more")[tab.folder_note].visible
     assert "/more" not in press(handlers, "forget", "/more")[tab.folders]
 
 

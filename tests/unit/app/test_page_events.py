@@ -8,13 +8,14 @@ NEVER_REFUSE = {
     "Editor.leave",
     "Editor.resume",
     "HistoryHandlers.refresh",
+    "QueueHandlers.mark",
     "QueueHandlers.wake",
     "SettingsHandlers.give_back",
     "SettingsHandlers.offer_presets",
     "SettingsHandlers.surprise",
-    "TextToVideoHandlers.compose",
-    "TextToVideoHandlers.read_form",
-    "TextToVideoHandlers.show_model",
+    "FormNotes.compose",
+    "FormNotes.read_form",
+    "FormNotes.show_model",
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from app import queue_view, texts
 from app.handlers.editing import Editor
 from app.handlers.queue import QueueHandlers
-from app.handlers.text_to_video import TextToVideoHandlers
+from app.handlers.text_to_video import create_text_to_video_handlers
 from app.jobs.crew import ThreadCrew
 from app.policy import Policy
 from app.request import FIELDS
@@ -31,12 +31,12 @@ def editor(service, tab):
 
 @pytest.fixture
 def studio(service, tab, editor):
-    return TextToVideoHandlers(service, tab, None, Visitors(), editor)
+    return create_text_to_video_handlers(service, tab, None, Visitors(), editor)
 
 
 @pytest.fixture
 def handlers(service, tab, studio, editor):
-    return QueueHandlers(service, tab, Visitors(), studio, editor)
+    return QueueHandlers(service, tab, Visitors(), studio.following, editor)
 
 
 @pytest.fixture
@@ -119,6 +119,31 @@ def test_jobs_move_up_and_down(held, values, press):
     assert held.queue()[0].job.id == third
 
 
+def test_what_was_removed_comes_back_to_its_place(held, values, tab, press, handlers):
+    first, second, third = (held.submit(values).id for _ in range(3))
+    removed = press("remove", second)
+    assert removed[tab.queue.undo.row].visible
+    assert "Removed: “a panda”" in removed[tab.queue.undo.note]
+    assert [status.job.id for status in held.queue()] == [first, third]
+    back = handlers.undo(removed[tab.queue.undo.gone], Watching())
+    assert not back[tab.queue.undo.row].visible
+    assert second in back[tab.queue.jobs].value
+    assert [status.job.id for status in held.queue()] == [first, second, third]
+    press("remove", second)
+    assert not press("up", third)[tab.queue.undo.row].visible
+    with pytest.raises(gr.Error, match="no job"):
+        handlers.undo({}, Watching())
+
+
+def test_the_job_that_is_in_the_form_is_marked(held, values, tab, press, handlers):
+    job = held.submit(values)
+    watching = Watching()
+    edited = press("edit", job.id, kept=values)[tab.edit.edited]
+    assert texts.BEING_CHANGED in handlers.mark(edited, watching)[tab.queue.jobs].value
+    assert texts.BEING_CHANGED in press("up", job.id, watching=watching)[tab.queue.jobs].value
+    assert texts.BEING_CHANGED not in handlers.mark({}, watching)[tab.queue.jobs].value
+
+
 def test_the_queue_stops_and_goes_on(service, tab, press):
     assert texts.QUEUE_GO_ON in press("pause")[tab.queue.jobs].value
     assert service.is_paused
@@ -147,7 +172,9 @@ def test_the_form_is_lent_to_a_job_and_given_back(held, values, tab, editor, stu
     assert lent[tab.generate].value == texts.SAVE_CHANGES
     edited = lent[tab.edit.edited]
     changed = {**values, "prompt": "a panda in the snow", "seed": "5"}
-    saved = studio.submit("", edited, None, *[changed[field] for field in FIELDS])
+    saved = studio.asking.submit(
+        "", edited, Watching(), None, *[changed[field] for field in FIELDS]
+    )
     assert held.get(job.id).request.prompt == "a panda in the snow"
     assert texts.CHANGES_SAVED in capsys.readouterr().out
     assert (saved[tab.form.prompt], saved[tab.edit.edited]) == ("a fox", {})
@@ -165,7 +192,9 @@ def test_changes_that_come_too_late_stay_in_the_form(service, runner, values, ta
     service.pause(False)
     service.wait(job.id, timeout=10)
     with pytest.warns(UserWarning, match="being made already"):
-        late = studio.submit("", edited, None, *[values[field] for field in FIELDS])
+        late = studio.asking.submit(
+            "", edited, Watching(), None, *[values[field] for field in FIELDS]
+        )
     assert late[tab.edit.edited] == {}
     assert tab.form.prompt not in late
 
@@ -174,7 +203,9 @@ def test_what_is_wrong_with_changes_is_said_and_they_go_on(held, values, tab, st
     job = held.submit(values)
     edited = press("edit", job.id, kept=values)[tab.edit.edited]
     with pytest.raises(gr.Error, match="prompt is empty"):
-        studio.submit("", edited, None, *[{**values, "prompt": ""}[field] for field in FIELDS])
+        studio.asking.submit(
+            "", edited, Watching(), None, *[{**values, "prompt": ""}[field] for field in FIELDS]
+        )
 
 
 @pytest.mark.parametrize("edited", [{"job_id": "gone"}, {"job_id": 3}, [1], "x", {}, None])

@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 
 from app.jobs.worker import Task
 from app.request import StageRequest, TextToVideoRequest
-from app.runner import CascadeRunner
+from app.runner import CascadeRunner, _time_one_step
 from lavie.errors import Cancelled, InputError
 from lavie.media import read_metadata, read_video
 from lavie.runtime.profiles import next_smaller
@@ -175,10 +176,23 @@ def test_a_run_cancelled_in_a_later_stage_keeps_what_was_finished(runner, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["job"]
 
 
-def test_a_sample_tells_how_fast_this_computer_is(runner):
-    effort, seconds = runner.prepare()
-    assert (effort.stage, effort.num_steps, effort.num_frames) == ("base", 1, 4)
+def test_a_sample_tells_how_fast_this_computer_is(runner, monkeypatch):
+    effort, seconds = runner.prepare()  # quick enough for a whole video
+    assert (effort.stage, effort.num_steps, effort.num_frames) == ("base", 1, 16)
     assert seconds > 0
+    monkeypatch.setattr("app.runner._SECONDS_OF_A_QUICK_STEP", 0.0)
+    assert runner.prepare()[0].num_frames == 4
+
+
+def test_a_sample_is_not_misled_by_steps_that_had_to_wait():
+    class BusyComputer:
+        def generate(self, *_, num_inference_steps, on_event, cancel, **__):
+            for step, seconds in enumerate((0.3, 0.2, 0.01, 0.15)[:num_inference_steps]):
+                time.sleep(seconds)
+                on_event(Progress("base", step + 1, num_inference_steps, None))
+                cancel.raise_if_cancelled()
+
+    assert _time_one_step(BusyComputer(), num_frames=4) < 0.1
 
 
 def test_when_memory_runs_short_the_next_smaller_profile_is_taken_for_good(runner, tmp_path):

@@ -58,8 +58,15 @@ def test_a_queued_job_tells_its_place(job):
     assert "1st in the queue, which is stopped" in told
 
 
-def test_a_job_without_progress_says_that_the_model_loads(job):
-    assert texts.MODEL_IS_LOADING in screen.progress(Status(job))
+def test_a_job_that_waits_or_has_just_begun_says_so_and_nothing_of_the_model(job, tmp_path):
+    waiting = screen.progress(Status(replace(job, state="queued")))
+    assert "1st in the queue<" in waiting
+    begun = screen.progress(Status(job))
+    assert "Making the video: the first step…" in begun
+    smoothing = screen.progress(Status(replace(job, results=(make_result(tmp_path),))))
+    assert "Smoothing: the first step…" in smoothing
+    for html in (waiting, begun, smoothing):
+        assert texts.MODEL_IS_LOADING not in html
 
 
 def test_a_preview_is_an_animation_inside_the_page(job):

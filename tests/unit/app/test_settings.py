@@ -8,7 +8,7 @@ from app import texts
 from app.handlers.settings import SettingsHandlers
 from app.presets import PRESET_FIELDS
 from app.request import FIELDS
-from app.tabs.text_to_video import create_text_to_video_tab
+from app.tabs.text_to_video import TAB_ID, create_text_to_video_tab
 from app.visitors import Visitors
 from tests.unit.app.known import Known
 
@@ -33,8 +33,17 @@ def tab(card):
 
 
 @pytest.fixture
-def handlers(service, tab):
-    return SettingsHandlers(service, tab, None, Visitors())
+def tabs():
+    async def create():
+        with gr.Blocks(analytics_enabled=False):
+            return gr.Tabs()
+
+    return asyncio.run(create())
+
+
+@pytest.fixture
+def handlers(service, tab, tabs):
+    return SettingsHandlers(service, tab, None, Visitors(), tabs)
 
 
 @pytest.fixture
@@ -46,18 +55,30 @@ def settings(values):
 def toasts(monkeypatch):
     """What pops up: Gradio has nobody to show it to here."""
     shown = []
-    monkeypatch.setattr(gr, "Info", shown.append)
+    monkeypatch.setattr(gr, "Info", lambda sentence, duration: shown.append(sentence))
     monkeypatch.setattr(gr, "Warning", shown.append)
     return shown
 
 
-def test_a_recipe_fills_the_form_and_says_what_it_could_not(handlers, tab, toasts, tmp_path):
+def test_a_recipe_fills_the_form_shows_it_and_says_what_it_could_not(
+    handlers, tab, tabs, toasts, tmp_path
+):
     file = tmp_path / "recipe.json"
     file.write_text(json.dumps(RECIPE))
     updates = handlers.restore(str(file))
     assert updates[tab.form.prompt] == "a fox in snow"
     assert (updates[tab.form.seed], updates[tab.form.num_frames]) == ("5", 9)
     assert "“another”" in updates[tab.restored].value
+    assert updates[tabs].selected == TAB_ID
+    assert toasts == [texts.RESTORED]
+
+
+def test_a_recipe_that_came_back_whole_leaves_no_note(handlers, tab, toasts, tmp_path, card):
+    file = tmp_path / "recipe.json"
+    own = {**card.own_settings["base"], **RECIPE["settings"]["base"]}
+    whole = {**RECIPE, "model": card.name, "settings": {"base": own}, "fps": own.get("fps")}
+    file.write_text(json.dumps(whole))
+    assert not handlers.restore(str(file))[tab.restored].visible
     assert toasts == [texts.RESTORED]
 
 
@@ -95,6 +116,11 @@ def test_own_settings_are_saved_by_name_and_deleted(handlers, tab, settings, toa
     updates = handlers.use_preset("mine")
     assert updates[tab.sources.delete_preset].interactive
     assert [updates[getattr(tab.form, field)] for field in PRESET_FIELDS] == settings
+    deleted = handlers.delete_preset("mine")
+    assert "Deleted: “mine”" in deleted[tab.sources.undo.note]
+    back = handlers.undo(deleted[tab.sources.undo.gone])
+    assert back[tab.sources.preset].value == "mine"
+    assert not back[tab.sources.undo.row].visible
     offered = handlers.delete_preset("mine")[tab.sources.preset]
     assert "mine" not in [name for name, _ in offered.choices]
     assert list(handlers.use_preset("mine")) == [tab.sources.delete_preset]
@@ -106,9 +132,9 @@ def test_a_preset_needs_a_name_of_its_own(handlers, settings, name):
         handlers.save_preset(name, None, *settings)
 
 
-def test_visitors_have_presets_of_their_own(service, tab, settings):
-    mine = SettingsHandlers(service, tab, None, Known("me"))
-    theirs = SettingsHandlers(service, tab, None, Known("them"))
+def test_visitors_have_presets_of_their_own(service, tab, tabs, settings):
+    mine = SettingsHandlers(service, tab, None, Known("me"), tabs)
+    theirs = SettingsHandlers(service, tab, None, Known("them"), tabs)
     mine.save_preset("mine", None, *settings)
     offered = theirs.offer_presets()[tab.sources.preset]
     assert "mine" not in [name for name, _ in offered.choices]

@@ -51,7 +51,7 @@ def test_a_running_job_is_marked_and_can_be_gone_on_with(service, runner, values
     again = restart(service, other)
     wait_until(lambda: again.get(job_id).is_over)
     job = again.get(job_id)
-    assert (job.state, job.error) == ("interrupted", texts.INTERRUPTED)
+    assert (job.state, job.error) == ("interrupted", texts.interrupted(has_results=True))
     assert [result.stage for result in job.results] == ["base"]
     again.retry(job_id)
     job = again.wait(job_id, timeout=10)
@@ -350,7 +350,10 @@ def test_what_an_earlier_server_left_is_taken_over_at_the_second_try(
     monkeypatch.setattr(Wire, "start_anew", fail_once)
     again = restart(service)
     wait_until(lambda: again.get(held.id).is_over)
-    assert again.get(held.id).state == "interrupted"
+    job = again.get(held.id)
+    assert (job.state, job.error) == ("interrupted", texts.interrupted(has_results=False))
+    assert texts.TRY_AGAIN in texts.interrupted(has_results=False)
+    assert texts.GO_ON in texts.interrupted(has_results=True)
     again.stop()
 
 

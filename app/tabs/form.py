@@ -1,0 +1,194 @@
+"""The form in which a video is asked for, and the words that can be clicked together for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from app import texts
+from app.model_card import ModelCard
+from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
+from app.words import Choice, Words
+
+
+class Composer(NamedTuple):
+    """The words that can be clicked together."""
+
+    subject: gr.Radio
+    motion: gr.Radio
+    place: gr.Radio
+    style: gr.Radio
+
+
+@dataclass(frozen=True)
+class Form:
+    """One control for each field of the request, by the field's name."""
+
+    prompt: gr.Textbox
+    negative_prompt: gr.Textbox
+    seed: gr.Textbox
+    num_inference_steps: gr.Slider
+    guidance_scale: gr.Slider
+    scheduler: gr.Dropdown
+    width: gr.Number
+    height: gr.Number
+    num_frames: gr.Slider
+    smooth: gr.Checkbox
+    upscale: gr.Checkbox
+    smoothing_steps: gr.Slider
+    upscaling_steps: gr.Slider
+
+    def controls(self) -> list[Component]:
+        """The controls in the order of `FIELDS`."""
+        return [getattr(self, field) for field in FIELDS]
+
+
+def create_prompt_box() -> gr.Textbox:
+    """Where the sentence is typed."""
+    return gr.Textbox(
+        label=texts.PROMPT_LABEL,
+        info=texts.PROMPT_INFO,
+        placeholder=texts.PROMPT_PLACEHOLDER,
+        lines=2,
+        max_lines=5,
+        autofocus=True,
+        elem_id="prompt",
+    )
+
+
+def create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
+    """What else can be done with the video, as far as the model has the stages."""
+    with gr.Row(elem_id="switches", visible=len(card.stages) > 1):
+        smooth = gr.Checkbox(
+            label=texts.SMOOTH_LABEL,
+            info=texts.SMOOTH_INFO,
+            visible="interpolation" in card.stages,
+            min_width=150,
+            elem_id="smooth",
+        )
+        upscale = gr.Checkbox(
+            label=texts.UPSCALE_LABEL,
+            info=texts.UPSCALE_INFO,
+            visible="super_resolution" in card.stages,
+            min_width=150,
+            elem_id="upscale",
+        )
+    return smooth, upscale
+
+
+def create_composer(words: Words) -> Composer:
+    """The words of a small model, to be clicked."""
+    gr.Markdown(f"### {texts.WORDS_HEADING}")
+
+    def radio(
+        name: str, choices: list[Choice], label: str, info: str, value: str | None = None
+    ) -> gr.Radio:
+        return gr.Radio(
+            choices,
+            value=value,
+            label=label,
+            info=info,
+            visible=len(choices) > 1,
+            elem_id=f"word-{name}",
+            elem_classes="chips",
+        )
+
+    return Composer(
+        subject=radio("subject", words.subjects, texts.SUBJECT_LABEL, texts.SUBJECT_INFO),
+        motion=radio("motion", words.motions, texts.MOTION_LABEL, texts.MOTION_INFO),
+        place=radio("place", words.places, texts.PLACE_LABEL, texts.PLACE_INFO),
+        style=radio("style", words.styles, texts.STYLE_LABEL, texts.STYLE_INFO, words.styles[0][1]),
+    )
+
+
+def create_form(
+    card: ModelCard, prompt: gr.Textbox, smooth: gr.Checkbox, upscale: gr.Checkbox
+) -> Form:
+    """The settings, beside the controls that stand elsewhere; all in one record."""
+    ranges = card.ranges
+    negative_prompt = gr.Textbox(
+        label=texts.NEGATIVE_LABEL, info=texts.NEGATIVE_INFO, elem_id="negative_prompt"
+    )
+    with gr.Row():
+        width = _number("width", ranges, texts.WIDTH_LABEL)
+        height = _number("height", ranges, texts.HEIGHT_LABEL)
+    num_frames = _slider("num_frames", ranges, texts.FRAMES_LABEL, texts.FRAMES_INFO)
+    steps = _slider("num_inference_steps", ranges, texts.STEPS_LABEL, texts.STEPS_INFO)
+    guidance = _slider("guidance_scale", ranges, texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO)
+    smoothing_steps = _slider(
+        "smoothing_steps",
+        ranges,
+        texts.SMOOTHING_STEPS_LABEL,
+        texts.SMOOTHING_STEPS_INFO,
+        visible="interpolation" in card.stages,
+    )
+    upscaling_steps = _slider(
+        "upscaling_steps",
+        ranges,
+        texts.UPSCALING_STEPS_LABEL,
+        texts.UPSCALING_STEPS_INFO,
+        visible="super_resolution" in card.stages,
+    )
+    with gr.Row():
+        seed = gr.Textbox(
+            label=texts.SEED_LABEL,
+            info=texts.SEED_INFO,
+            placeholder=texts.SEED_PLACEHOLDER,
+            max_length=len(str(MAX_SEED)),
+            min_width=220,
+            elem_id="seed",
+        )
+        scheduler = gr.Dropdown(
+            [(texts.SCHEDULER_NAMES[name], name) for name in SCHEDULERS],
+            value=SCHEDULERS[0],
+            label=texts.SCHEDULER_LABEL,
+            info=texts.SCHEDULER_INFO,
+            min_width=220,
+            elem_id="scheduler",
+        )
+    return Form(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        seed=seed,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        scheduler=scheduler,
+        width=width,
+        height=height,
+        num_frames=num_frames,
+        smooth=smooth,
+        upscale=upscale,
+        smoothing_steps=smoothing_steps,
+        upscaling_steps=upscaling_steps,
+    )
+
+
+def _number(name: str, ranges: Mapping[str, Range], label: str) -> gr.Number:
+    limits = ranges[name]
+    return gr.Number(
+        label=label,
+        info=texts.size_info(limits.minimum, limits.maximum, limits.step),
+        value=limits.default,
+        minimum=limits.minimum,
+        maximum=limits.maximum,
+        step=limits.step,
+        elem_id=name,
+    )
+
+
+def _slider(
+    name: str, ranges: Mapping[str, Range], label: str, info: str, visible: bool = True
+) -> gr.Slider:
+    limits = ranges[name]
+    return gr.Slider(
+        limits.minimum,
+        limits.maximum,
+        value=limits.default,
+        step=limits.step or 0.1,
+        label=label,
+        info=info,
+        visible=visible,
+        elem_id=name,
+    )
