@@ -67,7 +67,7 @@ class Api:
             num_steps: Denoising steps; left out, the model's own number.
             made_by: Go on from what this stage made; left out, from the latest result.
         """
-        job = self._service.get(_id(job_id))
+        job = self._service.find_to_use(_id(job_id))
         check_choice(stage, tuple(STEP_FIELDS), "stage")
         if not job.results:
             raise InputError(texts.NO_SUCH_RESULT, "job_id")
@@ -82,22 +82,24 @@ class Api:
         return self._json(new.id)
 
     @_told
-    def status(self, job_id: str) -> dict:
+    def status(self, request: gr.Request, job_id: str) -> dict:
         """Say how a job is: its state, place in the queue, stage, step, seconds left, results.
 
         Args:
             job_id: The id that submit gave.
         """
-        return self._json(job_id)
+        job = self._service.find(_id(job_id), self._visitors.owner(request))
+        return job_json(self._service.status(job))
 
-    async def follow(self, job_id: str) -> AsyncIterator[dict]:
+    async def follow(self, request: gr.Request, job_id: str) -> AsyncIterator[dict]:
         """Tell each change of a job until it is over. The last answer is the finished job.
 
         Args:
             job_id: The id that submit gave.
         """
         try:
-            async for status in self._service.follow(_id(job_id)):
+            job = self._service.find(_id(job_id), self._visitors.owner(request))
+            async for status in self._service.follow(job.id):
                 yield job_json(status)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -186,7 +188,7 @@ class Api:
                 files in a zip) or zip (everything).
             made_by: The stage whose result it is; left out, the latest.
         """
-        job = self._service.get(_id(job_id))
+        job = self._service.find_to_use(_id(job_id))
         result = job.result_of(made_by) if made_by else next(reversed(job.results), None)
         if result is None:
             raise InputError(texts.NO_SUCH_RESULT, "job_id")

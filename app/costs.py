@@ -28,7 +28,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Speed:
-    """Of a stage: seconds of the steps per `Effort.size`, and after them per pixel of the video."""
+    """Of a stage: seconds of the steps per `Effort.size`, and after them per pixel that is shown.
+
+    Of a small video it is not its own size that takes the time after the steps, but that of the
+    files in which it is looked at.
+    """
 
     steps: float
     after: float
@@ -37,8 +41,8 @@ class _Speed:
 class Costs:
     """The speed of this computer, stage by stage, as of each one's latest run.
 
-    A stage that has not run yet is judged by one that has: by how much larger its network is and
-    on how many more cells it works.
+    A stage that has not run yet is judged by one that has: by how much larger its network is, how
+    often a step asks it, and on how many more cells it works.
 
     Args:
         weights: What one step costs per frame and pixel, relative to the other stages.
@@ -54,7 +58,7 @@ class Costs:
         """Note how long a stage took, and how much of that was left after its last step."""
         steps = max(seconds - seconds_after, 0.0) / effort.size
         with self._lock:
-            self._speeds[effort.stage] = _Speed(steps, seconds_after / effort.num_pixels)
+            self._speeds[effort.stage] = _Speed(steps, seconds_after / effort.num_pixels_shown)
 
     def hint(self, effort: Effort, seconds: float) -> None:
         """Note how long a small sample of a stage took, for as long as nothing better is known."""
@@ -68,7 +72,7 @@ class Costs:
             speed = own or self._guess_for(effort.stage)
         if speed is None:
             return Cost(effort)
-        after = speed.after * effort.num_pixels
+        after = speed.after * effort.num_pixels_shown
         return Cost(effort, speed.steps * effort.size + after, own is not None, after)
 
     def _guess_for(self, stage: StageName) -> _Speed | None:

@@ -13,7 +13,7 @@ from PIL import Image
 from app import texts
 from app.comparison import place_side_by_side
 from app.request import next_stages
-from app.result import Effort, Result
+from app.result import VIEW_HEIGHT, Effort, Result
 from lavie.media import (
     LOSSLESS,
     enlarge_frames,
@@ -27,7 +27,6 @@ from lavie.types import CancelToken, Frames, StageName
 if TYPE_CHECKING:
     from lavie.cascade import Generation
 
-_VIEW_HEIGHT = 320
 _THUMBNAIL_WIDTH = 320
 _THUMBNAIL_FPS = 16
 
@@ -57,7 +56,7 @@ def write_files(
 def enlarge_to_view(frames: Iterable[Frames]) -> Iterator[Frames]:
     """Make small pictures as large as the page shows them, by a whole number; others stay."""
     for frame in frames:
-        yield enlarge_frames(frame[None], max(_VIEW_HEIGHT // frame.shape[0], 1))[0]
+        yield enlarge_frames(frame[None], max(VIEW_HEIGHT // frame.shape[0], 1))[0]
 
 
 def _write(
@@ -67,7 +66,7 @@ def _write(
     name = f"lavie-{home.name}-{texts.FILE_NAMES[stage]}"
     video = view = folder / f"{name}.mp4"
     write_video(video, frames, fps, metadata)
-    if 2 * frames.shape[1] <= _VIEW_HEIGHT:
+    if 2 * frames.shape[1] <= VIEW_HEIGHT:
         view = folder / f"{name}-large.mp4"
         write_video(view, enlarge_to_view(frames), fps, metadata)
     cancel.raise_if_cancelled()
@@ -83,7 +82,7 @@ def _write(
     before = generation.previous
     if before is not None:
         comparison = folder / f"{name}-before-after.mp4"
-        pictures = place_side_by_side(before.frames, before.fps, frames, fps, _VIEW_HEIGHT)
+        pictures = place_side_by_side(before.frames, before.fps, frames, fps, VIEW_HEIGHT)
         write_video(comparison, pictures, fps, metadata)
     recipe = write_recipe(video, metadata)
     num_steps = metadata["settings"][stage]["num_inference_steps"]

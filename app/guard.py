@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
@@ -97,6 +98,7 @@ class Guard:
             is: then the browser is told to keep the token there, too.
         functions: What can be called, by its number.
         may_name: Whether a file may be named in a call: one that was uploaded, or a result.
+        may_read: Whether a file may be given out, if Gradio would.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Guard:
         is_public: bool,
         functions: Mapping[int, Function],
         may_name: Callable[[str], bool],
+        may_read: Callable[[str], bool],
         is_secure: bool = False,
     ) -> None:
         self._app = app
@@ -114,6 +117,7 @@ class Guard:
         self._functions = functions
         self._names = {function.name: function for function in functions.values()}
         self._may_name = may_name
+        self._may_read = may_read
         self._posts = Meter(POSTS_PER_MINUTE, 60)
         self._logins = Meter(LOGINS_PER_MINUTE, 60)
         self._uploads = Meter(UPLOADED_BYTES_PER_HOUR, 3600)
@@ -128,6 +132,7 @@ class Guard:
         answer = _Answer(send, self._new_cookie(scope), _is_direct_call(scope))
         try:
             self._check_place(scope)
+            await self._check_file(scope)
             await self._app(scope, await self._checked_body(scope, receive), answer.send)
         except Refused as refused:
             await answer.say(scope, receive, refused.status, str(refused))
@@ -159,6 +164,14 @@ class Guard:
             meter = self._logins if path.startswith("/login") else self._posts
             if not meter.take(address):
                 raise Refused(429, texts.TOO_MANY_REQUESTS)
+
+    async def _check_file(self, scope: Scope) -> None:
+        """Refuse what is not shown any more; the answer is that of a file that never was."""
+        path = scope["path"]
+        if _FILE.fullmatch(path):
+            name = path.partition("file=")[2]
+            if not await run_in_threadpool(self._may_read, name):
+                raise Refused(404, texts.NOTHING_THERE)
 
     def _is_from_own_page(self, headers: Headers) -> bool:
         """Whether the page sends this, or a program: a page of another site must not, unseen."""

@@ -72,7 +72,8 @@ class ModelCard:
         vocabulary: All words it was taught, in lower case; None for a model of open language.
         stages: What it can do, in order.
         weights: What one step of each stage costs per frame and pixel, relative to the others: how
-            large its network is, and how many of its cells stand for a pixel.
+            large its network is, how often a step asks it, and how many of its cells stand for a
+            pixel.
         own_settings: What each stage does where it is not told otherwise, under the pipelines'
             argument names.
         reader: Knows how much of a prompt it reads; None if that is not known before it is loaded.
@@ -129,7 +130,10 @@ def read_model_card(model: str) -> ModelCard:
         ranges=_ranges(indexes, _vae_factor(folder / "vae")),
         vocabulary=_read_vocabulary(folder / "tokenizer"),
         stages=tuple(indexes),
-        weights={stage: _weight(folder, stage) for stage in indexes},
+        weights={
+            stage: _weight(folder, stage) * _num_passes(stage, index)
+            for stage, index in indexes.items()
+        },
         own_settings={stage: _own_settings(stage, index) for stage, index in indexes.items()},
         reader=_find_reader(folder),
     )
@@ -142,7 +146,7 @@ def _published_card(model: str, stages: tuple[StageName, ...]) -> ModelCard:
         ranges=_ranges({}, networks["base"].parts.vae_factor),
         stages=stages or ("base",),
         weights={
-            stage: network.num_bytes / network.parts.vae_factor**2
+            stage: network.num_bytes / network.parts.vae_factor**2 * _num_passes(stage, {})
             for stage, network in networks.items()
         },
         own_settings={stage: _own_settings(stage, {}) for stage in networks},
@@ -157,6 +161,12 @@ def _weight(folder: Path, stage: StageName) -> float:
     own = folder if stage == "base" else folder / stage
     num_bytes = sum(file.stat().st_size for file in (own / "unet").glob("*.safetensors"))
     return max(num_bytes, 1) / _vae_factor(find_part(own, "vae")) ** 2
+
+
+def _num_passes(stage: StageName, index: Mapping[str, Any]) -> int:
+    """How often a step asks the network: with guidance once more, for what is to be kept out."""
+    guidance_scale = {**NETWORKS[stage].defaults, **index}["default_guidance_scale"]
+    return 2 if guidance_scale > 1 else 1
 
 
 def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict[str, Range]:

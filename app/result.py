@@ -22,6 +22,9 @@ def _to_data(path: Path | None, info: SerializationInfo) -> str | None:
     return (path.relative_to(info.context["data"]) if info.context else path).as_posix()
 
 
+VIEW_HEIGHT = 320
+"""Pixels: smaller videos are enlarged by a whole number, to about that, to be looked at."""
+
 DataFile = Annotated[Path, AfterValidator(_from_data), PlainSerializer(_to_data)]
 """A file in the data folder, relative to it in JSON."""
 
@@ -53,6 +56,11 @@ class Effort:
     def num_pixels(self) -> int:
         """Of all frames of the video together."""
         return self.num_frames * self.height * self.width
+
+    @property
+    def num_pixels_shown(self) -> int:
+        """As `num_pixels`, of the video as it is looked at: where it is small, it is enlarged."""
+        return self.num_pixels * max(VIEW_HEIGHT // self.height, 1) ** 2
 
 
 @dataclass(frozen=True)

@@ -1,61 +1,32 @@
 """What the studio can do for anyone who asks: submit, follow, cancel. No web page in here."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 from app import texts
+from app.checks import check_form, check_next_stage, check_rows, later_efforts
 from app.costs import Cost, Costs
 from app.jobs.crew import Crew
 from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import RESULTS, Job
-from app.jobs.store import MAX_QUEUED, JobStore
+from app.jobs.store import MAX_QUEUED, JobStore, no_such_job
 from app.jobs.wire import Setup
+from app.line import Line, Status
 from app.model_card import ModelCard
 from app.policy import Policy, Quota
 from app.presets import Presets
-from app.request import (
-    MAX_SEED,
-    STEP_FIELDS,
-    SWITCHES,
-    StageRequest,
-    TextToVideoRequest,
-    check_request,
-    effort_of,
-    efforts_of,
-    next_stages,
-)
+from app.request import StageRequest, TextToVideoRequest, next_stages
 from app.result import Result
+from app.shown import is_shown
 from lavie.errors import InputError
 from lavie.runtime.profiles import ProfileName, check_profile
 from lavie.types import StageName
 
-COST_FIELDS = ("num_frames", "height", "width", "smoothing_steps", "upscaling_steps", "smooth")
-"""What of a form tells how long the later stages take."""
-
 _POLL_SECONDS = 0.1
 _PRESETS_FILE = Path("private") / "presets.json"
 _PRIVATE = Policy()
-
-
-@dataclass(frozen=True)
-class Status:
-    """A job at one moment, and what comes before it.
-
-    Args:
-        job: The job.
-        num_ahead: How many other jobs come before a queued one.
-        seconds_ahead: How long those will take, as far as that is known.
-        is_held: Whether a queued job waits until somebody lets the queue go on.
-    """
-
-    job: Job
-    num_ahead: int = 0
-    seconds_ahead: float | None = None
-    is_held: bool = False
 
 
 class Service:
@@ -81,6 +52,7 @@ class Service:
         self._costs = Costs(card.weights)
         self.presets = Presets(data / _PRESETS_FILE)
         self._dispatcher = Dispatcher(self._store, crew, data, self._costs, policy.is_checked)
+        self._line = Line(self._store, self._dispatcher, self._costs)
 
     def start(self) -> None:
         """Start the workers; they load the model first."""
@@ -97,20 +69,7 @@ class Service:
         An empty seed asks for a new one; a prompt needs at least one word that the model knows, and
         the model has to have the stages that are switched on.
         """
-        values = dict(values)
-        if values.get("seed") in (None, ""):
-            values["seed"] = random.randint(0, MAX_SEED)
-        request = check_request(values, self.card.ranges)
-        if isinstance(request, list):
-            return request
-        errors = [
-            InputError(texts.no_such_stage(stage), switch)
-            for switch, stage in SWITCHES.items()
-            if stage in request.stages and stage not in self.card.stages
-        ]
-        if self.card.knows_nothing_of(request.prompt):
-            errors.insert(0, InputError(texts.NO_KNOWN_WORD, "prompt"))
-        return errors or request
+        return check_form(values, self.card)
 
     def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
         """Queue a video.
@@ -142,23 +101,14 @@ class Service:
             InputError: Something is wrong with a row, with a sentence for every such row; or the
                 queue or the disk is full.
         """
-        outcomes = [self.check(row) for row in rows]
-        sentences = [
-            texts.bad_row(number, str(outcome[0]))
-            for number, outcome in enumerate(outcomes, 1)
-            if isinstance(outcome, list)
-        ]
-        if sentences:
-            raise InputError(texts.bad_rows(sentences), "file")
+        requests = check_rows(rows, self.card)
         if len(self._store.queued()) + len(rows) > MAX_QUEUED:
             raise InputError(texts.queue_is_full(len(self._store.queued())), "file")
         jobs: list[Job] = []
         with self._admit(owner, address, len(rows)):
             try:
                 jobs.extend(  # one after the other, so that it holds those that were queued
-                    self._store.add(request, owner)
-                    for request in outcomes
-                    if not isinstance(request, list)
+                    self._store.add(request, owner) for request in requests
                 )
             except InputError:
                 for job in jobs:
@@ -196,20 +146,11 @@ class Service:
             num_inference_steps: Denoising steps of the stage, as typed.
 
         Raises:
-            InputError: There is no such job or result, the stage makes no sense for it, the model
-                lacks it, or the steps are wrong.
+            InputError: There is no such job or result, or it was thrown away; the stage makes no
+                sense for it, the model lacks it, or the steps are wrong.
         """
-        job = self.get(job_id)
-        result = job.result_of(made_by)
-        if result is None:
-            raise InputError(texts.NO_SUCH_RESULT, "job_id")
-        if stage not in self.card.stages:
-            raise InputError(texts.no_such_stage(stage), "stage")
-        if stage not in next_stages(result.stage):
-            raise InputError(texts.stage_makes_no_sense(stage), "stage")
-        field = STEP_FIELDS[stage]
-        steps = self.card.ranges[field].check(num_inference_steps, field)
-        return StageRequest(job.chain_of(result), stage, int(steps))
+        job = self.find_to_use(job_id)
+        return check_next_stage(job, made_by, stage, num_inference_steps, self.card)
 
     def submit_next(
         self,
@@ -277,18 +218,7 @@ class Service:
 
     def queue(self, owner: str = "") -> list[Status]:
         """The jobs that run and those that wait, in their order; in public only an owner's."""
-        return [status for status in self._line() if self._may_list(status.job, owner)]
-
-    def _line(self) -> Iterator[Status]:
-        """All jobs that are not over, in their order."""
-        seconds_ahead: float | None = 0.0  # None after the first whose time is not known
-        jobs = (*self._store.running(), *self._store.queued())
-        for num_ahead, job in enumerate(jobs):
-            if job.state == "queued":
-                yield Status(job, num_ahead, seconds_ahead, self.is_paused)
-            else:
-                yield Status(job)
-            seconds_ahead = _sum(seconds_ahead, self._seconds_left(job))
+        return [status for status in self._line if self._may_list(status.job, owner)]
 
     def _may_list(self, job: Job, owner: str) -> bool:
         return not self.policy.is_public or job.owner == owner
@@ -400,15 +330,8 @@ class Service:
         Raises:
             InputError: The first number that is wrong.
         """
-        frames, height, width, smoothing_steps, upscaling_steps = (
-            int(self.card.ranges[field].check(values.get(field), field))
-            for field in COST_FIELDS[:-1]
-        )
-        smoothing = effort_of("interpolation", smoothing_steps, frames, height, width)
-        if values.get("smooth"):
-            frames = smoothing.num_frames
-        upscaling = effort_of("super_resolution", upscaling_steps, frames, height, width)
-        return {effort.stage: self._costs.estimate(effort) for effort in (smoothing, upscaling)}
+        efforts = later_efforts(values, self.card)
+        return {effort.stage: self._costs.estimate(effort) for effort in efforts}
 
     def get(self, job_id: str) -> Job:
         """Return what is known about a job now.
@@ -417,6 +340,37 @@ class Service:
             InputError: There is no such job.
         """
         return self._store.get(job_id)
+
+    def find(self, job_id: str, owner: str = "") -> Job:
+        """As `get`, but in public what was thrown away is there for its owner only.
+
+        Raises:
+            InputError: There is no such job, or not for this one.
+        """
+        job = self.get(job_id)
+        if job.deleted and self.policy.is_public and job.owner != owner:
+            raise no_such_job(job_id)
+        return job
+
+    def find_to_use(self, job_id: str) -> Job:
+        """As `get`, for whoever wants its files, or to go on from them.
+
+        Raises:
+            InputError: There is no such job, or it was thrown away.
+        """
+        job = self.get(job_id)
+        if job.deleted:
+            raise InputError(texts.THROWN_AWAY, "job_id")
+        return job
+
+    def is_shown(self, file: Path) -> bool:
+        """Whether a file may be given to anybody who knows its name, if Gradio gives it at all.
+
+        Args:
+            file: Resolved.
+        """
+        results = self.results.resolve()
+        return not file.is_relative_to(results) or is_shown(file, results, self._store)
 
     def knows(self, job_id: str) -> bool:
         """Whether there is such a job."""
@@ -458,27 +412,7 @@ class Service:
 
     def status(self, job: Job) -> Status:
         """A job, and what comes before it if it is queued."""
-        if job.state != "queued":
-            return Status(job)
-        return next((status for status in self._line() if status.job.id == job.id), Status(job))
-
-    def _seconds_left(self, job: Job) -> float | None:
-        """How long a job will still take, if every stage's speed is known here."""
-        total = 0.0
-        for effort in efforts_of(job.request, job.results):
-            cost = self._costs.estimate(effort)
-            if cost.seconds is None:
-                return None
-            progress, seconds = job.progress, cost.seconds
-            if progress is not None and progress.stage == effort.stage:
-                share = progress.step / max(progress.total, 1)
-                seconds -= share * (cost.seconds - cost.seconds_after)
-            total += seconds
-        return total
-
-
-def _sum(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else first + second
+        return self._line.status_of(job)
 
 
 def _whole(status: Status) -> int | None:

@@ -50,7 +50,11 @@ def launch(
         Guard,
         is_public=service.policy.is_public,
         functions=functions_of(page),
-        may_name=lambda path: _is_inside(path, uploads) or _is_inside(path, service.results),
+        may_name=lambda path: (
+            _is_inside(path, uploads)
+            or (_is_inside(path, service.results) and service.is_shown(Path(path).resolve()))
+        ),
+        may_read=lambda path: _may_read(path, service),
         is_secure=is_space,
     )
     use_small_states()
@@ -97,6 +101,13 @@ def functions_of(page: gr.Blocks) -> dict[int, Function]:
             },
         )
     return functions
+
+
+def _may_read(path: str, service: Service) -> bool:
+    try:
+        return service.is_shown(Path(path).resolve())
+    except (OSError, ValueError):
+        return False
 
 
 def _is_inside(path: str, folder: Path) -> bool:

@@ -8,7 +8,8 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen, texts
-from app.service import COST_FIELDS, Service
+from app.checks import COST_FIELDS
+from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
 from app.words import Words, compose
 from lavie.errors import InputError

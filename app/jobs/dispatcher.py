@@ -79,6 +79,7 @@ class Dispatcher(threading.Thread):
         self._lock = threading.RLock()
         self._offered: tuple[Job, float] | None = None
         self._workers: dict[str, str] = {}  # of each ticket
+        self._others: set[str] = set()  # of other machines, that have had a job
         self._lives: dict[str, _Life] = {}
         self._causes: dict[str, str] = {}
         self._next_sweep = 0.0
@@ -170,6 +171,16 @@ class Dispatcher(threading.Thread):
         return broken[0].error if broken and len(broken) == len(statuses) else None
 
     @property
+    def num_workers(self) -> int:
+        """How many jobs can be done at a time, as far as is known; at least 1.
+
+        Of other machines' workers those count that have had a job and are alive. One that has not
+        takes the next job at once, so it does not stay unknown for long.
+        """
+        with self._lock:
+            return max(len(self._others.union(self._crew.names())), 1)
+
+    @property
     def has_workers(self) -> bool:
         """Whether there are workers that belong to this server."""
         return bool(self._crew.names())
@@ -229,7 +240,7 @@ class Dispatcher(threading.Thread):
         self._wire.start_anew(running)
         for ticket, job in running.items():
             worker = self._wire.claimant(ticket)
-            self._workers[ticket] = worker or ""
+            self._note_worker(ticket, worker or "")
             self._follow(job)
             if worker is None or not worker.startswith(REMOTE):
                 job = self._store.get(job.id)
@@ -253,10 +264,15 @@ class Dispatcher(threading.Thread):
         worker = self._wire.claimant(ticket)
         if worker is not None:
             self._store.update(job.id, state="running")
-            self._workers[ticket] = worker
+            self._note_worker(ticket, worker)
             self._offered = None
         elif time.monotonic() - since > _SECONDS_TO_CLAIM and self._wire.is_empty:
             self._take_back()  # whoever took it died before it could claim it
+
+    def _note_worker(self, ticket: str, worker: str) -> None:
+        self._workers[ticket] = worker
+        if worker.startswith(REMOTE):
+            self._others.add(worker)
 
     def _follow(self, job: Job) -> None:
         """Take in what is new about a running job."""
@@ -327,6 +343,7 @@ class Dispatcher(threading.Thread):
                     self._end(job, "failed", cause)
                     self._wire.ask_to_stop(job.ticket or "")  # should it be alive after all
                     self._wire.forget_worker(worker)
+        self._others -= {name for name in self._others if self._cause_of_silence(name)}
         self._forget_the_dead()
         for name in self._crew.names():
             status = self._wire.status(name)
@@ -334,11 +351,11 @@ class Dispatcher(threading.Thread):
                 self._costs.hint(status.sample, status.seconds)
 
     def _forget_the_dead(self) -> None:
-        """Keep what is known of the ends of workers only as long as a job needs it."""
+        """Keep what is known of the lives of workers only as long as they may be at a job."""
         if self._offered is None:  # else one of the dead may have claimed it
-            at_work = set(self._workers.values())
-            self._causes = {name: self._causes[name] for name in self._causes.keys() & at_work}
-            self._lives = {name: self._lives[name] for name in self._lives.keys() & at_work}
+            known = self._others.union(self._workers.values())
+            self._causes = {name: self._causes[name] for name in self._causes.keys() & known}
+            self._lives = {name: self._lives[name] for name in self._lives.keys() & known}
 
     def _cause_of_silence(self, worker: str) -> str | None:
         status, now = self._wire.status(worker), time.monotonic()

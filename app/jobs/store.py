@@ -24,6 +24,7 @@ DATABASE = "jobs.sqlite3"
 MAX_QUEUED = 100
 """So that fifty who come at once all get a place; more would wait for hours."""
 
+_GOES_ON_FROM = "id != ? AND deleted IS NULL AND document LIKE ?"
 _NOT_KEPT = ("progress", "preview")
 _MIGRATIONS = (
     """
@@ -145,7 +146,7 @@ class JobStore:
         with self._changed:
             job = self._find(job_id)
             if job is None:
-                raise InputError(texts.no_such_job(job_id), "job_id")
+                raise no_such_job(job_id)
             return job
 
     def update(self, job_id: str, **changes: Any) -> Job:  # noqa: ANN401 - the fields of Job
@@ -236,13 +237,25 @@ class JobStore:
         """The jobs that were thrown away before a moment, whose files can go."""
         return list(self._select("deleted < ?", moment.isoformat()))
 
-    def is_gone_on_from(self, job_id: str) -> bool:
-        """Whether another job, that is not thrown away, has results whose files are this one's."""
-        condition = "id != ? AND deleted IS NULL AND document LIKE ?"
+    def is_deleted(self, job_id: str) -> bool:
+        """Whether a job was thrown away, or was never there."""
         with self._changed:
-            query = f"SELECT 1 FROM job WHERE {condition} LIMIT 1"
-            rows = self._database.execute(query, (job_id, f"%/{job_id}/%"))
-            return rows.fetchone() is not None
+            query = "SELECT 1 FROM job WHERE id = ? AND deleted IS NULL"
+            return self._database.execute(query, (job_id,)).fetchone() is None
+
+    def is_gone_on_from(self, job_id: str) -> bool:
+        """Whether another job, that is not thrown away, has results whose files are this one's.
+
+        Also one that cannot be read: its files are kept, should a later version understand it.
+        """
+        with self._changed:
+            query = f"SELECT 1 FROM job WHERE {_GOES_ON_FROM} LIMIT 1"
+            row = self._database.execute(query, (job_id, f"%/{job_id}/%")).fetchone()
+            return row is not None
+
+    def that_go_on_from(self, job_id: str) -> list[Job]:
+        """The jobs of `is_gone_on_from` that can be read."""
+        return list(self._select(_GOES_ON_FROM, job_id, f"%/{job_id}/%"))
 
     def forget(self, job_id: str) -> None:
         """Remove all that is known about a job."""
@@ -323,6 +336,11 @@ class JobStore:
         except sqlite3.OperationalError as error:
             logger.error("The job store cannot be written: %s", error)
             raise InputError(texts.cannot_be_kept(str(error))) from error
+
+
+def no_such_job(job_id: object) -> InputError:
+    """What whoever asks for a job is told that is not there, or not for him."""
+    return InputError(texts.no_such_job(job_id), "job_id")
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -304,7 +304,14 @@ class Cascade:
             given,
             asdict(settings) | changes,
             lambda: run_interpolation(
-                pipeline, settings, given.frames, prompt, seed, on_event, cancel
+                pipeline,
+                settings,
+                given.frames,
+                prompt,
+                seed,
+                self.profile.guidance_takes_turns,
+                on_event,
+                cancel,
             ),
             on_event,
             f"Smoothing frames of {width}x{height} does not fit",

@@ -61,6 +61,7 @@ def run_interpolation(
     video: FrameSequence,
     prompt: str,
     seed: int,
+    guidance_takes_turns: bool,
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> Frames:
@@ -70,6 +71,7 @@ def run_interpolation(
         video,
         prompt,
         generator=stage_generator("interpolation", seed),
+        guidance_takes_turns=guidance_takes_turns,
         on_progress=report and report.progress,
         callback_on_step_end=report and report.preview,
         callback_on_step_end_tensor_inputs=_PREVIEWED,

@@ -142,6 +142,7 @@ class InterpolationPipeline(VideoPipeline):
         window_overlap: int | None = None,
         output_type: OutputType = "frames",
         slice_size: int | None = None,
+        guidance_takes_turns: bool = False,
         on_progress: OnProgress | None = None,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
@@ -178,6 +179,8 @@ class InterpolationPipeline(VideoPipeline):
             output_type: ``frames``, ``pt`` or ``latent``, see `InterpolationOutput`.
             slice_size: Frames encoded and decoded at once; memory grows with it. None: fewer the
                 larger they are.
+            guidance_takes_turns: Predict with the prompt and without it one after the other: half
+                the memory of a step, the same video up to rounding.
             on_progress: Hears of every encoded slice, of every layer of every window and step, and
                 of every decoded slice; see `lavie.pipelines.work`.
             callback_on_step_end: See `TextToVideoPipeline`, as for the next.
@@ -233,12 +236,13 @@ class InterpolationPipeline(VideoPipeline):
             factor = self.vae_scale_factor
             slice_size = frames_at_once(factor * given_shape[3], factor * given_shape[4])
         is_decoded = output_type != "latent"
+        num_turns = 2 if guidance_takes_turns and settings.guidance_scale > 1 else 1
         num_slices = [-(-n // slice_size) for n in (given_shape[2], windows[-1].stop)]
         work = Work(
             on_progress,
             cancel,
             encoding=0 if is_encoded else num_slices[0],
-            network=len(windows) * len(sampler.timesteps) * self.unet.num_layers,
+            network=num_turns * len(windows) * len(sampler.timesteps) * self.unet.num_layers,
             decoding=num_slices[1] if is_decoded else 0,
         )
         given, details = given_latents, None
@@ -259,7 +263,7 @@ class InterpolationPipeline(VideoPipeline):
         if latents is None:
             shape = (*given.shape[:2], *condition.shape[2:])
             latents = randn_tensor(shape, [generator], self._execution_device, torch.float32)
-        network = WindowedNetwork(self.unet, condition, windows, work)
+        network = WindowedNetwork(self.unet, condition, windows, work, guidance_takes_turns)
         smooth = self.denoise(
             latents,
             prompt_embeds,

@@ -27,6 +27,7 @@ class WindowedNetwork:
         condition: What `lay_under` gave, for every frame of the result.
         windows: Of the result's frames.
         work: Counts the layers of every window of every step.
+        takes_turns: Whether the two predictions of guidance are made one after the other.
     """
 
     def __init__(
@@ -35,14 +36,22 @@ class WindowedNetwork:
         condition: Tensor,
         windows: Sequence[Window],
         work: Work,
+        takes_turns: bool = False,
     ) -> None:
         self.unet = unet
         self.condition = condition
         self.windows = windows
         self.work = work
+        self.takes_turns = takes_turns
 
     def __call__(self, sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
         """Predict for ``(1 or 2, C, F, h, w)``."""
+        num_at_once = 1 if self.takes_turns else len(sample)
+        parts = zip(sample.split(num_at_once), text.split(num_at_once), strict=True)
+        predictions = [self._predict(part, timestep, own_text) for part, own_text in parts]
+        return UNet3DConditionOutput(torch.cat(predictions))
+
+    def _predict(self, sample: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         clean = self.condition.to(sample.dtype).expand(len(sample), -1, -1, -1, -1)
 
         def predict(part: Tensor) -> Tensor:
@@ -55,9 +64,7 @@ class WindowedNetwork:
             )
             return output.sample
 
-        return UNet3DConditionOutput(
-            blend_windows(predict, torch.cat([sample, clean], dim=1), self.windows)
-        )
+        return blend_windows(predict, torch.cat([sample, clean], dim=1), self.windows)
 
     def _places(self, part: Tensor) -> Tensor | None:
         """Where a window's frames lie, counted in given frames from its start.

@@ -34,6 +34,8 @@ class Profile:
             video. None: whole frames, which take 8 GB at 1280x2048. Approximate: it changes
             colours most, by 8 of 255 on average where the miniature's frames are halved, so it
             comes last.
+        guidance_takes_turns: Whether smoothing predicts with the prompt and without it one after
+            the other, which halves what a step takes. The same up to rounding.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Profile:
     takes_turns: bool = False
     tile_size: int | None = None
     vae_tile_size: int | None = None
+    guidance_takes_turns: bool = False
 
 
 PROFILES: tuple[Profile, ...] = (
@@ -48,8 +51,8 @@ PROFILES: tuple[Profile, ...] = (
     Profile("24gb", 20 * _GB, tile_size=256),
     Profile("16gb", 13 * _GB, takes_turns=True, tile_size=256),
     Profile("12gb", 9 * _GB, takes_turns=True, tile_size=192, vae_tile_size=1024),
-    Profile("8gb", 6_500_000_000, takes_turns=True, tile_size=128, vae_tile_size=1024),
-    Profile("6gb", 0, takes_turns=True, tile_size=96, vae_tile_size=768),
+    Profile("8gb", 6_500_000_000, True, 128, 1024, guidance_takes_turns=True),
+    Profile("6gb", 0, True, 96, 768, guidance_takes_turns=True),
 )
 """From the most memory to the least."""
 
@@ -147,6 +150,8 @@ def estimate_peak(profile: Profile, stage: StageName) -> int:
         decoding = _LARGE_DECODE_BYTES_PER_PIXEL * _area(_LARGE_FRAME, profile.vae_tile_size)
     else:
         step, decoding = _STEP_BYTES[stage], _DECODE_BYTES
+        if stage == "interpolation" and profile.guidance_takes_turns:
+            step = step / 2
     return round(resident + _FOR_LIBRARIES * max(step, decoding))
 
 
@@ -158,6 +163,7 @@ def profile_table() -> list[str]:
         "turns",
         "tiles",
         "decodes in",
+        "guides in",
         "base",
         "smooth",
         "enlarge",
@@ -171,6 +177,7 @@ def profile_table() -> list[str]:
             "yes" if profile.takes_turns else "if needed",
             f"{profile.tile_size} px" if profile.tile_size else "whole",
             f"{profile.vae_tile_size} px" if profile.vae_tile_size else "whole",
+            "two turns" if profile.guidance_takes_turns else "one",
             *(f"{estimate_peak(profile, stage) / _GB:.1f} GB" for stage in stages),
         )
         lines.append("".join(f"{cell:>13}" for cell in cells))

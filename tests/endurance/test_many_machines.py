@@ -85,6 +85,7 @@ def test_two_workers_share_the_jobs_and_a_new_server_finds_them_at_it(
         assert all(result.video.is_file() for result in job.results)
     assert set(started_by(tmp_path)) == set(jobs)
     assert len(set(started_by(tmp_path).values())) == 2
+    assert service._dispatcher.num_workers == 2  # so that a wait is told as the two shorten it
 
 
 def test_a_worker_that_is_killed_fails_its_job_and_the_other_goes_on(

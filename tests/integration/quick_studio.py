@@ -44,7 +44,7 @@ def main() -> None:
         if line.strip() == "give back":
             give_back_freed_memory()
         else:
-            service.pause(line.strip() == "pause")
+            service._dispatcher.pause(line.strip() == "pause")  # in public nobody may ask for it
         _answer(line.strip())
     page.close()
     service.stop()

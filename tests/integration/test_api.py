@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from zipfile import ZipFile
 
 import pytest
@@ -7,7 +6,6 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from app.request import FIELDS
-from tests.integration.studio import Studio, serving
 
 pytestmark = [
     pytest.mark.integration,
@@ -17,12 +15,6 @@ pytestmark = [
 PROMPT = "a panda moving left over ocean"
 PUBLIC = {"submit", "submit_stage", "status", "follow", "cancel", "retry", "list", "queue"}
 PUBLIC |= {"star", "delete", "restore", "batch", "files"}
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio")) as studio:
-        yield studio
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -13,13 +12,14 @@ from gradio_client import Client
 from PIL import Image
 
 from lavie.media import open_video
-from tests.integration.studio import Studio, serving
 from tests.integration.test_api import PROMPT
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
+
+STUDIO_FLAGS = ("--real",)
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 SIZE = (16, 40, 64)
@@ -28,12 +28,6 @@ SIZE = (16, 40, 64)
 def example(language: str) -> str:
     """The first example in a language."""
     return re.search(rf"```{language}\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)[1]
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), "--real") as studio:
-        yield studio
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, Tool
 
 from app.visitors import HEADER, new_token
-from tests.integration.studio import Studio, serving
+from tests.integration.studio import serving
 from tests.integration.test_api import PROMPT, PUBLIC
 
 pytestmark = [
@@ -22,11 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
 
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), "--public", "--mcp") as studio:
-        yield studio
+STUDIO_FLAGS = ("--public", "--mcp")
 
 
 class Assistant:

@@ -1,14 +1,14 @@
 """What visitors of a public studio see of each other, over the wire."""
 
 import re
-from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app.visitors import COOKIE, HEADER, new_token
-from tests.integration.studio import Studio, serving
 from tests.integration.test_api import PROMPT
 
 pytestmark = [
@@ -16,11 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
 
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), "--public") as studio:
-        yield studio
+STUDIO_FLAGS = ("--public",)
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +71,29 @@ def test_nobody_takes_all_places_of_the_queue(visit):
             told.append(str(error))
     assert any(re.search("At most 3 videos of yours|in a minute", sentence) for sentence in told)
     assert make(visit())
+
+
+def test_what_was_thrown_away_is_there_for_its_owner_only_and_comes_back(visit, studio):
+    anna, bert = visit(), visit()
+    job_id = make(anna)
+    file = bert.predict(job_id, "zip", api_name="/files")
+    (shown,) = (studio.data / "results").glob(f"*/{job_id}/base.video")
+    address = f"{studio.url}/gradio_api/file={shown}"
+    assert Path(file).is_file()
+    assert httpx.get(address).status_code == 200
+    anna.predict(job_id, api_name="/delete")
+    assert httpx.get(address).status_code == 404
+    for client in (anna, bert):
+        with pytest.raises(AppError, match="was deleted"):
+            client.predict(job_id, api_name="/files")
+        with pytest.raises(AppError, match="was deleted"):
+            client.predict(job_id, "interpolation", api_name="/submit_stage")
+    assert anna.predict(job_id, api_name="/status")["is_deleted"]
+    for endpoint in ("/status", "/follow"):
+        with pytest.raises(AppError, match="There is no job"):
+            bert.submit(job_id, api_name=endpoint).result(timeout=60)
+    with pytest.raises(AppError, match="somebody else's"):
+        bert.predict(job_id, True, api_name="/delete")
+    anna.predict(job_id, True, api_name="/delete")
+    assert httpx.get(address).status_code == 200
+    assert Path(bert.predict(job_id, "zip", api_name="/files")).is_file()

@@ -9,6 +9,9 @@ from lavie.media import enlarge_frames, frames_to_pixels
 from lavie.models import BaseUNet, InterpolationUNet, SuperResolutionUNet
 from lavie.models.latents import decode_latents, encode_pixels, in_tiles
 from lavie.pipelines.model_folder import MINIATURE_FOLDER, load_component
+from lavie.pipelines.smoothing import WindowedNetwork
+from lavie.pipelines.windows import Window
+from lavie.pipelines.work import Work
 from lavie.runtime import profiles
 from tests.peak_bytes import PeakBytes
 from tests.published import make_vae
@@ -51,6 +54,19 @@ def test_a_step_of_the_published_networks_takes_what_the_estimates_say(
     assert peak == pytest.approx(profiles._STEP_BYTES[stage], rel=0.01)
     num_values = sum(weights.numel() for weights in unet.parameters())
     assert num_values == pytest.approx(profiles._NUMBERS["unet"], rel=0.01)
+
+
+def test_guidance_in_turns_halves_what_a_step_of_smoothing_takes():
+    with torch.device("meta"):
+        unet = InterpolationUNet().half()
+    latents, text = (2, 4, 61, 40, 64), torch.empty(2, 77, 768, **HALF)
+    work = Work(None, None, network=2 * unet.num_layers)
+    condition = torch.empty(1, *latents[1:], **HALF)
+    network = WindowedNetwork(unet, condition, [Window(0, 61)], work, takes_turns=True)
+    peak = peak_of(
+        unet, network, sample=torch.empty(latents, **HALF), timestep=torch.tensor(1), text=text
+    )
+    assert peak == pytest.approx(profiles._STEP_BYTES["interpolation"] / 2, rel=0.02)
 
 
 @pytest.mark.parametrize("side", [96, 192])

@@ -48,6 +48,15 @@ def test_what_comes_after_the_last_step_grows_with_the_video_but_not_with_the_st
     assert costs.estimate(SMOOTH).seconds_after == pytest.approx(2 * 61 / 16)
 
 
+def test_after_the_steps_a_small_video_takes_as_long_as_what_is_shown_of_it():
+    costs = Costs({"base": 1.0, "super_resolution": 1.0})
+    costs.learn(BASE, 7.0, seconds_after=2.0)  # 40x64, shown as 320x512
+    upscaled = Effort("super_resolution", 1, 16, 160, 256)
+    assert costs.estimate(upscaled).seconds_after == pytest.approx(2)  # shown as large
+    large = Effort("super_resolution", 1, 16, 1280, 2048)
+    assert costs.estimate(large).seconds_after == pytest.approx(2 * 16)
+
+
 def test_a_sample_helps_until_there_is_a_whole_run(costs):
     costs.hint(replace(BASE, num_steps=1), 1.0)
     assert costs.estimate(BASE).seconds == pytest.approx(10)

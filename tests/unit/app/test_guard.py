@@ -39,7 +39,13 @@ def ask(app, path="/", method="GET", body=b"", public=False, **headers):
 
 
 def make_guard(app, public=True):
-    return Guard(app, is_public=public, functions=FUNCTIONS, may_name=lambda path: path == "/mine")
+    return Guard(
+        app,
+        is_public=public,
+        functions=FUNCTIONS,
+        may_name=lambda path: path == "/mine",
+        may_read=lambda path: path != "/thrown/away",
+    )
 
 
 def ask_at(guard, path="/", method="GET", body=b"", client="10.0.0.1", **headers):
@@ -93,6 +99,8 @@ def test_what_the_page_needs_is_served(path):
         ("GET", "/gradio_api/file=file:///etc/passwd"),
         ("GET", "/gradio_api/file=//https://example.org"),
         ("GET", "/gradio_api/file/etc/passwd"),
+        ("GET", "/gradio_api/file=/thrown/away"),
+        ("HEAD", "/gradio_api/file=/thrown/away"),
         ("GET", "/gradio_api/deep_link"),
         ("GET", "/gradio_api/token"),
         ("GET", "/monitoring"),

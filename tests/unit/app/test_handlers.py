@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from app import texts
+from app.checks import COST_FIELDS
 from app.handlers.editing import Editor
 from app.handlers.text_to_video import create_text_to_video_handlers
 from app.request import FIELDS, STAGE_ORDER
-from app.service import COST_FIELDS
 from app.tabs.text_to_video import create_text_to_video_tab
 from app.visitors import Visitors
 from app.watching import Watching

@@ -155,6 +155,12 @@ def test_a_larger_network_weighs_more_and_one_on_smaller_cells_too(model_folder)
     assert weights["super_resolution"] / weights["base"] == 0.5 * 4
 
 
+def test_a_stage_without_guidance_weighs_half():
+    card = read_model_card("miniature")
+    assert [card.own_settings[stage]["guidance_scale"] for stage in card.stages] == [3.0, 1.0, 1.0]
+    assert card.weights["interpolation"] / card.weights["base"] == pytest.approx(0.5, rel=0.01)
+
+
 def test_the_words_beyond_what_the_model_reads_are_told():
     card = read_model_card("miniature")
     prompt = "a panda moving left over the ocean"

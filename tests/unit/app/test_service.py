@@ -267,4 +267,49 @@ def test_the_files_of_a_version_that_another_job_shows_are_not_swept_up(service,
         service.wait(smooth.id, timeout=10).id, "base", "super_resolution", 5
     )
     assert service.wait(upscaled.id, timeout=10).kept == service.get(smooth.id).results[1:]
-    assert service._store.is_gone_on_from(smooth.id)
+    assert [job.id for job in service._store.that_go_on_from(smooth.id)] == [upscaled.id]
+
+
+def is_shown(service, *results) -> list[bool]:
+    return [service.is_shown(file.resolve()) for result in results for file in files_of(result)]
+
+
+def files_of(result):
+    made_to_download = result.video.with_name(f"{result.video.stem}-png.zip")
+    return result.video, result.recipe, made_to_download
+
+
+def test_what_was_thrown_away_is_shown_again_once_it_is_brought_back(service, values):
+    job = service.wait(service.submit({**values, "smooth": True}).id, timeout=10)
+    assert all(is_shown(service, *job.results))
+    service.delete(job.id)
+    assert not any(is_shown(service, *job.results))
+    with pytest.raises(InputError, match="was deleted"):
+        service.find_to_use(job.id)
+    with pytest.raises(InputError, match="was deleted"):
+        service.submit_next(job.id, "base", "super_resolution", 5)
+    service.undelete(job.id)
+    assert all(is_shown(service, *job.results))
+    assert service.find_to_use(job.id).id == job.id
+
+
+def test_of_what_was_thrown_away_only_what_another_job_goes_on_from_is_shown(service, values):
+    first = service.wait(service.submit({**values, "smooth": True}).id, timeout=10)
+    later = service.submit_next(first.id, "base", "super_resolution", 5)
+    later = service.wait(later.id, timeout=10)
+    base, smooth = first.results
+    service.delete(first.id)
+    service._store.update(later.id, kept=())
+    assert all(is_shown(service, base, later.results[-1]))
+    assert not any(is_shown(service, smooth))
+    service.delete(later.id)
+    assert not any(is_shown(service, base, *later.results))
+
+
+def test_half_written_files_and_those_of_no_job_are_not_shown(service, values, tmp_path):
+    job = service.wait(service.submit(values).id, timeout=10)
+    day = job.results[-1].video.parent.parent
+    for name in (f"{job.id}.x1y2.part", "20200101-000000-abc"):
+        assert not service.is_shown((day / name / "lavie.mp4").resolve())
+    assert not service.is_shown(day.resolve())
+    assert service.is_shown((tmp_path / "elsewhere.mp4").resolve())  # for others to decide

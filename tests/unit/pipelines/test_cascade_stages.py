@@ -385,6 +385,18 @@ def test_tiles_of_a_profile_are_larger_than_their_overlap(folder, monkeypatch):
     assert large.metadata["settings"]["super_resolution"]["tile_size"] == 40
 
 
+@pytest.mark.parametrize(("profile", "num_at_once"), [("12gb", 2), ("8gb", 1), ("6gb", 1)])
+def test_the_smallest_profiles_smooth_with_half_of_guidance_at_a_time(folder, profile, num_at_once):
+    cascade = Cascade.from_pretrained(folder, device="cpu", profile=profile)
+    batches = []
+    cascade.pipeline("interpolation").unet.register_forward_pre_hook(
+        lambda _module, inputs: batches.append(len(inputs[0]))
+    )
+    settings = {"prompt": "a fox", "guidance_scale": 4.0, "num_inference_steps": 1}
+    assert len(cascade.interpolate(clip(2), **settings).frames) == 5
+    assert set(batches) == {num_at_once}
+
+
 def test_a_profile_is_named_or_chosen_by_what_is_free(folder, monkeypatch):
     named = Cascade.from_pretrained(folder, device="cpu", profile="8gb")
     assert named.profile.name == "8gb"

@@ -48,6 +48,30 @@ def test_an_odd_size_is_seen_with_its_border_repeated(pipeline, generator):
     )
 
 
+@pytest.mark.parametrize("prompt", ["a fox", None])
+def test_guidance_in_turns_makes_the_same_video_and_tells_every_layer(pipeline, generator, prompt):
+    made, heard, batches = [], [], []
+    handle = pipeline.unet.register_forward_pre_hook(
+        lambda _module, inputs: batches.append(len(inputs[0]))
+    )
+    for takes_turns in (False, True):
+        output = pipeline(
+            clip(5),
+            prompt,
+            num_inference_steps=2,
+            generator=generator(1),
+            output_type="latent",
+            guidance_takes_turns=takes_turns,
+            on_progress=lambda done, total, _seconds: heard.append((done, total)),
+        )
+        made.append(output.frames)
+        assert heard[-1][0] == heard[-1][1]
+        assert max(batches) == (2 if prompt and not takes_turns else 1)
+        batches.clear()
+    handle.remove()
+    torch.testing.assert_close(*made, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("sample_posterior", [False, True])
 def test_slices_change_nothing_but_memory(pipeline, generator, sample_posterior):
     made, seen = [], []
