@@ -87,6 +87,11 @@ class ModelCard:
     own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     reader: PromptReader | None = None
 
+    @property
+    def goes_on_from_frames(self) -> bool:
+        """Whether it has a network that is given the frames that a video goes on from."""
+        return "long_video" in self.stages
+
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""
         if self.vocabulary is None:
@@ -179,7 +184,11 @@ def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict
         "width": _size_range(own["default_width"], factor),
         "height": _size_range(own["default_height"], factor),
         "num_frames": Range(2, num_frames * 2, num_frames),
-        **{STEP_FIELDS[stage]: _step_range(stage, indexes) for stage in LATER_STAGES},
+        **{
+            STEP_FIELDS[stage]: _step_range(stage, indexes)
+            for stage in LATER_STAGES
+            if stage in STEP_FIELDS  # films have a form of their own
+        },
     }
 
 
