@@ -189,11 +189,13 @@ def _check_text(value: object, field: str) -> str:
 
 
 def _check_start(values: Mapping[str, object], data: Path) -> GivenFile | None:
-    begin = check_choice(values.get("begin"), BEGINNINGS, "begin")
-    if begin == "nothing":
-        return None
-    missing = texts.NO_PICTURE if begin == "picture" else texts.NO_VIDEO
-    return _check_file(values.get(begin), begin, begin, missing, data)  # type: ignore[arg-type]
+    begin = values.get("begin")
+    check_choice(begin, BEGINNINGS, "begin")
+    if begin == "picture":
+        return _check_file(values.get("picture"), begin, begin, texts.NO_PICTURE, data)
+    if begin == "video":
+        return _check_file(values.get("video"), begin, begin, texts.NO_VIDEO, data)
+    return None
 
 
 def _check_end(values: Mapping[str, object], data: Path) -> GivenFile | None:

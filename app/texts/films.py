@@ -85,6 +85,7 @@ FILE_IS_NO_START = (
     "A file called like that is no picture and no video. Give a PNG, JPEG, WebP or MP4."
 )
 NOT_A_FILM = "That video has no exact frames any more. Choose another one."
+NO_FILM_IN_IT = "That is no film. Drop it on the first tab to get its settings back."
 NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. Give them again."
 
 
@@ -118,6 +119,11 @@ def cost(num_parts: int, seconds: float, film_seconds: float) -> str:
         f"{film_seconds:.3g} seconds of film in {parts}: about {duration(seconds)} on this "
         "computer."
     )
+
+
+def story_in_short(prompt: str, num_lines: int) -> str:
+    """A story by its first line."""
+    return f"{prompt:.40} … {num_lines} lines"
 
 
 def length(num_parts: int, film_seconds: float) -> str:
