@@ -5,7 +5,9 @@
   let isOurs = false;
   document.addEventListener("dragstart", () => { isOurs = true; }, true);
   document.addEventListener("dragend", () => { isOurs = false; }, true);
-  const holdsFiles = (event) => !isOurs && event.dataTransfer?.types.includes("Files");
+  const fields = "#film-picture, #film-video, #film-end-picture"; // they take files of their own
+  const holdsFiles = (event) => !isOurs && event.dataTransfer?.types.includes("Files")
+    && !event.target.closest?.(fields);
   const listen = (name, listener) => document.addEventListener(name, (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();

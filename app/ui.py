@@ -7,11 +7,13 @@ import gradio as gr
 
 from app import texts
 from app.api import add_api
+from app.film_api import add_film_api
 from app.films.service import Films
 from app.handlers.editing import Editor
 from app.handlers.film_following import FilmFollowing, bind_film_following
+from app.handlers.film_links import bind_film_links
 from app.handlers.history import HistoryHandlers, bind_history
-from app.handlers.long_video import LongVideoHandlers, bind_long_video
+from app.handlers.long_video import LongVideoHandlers, bind_long_video, filled_in
 from app.handlers.models import ModelsHandlers, bind_models
 from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
@@ -66,23 +68,28 @@ def create_page(
         handlers = create_text_to_video_handlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)
         films = Films(service)
-        following = FilmFollowing(service, films, film_tab)
+        following = FilmFollowing(service, films, film_tab, tabs)
         film_handlers = LongVideoHandlers(service, films, film_tab, tabs, visitors, following)
         film_asked = bind_long_video(page, film_tab, film_handlers, tabs)
         ended += bind_film_following(page, film_tab, following, film_asked)
         asked += film_asked
         queue_handlers = QueueHandlers(service, tab, visitors, handlers.following, editor)
         ended += bind_queue(page, tab, queue_handlers, handlers.following, editor, asked)
-        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
-        bind_settings(page, tabs, tab, settings_handlers)
-        history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)
-        bind_history(page, tabs, history, history_handlers, tab, handlers.following, ended)
+        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs, film_handlers)
+        film_form = filled_in(film_tab)
+        bind_settings(page, tabs, tab, settings_handlers, film_form)
+        history_handlers = HistoryHandlers(service, history, tab, tabs, visitors, film_handlers)
+        bind_history(
+            page, tabs, history, history_handlers, tab, handlers.following, ended, film_form
+        )
+        bind_film_links(history, film_tab, film_handlers, following, tabs, service.card)
         page.load(js=_ON_LOAD)
         page.load(js=_ON_DROP)
         for event in page.fns.values():  # the page's own business: neither listed nor callable
             event.api_visibility = "private"
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
         add_api(service, visitors)
+        add_film_api(service, visitors)
     return page
 
 

@@ -192,9 +192,10 @@ def _check_start(values: Mapping[str, object], data: Path) -> GivenFile | None:
     begin = values.get("begin")
     check_choice(begin, BEGINNINGS, "begin")
     if begin == "picture":
-        return _check_file(values.get("picture"), begin, begin, texts.NO_PICTURE, data)
+        picture = values.get("picture")
+        return _check_file(picture, "picture", "picture", texts.NO_PICTURE, data)
     if begin == "video":
-        return _check_file(values.get("video"), begin, begin, texts.NO_VIDEO, data)
+        return _check_file(values.get("video"), "video", "video", texts.NO_VIDEO, data)
     return None
 
 

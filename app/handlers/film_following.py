@@ -15,7 +15,7 @@ from app.jobs.job import Job
 from app.line import Status
 from app.result import Result
 from app.service import Service
-from app.tabs.long_video import LongVideoTab
+from app.tabs.long_video import TAB_ID, LongVideoTab
 from app.texts import films as film_texts
 from app.watching import Watching
 from lavie.errors import InputError
@@ -30,12 +30,14 @@ class FilmFollowing:
         service: Keeps the jobs.
         films: Knows the parts of films.
         tab: The components to update.
+        tabs: In which the tab is.
     """
 
-    def __init__(self, service: Service, films: Films, tab: LongVideoTab) -> None:
+    def __init__(self, service: Service, films: Films, tab: LongVideoTab, tabs: gr.Tabs) -> None:
         self._service = service
         self._films = films
         self._tab = tab
+        self._tabs = tabs
 
     def show(self, job: Job) -> Updates:
         """Turn to a job, which then has to be followed."""
@@ -47,6 +49,13 @@ class FilmFollowing:
             **self._film(job, film),
             **self._versions(job),
         }
+
+    def show_film(self, job_id: str) -> Updates:
+        """Turn to a job, and to the tab, if it is about a film."""
+        job = self._service.get(job_id) if self._service.knows(job_id) else None
+        if job is None or self._films.view(job) is None:
+            return {self._tab.job_id: gr.skip()}
+        return {self._tabs: gr.Tabs(selected=TAB_ID), **self.show(job)}
 
     async def follow(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
         """Show a job until it is over; what can be seen of it is only told anew when it grows.

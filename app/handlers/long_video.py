@@ -360,7 +360,7 @@ def bind_long_video(
     tab.recipe_file.upload(
         handlers.restore,
         tab.recipe_file,
-        [tab.recipe_file, *restored(tab, tabs)],
+        [tab.recipe_file, tabs, *filled_in(tab)],
         show_progress="hidden",
         concurrency_limit=None,
     )
@@ -387,7 +387,7 @@ def bind_long_video(
     return [submitted, redone, smoothed, upscaled, gone_on]
 
 
-def restored(tab: LongVideoTab, tabs: gr.Tabs) -> list[Block]:
+def filled_in(tab: LongVideoTab) -> list[Block]:
     """What changes when the form gets its values from elsewhere."""
     form = tab.form
-    return [tabs, *form.controls(), tab.source, tab.source_bar, tab.restored]
+    return [*form.controls(), tab.source, tab.source_bar, tab.restored]
