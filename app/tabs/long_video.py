@@ -301,7 +301,8 @@ def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
             films.STOP, variant="stop", min_width=90, interactive=False, elem_id="film-stop"
         )
     sentence = films.GOES_ON_FROM_FRAMES if card.goes_on_from_frames else films.NO_NETWORK
-    gr.HTML(f'<p class="progress-text">{sentence}</p>', padding=False, elem_id="film-way")
+    html = f'<p id="film-mistakes" role="alert"></p><p class="progress-text">{sentence}</p>'
+    gr.HTML(html, padding=False, elem_id="film-way")
     return make, stop
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.films.parts import part_files
@@ -75,6 +75,7 @@ def test_parts_before_it_have_to_be_done(tmp_path):
 seconds = st.none() | st.integers(1, 90).map(lambda tenths: tenths / 10)
 
 
+@settings(deadline=None)
 @given(st.lists(seconds, min_size=1, max_size=5), st.data())
 def test_what_is_kept_stays_as_it_was_in_any_story(tmp_path_factory, lengths, data):
     story = tuple(StoryLine(f"line {number}", length) for number, length in enumerate(lengths))
