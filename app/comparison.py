@@ -35,7 +35,8 @@ def place_side_by_side(
     for number, frame in enumerate(after):
         counterpart = min(int(number * before_fps / after_fps + 1e-6), len(before) - 1)
         if counterpart != shown:
-            left, shown = _enlarge(before[counterpart], height), counterpart
+            picture = before[counterpart : counterpart + 1][0]  # it may be a file
+            left, shown = _enlarge(picture, height), counterpart
         yield np.concatenate([left, gap, _enlarge(frame, height)], axis=1)
 
 

@@ -56,6 +56,8 @@ class Costs:
 
     def learn(self, effort: Effort, seconds: float, seconds_after: float = 0.0) -> None:
         """Note how long a stage took, and how much of that was left after its last step."""
+        if not effort.size:
+            return  # nothing was left to do
         steps = max(seconds - seconds_after, 0.0) / effort.size
         with self._lock:
             self._speeds[effort.stage] = _Speed(steps, seconds_after / effort.num_pixels_shown)

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
 
 _THUMBNAIL_WIDTH = 320
 _THUMBNAIL_FPS = 16
+_THUMBNAIL_FRAMES = 128
+"""Of a longer video the beginning, as a picture of all of it would be large."""
 
 
 def write_files(
-    generation: "Generation", stage: StageName, home: Path, cancel: CancelToken
+    generation: "Generation",
+    stage: StageName,
+    home: Path,
+    cancel: CancelToken,
+    name: str | None = None,
 ) -> Result:
     """Write a video to be watched, enlarged if it is small, beside what it was made from.
 
@@ -40,12 +47,13 @@ def write_files(
         stage: Its last stage, after which the files are called.
         home: Where they appear when all are written, and whose name they bear.
         cancel: Looked at between the files.
+        name: What the files are called instead of after the stage.
 
     Raises:
         Cancelled: ``cancel`` was set; then there are none.
     """
     with all_or_nothing(home) as folder:
-        result = _write(generation, stage, folder, home, cancel)
+        result = _write(generation, stage, folder, home, cancel, name)
         cancel.raise_if_cancelled()
     return result
 
@@ -57,10 +65,15 @@ def enlarge_to_view(frames: Iterable[Frames]) -> Iterator[Frames]:
 
 
 def _write(
-    generation: "Generation", stage: StageName, folder: Path, home: Path, cancel: CancelToken
+    generation: "Generation",
+    stage: StageName,
+    folder: Path,
+    home: Path,
+    cancel: CancelToken,
+    name: str | None,
 ) -> Result:
     frames, fps, metadata = generation.frames, generation.fps, generation.metadata
-    name = f"lavie-{home.name}-{texts.FILE_NAMES[stage]}"
+    name = f"lavie-{home.name}-{name or texts.FILE_NAMES[stage]}"
     video = view = folder / f"{name}.mp4"
     write_video(video, frames, fps, metadata)
     if 2 * frames.shape[1] <= VIEW_HEIGHT:
@@ -72,8 +85,8 @@ def _write(
         write_video(exact, frames, fps, metadata, format=LOSSLESS)
     poster, thumbnail = folder / f"{name}-poster.webp", folder / f"{name}-thumbnail.webp"
     few, few_fps = thin_out(frames, fps, _THUMBNAIL_FPS)
-    write_webp(poster, _make_small(frames[:1]), fps)
-    write_webp(thumbnail, _make_small(few), few_fps)
+    write_webp(poster, make_small(frames[:1]), fps)
+    write_webp(thumbnail, make_small(islice(few, _THUMBNAIL_FRAMES)), few_fps)
     cancel.raise_if_cancelled()
     comparison = None
     before = generation.previous
@@ -99,7 +112,7 @@ def _write(
     )
 
 
-def _make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
+def make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
     """Bring pictures to the width of a thumbnail, or below it, by a whole number."""
     for frame in frames:
         width = frame.shape[1]
@@ -109,13 +122,16 @@ def _make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
 
 @contextmanager
 def all_or_nothing(folder: Path) -> Iterator[Path]:
-    """A folder for files that move into ``folder`` when all are written, or else vanish."""
+    """A folder for files that move into ``folder`` when all are written, or else vanish.
+
+    They move in the order of their names.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(suffix=".part", prefix=f"{folder.name}.", dir=folder.parent))
     try:
         yield unfinished
         folder.mkdir(exist_ok=True)
-        for file in unfinished.iterdir():
+        for file in sorted(unfinished.iterdir()):
             file.rename(folder / file.name)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

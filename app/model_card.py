@@ -87,6 +87,11 @@ class ModelCard:
     own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     reader: PromptReader | None = None
 
+    @property
+    def goes_on_from_frames(self) -> bool:
+        """Whether it has a network that is given the frames that a video goes on from."""
+        return "long_video" in self.stages
+
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""
         if self.vocabulary is None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal, cast, get_args
 
 from app import texts
+from app.films.request import FilmRequest
 from app.result import Effort, Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_scheduler
@@ -156,7 +157,7 @@ class StageRequest:
         return str(self.given[-1].metadata.get("prompt") or "")
 
 
-Request = TextToVideoRequest | StageRequest
+Request = TextToVideoRequest | StageRequest | FilmRequest
 FIELDS = tuple(field.name for field in fields(TextToVideoRequest) if field.name != "kind")
 SWITCHES: dict[str, StageName] = {"smooth": "interpolation", "upscale": "super_resolution"}
 STEP_FIELDS: dict[StageName, str] = {
@@ -208,7 +209,8 @@ def _check_switch(value: object, field: str) -> bool:
 
 def next_stages(stage: StageName) -> tuple[StageName, ...]:
     """What makes sense to do with a video whose last stage was this one: only what comes later."""
-    return STAGE_ORDER[STAGE_ORDER.index(stage) + 1 :]
+    later = STAGE_ORDER[1:]
+    return later[later.index(stage) + 1 :] if stage in later else later
 
 
 def effort_of(stage: StageName, num_steps: int, num_frames: int, height: int, width: int) -> Effort:
@@ -235,13 +237,17 @@ def efforts_of(request: Request, results: Sequence[Result]) -> Iterator[Effort]:
         request: What to make.
         results: What is done of it, or was there before.
     """
+    num_done = len(results)
     if results:
         latest = results[-1].effort
         shape = latest.num_frames, latest.height, latest.width
+    elif isinstance(request, FilmRequest):
+        yield request.effort
+        num_done, shape = 1, request.shape
     else:
         request = cast(TextToVideoRequest, request)  # the other kind goes on from a result
         shape = request.num_frames, request.height, request.width
-    for stage in request.stages[len(results) :]:
+    for stage in request.stages[num_done:]:
         effort = effort_of(stage, request.num_steps[stage], *shape)
         shape = effort.num_frames, effort.height, effort.width
         yield effort

@@ -7,12 +7,12 @@ it, and no path in it is ever opened.
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 from app import texts
 from app.model_card import ModelCard
 from app.plain_text import clean_text
-from app.request import FIELDS, SCHEDULERS, STAGE_ORDER, STEP_FIELDS, SWITCHES, check_request
+from app.request import FIELDS, SCHEDULERS, STEP_FIELDS, SWITCHES, check_request
 from app.strict_json import parse_json, read_text
 from app.uploads import RECIPE, VIDEO, check_upload
 from lavie.errors import InputError
@@ -22,6 +22,7 @@ from lavie.types import StageName
 """Of a JSON file; `lavie.media` bounds what is inside a video alike."""
 
 _MAX_DEPTH = 32
+_STAGES = get_args(StageName)
 _BASE_FIELDS = (
     "num_inference_steps",
     "guidance_scale",
@@ -136,7 +137,7 @@ def _check(recipe: Mapping[str, Any]) -> None:
     stages, settings = recipe["stages"], recipe["settings"]
     if not isinstance(stages, list) or not stages:
         raise InputError(texts.broken_recipe(texts.NO_STAGES), "file")
-    if any(stage not in STAGE_ORDER for stage in stages) or len(set(stages)) < len(stages):
+    if any(stage not in _STAGES for stage in stages) or len(set(stages)) < len(stages):
         raise InputError(texts.broken_recipe(texts.STAGES_OF_NO_VIDEO), "file")
     if not isinstance(settings, dict) or not all(
         isinstance(settings.get(stage), dict) for stage in stages
@@ -170,7 +171,12 @@ def _later_stages(
     parts: list[Mapping[str, Any]],
 ) -> dict[StageName, Mapping[str, Any]]:
     """The stages that ran after the first, each with the recipe that tells of it."""
-    return {stage: part for part in parts for stage in part["stages"] if stage != "base"}
+    return {stage: part for part in parts for stage in part["stages"] if stage in _SWITCH_OF}
+
+
+def notes_on_model(recipe: Mapping[str, Any], card: ModelCard) -> list[str]:
+    """Say that a recipe was made with another model, if it was."""
+    return _notes_on_model([recipe], card)
 
 
 def _defaults(card: ModelCard) -> dict[str, object]:

@@ -82,6 +82,8 @@ class Result:
         effort: What was asked of the stage.
         seconds: How long the stage took, until its files were there.
         seconds_after: How many of those were left after its last step.
+        worked: What was done in the seconds, where that is not what the video shows of ``effort``.
+        is_partial: Whether the stage was stopped, so that the video is only the beginning.
     """
 
     stage: StageName
@@ -97,6 +99,8 @@ class Result:
     effort: Effort
     seconds: float
     seconds_after: float = 0.0
+    worked: Effort | None = None
+    is_partial: bool = False
 
     @property
     def stages(self) -> tuple[StageName, ...]:

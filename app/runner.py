@@ -3,21 +3,25 @@
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from app import texts
+from app.films.making import make_film
+from app.films.request import FilmRequest
 from app.jobs.wire import Setup
 from app.jobs.worker import Task
+from app.long_results import open_result, upscale
 from app.request import Request, TextToVideoRequest
 from app.result import Effort, Result
 from app.safety import Checker, check_frames, load_checker
-from lavie.errors import Cancelled, ConfigError, InputError
+from lavie.errors import Cancelled, ConfigError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.runtime.profiles import AUTO, ProfileName, next_smaller
-from lavie.types import CancelToken, Event, OnEvent, Preview, Progress, StageName
+from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress, StageName
 
 if TYPE_CHECKING:
     import torch
@@ -89,18 +93,30 @@ class CascadeRunner:
         if self._checker is not None:
             on_event = _without_previews(on_event)  # nobody has looked at those
         clock = _Clock(on_event)
-        generation = _read(task.results[-1]) if task.results else None
-        for stage in task.request.stages[len(task.results) :]:
-            cancel.raise_if_cancelled()
-            generation = _run_stage(cascade, stage, task.request, generation, clock.hear, cancel)
-            made = time.perf_counter()
-            cancel.raise_if_cancelled()
-            if self._checker is not None:
-                check_frames(self._checker, generation.frames)
-            result = write_files(generation, stage, task.folder, cancel)
-            now = time.perf_counter()
-            seconds, seconds_after = result.seconds + now - made, now - clock.last_step
-            yield replace(result, seconds=seconds, seconds_after=seconds_after)
+        given, generation = task.results[-1] if task.results else None, None
+        with ExitStack() as files:
+            for stage in task.request.stages[len(task.results) :]:
+                cancel.raise_if_cancelled()
+                if isinstance(task.request, FilmRequest) and stage == "long_video":
+                    film = task.request, task.folder, clock.hear, cancel, self._check
+                    for given in make_film(cascade, *film):
+                        yield given
+                    continue
+                if generation is None and given is not None:
+                    generation = open_result(given, files)
+                work = _Work(cascade, stage, task.request, clock.hear, cancel)
+                generation = _run_stage(work, generation, task.folder, files)
+                made = time.perf_counter()
+                cancel.raise_if_cancelled()
+                self._check(generation.frames)
+                result = write_files(generation, stage, task.folder, cancel)
+                now = time.perf_counter()
+                seconds, seconds_after = result.seconds + now - made, now - clock.last_step
+                yield replace(result, seconds=seconds, seconds_after=seconds_after)
+
+    def _check(self, frames: Frames) -> None:
+        if self._checker is not None:
+            check_frames(self._checker, frames[:])
 
     def _load(self, profile: ProfileName | None = None, is_memory_short: bool = False) -> "Cascade":
         """The cascade; once memory ran short, it gets along with less until told otherwise."""
@@ -164,29 +180,26 @@ def _without_previews(on_event: OnEvent) -> OnEvent:
     return hear
 
 
-def _read(result: Result) -> "Generation":
-    """A video as it was made: the same frames, whenever a later stage gets them."""
-    from lavie.cascade import Generation
-    from lavie.media import read_video
+class _Work(NamedTuple):
+    """A stage that is to run."""
 
-    if result.frames is None or not result.frames.is_file():
-        raise InputError(texts.FORGOTTEN_VIDEO, "job_id")
-    frames, fps = read_video(result.frames)[:2]
-    return Generation(frames, fps, result.seed, dict(result.metadata))
+    cascade: "Cascade"
+    stage: StageName
+    request: Request
+    on_event: OnEvent
+    cancel: CancelToken
 
 
 def _run_stage(
-    cascade: "Cascade",
-    stage: StageName,
-    request: Request,
-    given: "Generation | None",
-    on_event: OnEvent,
-    cancel: CancelToken,
+    work: _Work, given: "Generation | None", folder: Path, files: ExitStack
 ) -> "Generation":
+    cascade, stage, request, on_event, cancel = work
     steps = request.num_steps[stage]
+    options = {"num_inference_steps": steps, "on_event": on_event, "cancel": cancel}
+    if given is not None and stage == "interpolation":
+        return cascade.interpolate(given, **options)
     if given is not None:
-        go_on = cascade.interpolate if stage == "interpolation" else cascade.upscale
-        return go_on(given, num_inference_steps=steps, on_event=on_event, cancel=cancel)
+        return upscale(cascade, given, folder, files, options)
     request = cast(TextToVideoRequest, request)  # only it has a first stage
     return cascade.generate(
         prompt=request.prompt,

@@ -4,8 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 from app.exports import FORMATS
-from app.request import FIELDS, TextToVideoRequest
+from app.films.check import NUMBER_FIELDS
+from app.films.request import FilmRequest
+from app.request import FIELDS, SWITCHES, Request, TextToVideoRequest
 from app.service import Status
+from lavie.pipelines.story import story_json
+
+_FILM_SETTINGS = ("negative_prompt", *(name for name in NUMBER_FIELDS if name != "overlap"))
 
 
 def job_json(status: Status) -> dict[str, Any]:
@@ -26,9 +31,7 @@ def job_json(status: Status) -> dict[str, Any]:
         "prompt": request.prompt,
         "seed": request.seed,
         "stages": list(request.stages),
-        "settings": {field: getattr(request, field) for field in FIELDS}
-        if isinstance(request, TextToVideoRequest)
-        else None,
+        "settings": _settings(request),
         "stage": progress.stage if progress else None,
         "step": progress.step if progress else None,
         "total": progress.total if progress else None,
@@ -48,5 +51,27 @@ def job_json(status: Status) -> dict[str, Any]:
                 "formats": list(FORMATS),
             }
             for result in job.results
+        ],
+    }
+
+
+def _settings(request: Request) -> dict[str, Any] | None:
+    """What the endpoint that asked for it was told."""
+    if isinstance(request, TextToVideoRequest):
+        return {field: getattr(request, field) for field in FIELDS}
+    if not isinstance(request, FilmRequest):
+        return None
+    return {
+        **{name: getattr(request, name) for name in (*SWITCHES, *_FILM_SETTINGS)},
+        "story": story_json(request.story),
+        "overlap": request.num_given,
+        "parts": [
+            {
+                "line": part.line,
+                "prompt": part.prompt,
+                "seed": part.seed,
+                "num_frames": part.num_new,
+            }
+            for part in request.parts
         ],
     }

@@ -11,9 +11,9 @@ from app.jobs.job import Animation, Job
 from app.service import Status
 
 
-def empty() -> str:
+def empty(sentence: str = texts.EMPTY_SCREEN) -> str:
     """The screen before the first video."""
-    hint = f'<p class="screen-hint">{escape(texts.EMPTY_SCREEN)}</p>'
+    hint = f'<p class="screen-hint">{escape(sentence)}</p>'
     return _screen(f'<div class="leader" aria-hidden="true"></div>{hint}')
 
 

@@ -17,8 +17,8 @@ from app.line import Line, Status
 from app.model_card import ModelCard
 from app.policy import Policy, Quota
 from app.presets import Presets
-from app.request import StageRequest, TextToVideoRequest, next_stages
-from app.result import Result
+from app.request import Request, StageRequest, TextToVideoRequest, next_stages
+from app.result import Effort, Result
 from app.shown import is_shown
 from lavie.errors import InputError
 from lavie.runtime.profiles import ProfileName, check_profile
@@ -45,6 +45,7 @@ class Service:
     def __init__(self, card: ModelCard, crew: Crew, data: Path, policy: Policy = _PRIVATE) -> None:
         self.card = card
         self.policy = policy
+        self.data = data
         self.results = data / RESULTS
         self._quota = Quota()
         self._store = JobStore(data)
@@ -83,9 +84,25 @@ class Service:
             InputError: The first thing that is wrong with the values; the queue or the disk is
                 full, or a public server was asked for too much.
         """
-        request = self._checked(values)
+        return self.add(self._checked(values), owner, address)
+
+    def add(self, request: Request, owner: str = "", address: str = "") -> Job:
+        """Queue a request that was checked already.
+
+        Args:
+            request: What to make.
+            owner: Who asks.
+            address: From where, if that is known.
+
+        Raises:
+            InputError: The queue or the disk is full, or a public server was asked for too much.
+        """
         with self._admit(owner, address):
             return self._store.add(request, owner)
+
+    def seconds_for(self, effort: Effort) -> float | None:
+        """How long it takes on this computer, if that is known."""
+        return self._costs.estimate(effort).seconds
 
     def submit_all(
         self, rows: Sequence[Mapping[str, object]], owner: str = "", address: str = ""
@@ -189,7 +206,7 @@ class Service:
                 wrong with the values.
         """
         request = self._checked(values)
-        if isinstance(self._own(job_id, owner).request, StageRequest):
+        if not isinstance(self._own(job_id, owner).request, TextToVideoRequest):
             raise InputError(texts.CANNOT_BE_EDITED, "job_id")
         return self._unless_begun(job_id, self._dispatcher.change_queued(job_id, request=request))
 

@@ -15,7 +15,7 @@ from app.guard import Function, Guard
 from app.page_state import use_small_states
 from app.service import Service
 from app.theme import FAVICON, studio_theme
-from app.ui import CSS_FILE
+from app.ui import CSS_FILES
 from app.uploads import max_upload_bytes
 
 PROXIES_OF_A_SPACE = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
@@ -70,7 +70,7 @@ def launch(
         enable_monitoring=False,
         state_session_capacity=_MAX_PAGES,
         theme=studio_theme(),
-        css_paths=CSS_FILE,
+        css_paths=CSS_FILES,
         favicon_path=FAVICON,
         footer_links=["api", "settings"],
         run_history=False,

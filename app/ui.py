@@ -7,8 +7,13 @@ import gradio as gr
 
 from app import texts
 from app.api import add_api
+from app.film_api import add_film_api
+from app.films.service import Films
 from app.handlers.editing import Editor
+from app.handlers.film_following import FilmFollowing, bind_film_following
+from app.handlers.film_links import bind_film_links
 from app.handlers.history import HistoryHandlers, bind_history
+from app.handlers.long_video import LongVideoHandlers, bind_long_video, filled_in
 from app.handlers.models import ModelsHandlers, bind_models
 from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
@@ -19,13 +24,16 @@ from app.models import ModelLibrary
 from app.restart import Restart
 from app.service import Service
 from app.tabs.history import create_history_tab
+from app.tabs.long_video import TAB_ID as FILM_TAB_ID
+from app.tabs.long_video import create_long_video_tab
 from app.tabs.models import create_models_tab
 from app.tabs.text_to_video import TAB_ID, create_text_to_video_tab
+from app.texts import films as film_texts
 from app.theme import LOOKS
 from app.visitors import Visitors
 from app.words import words_of
 
-CSS_FILE = Path(__file__).parent / "page.css"
+CSS_FILES = [Path(__file__).parent / name for name in ("page.css", "film.css")]
 _WORDMARK = (LOOKS / "wordmark.svg").read_text(encoding="utf-8").strip()
 _ON_LOAD = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 _ON_DROP = (Path(__file__).parent / "drop.js").read_text(encoding="utf-8")
@@ -48,6 +56,8 @@ def create_page(
         with gr.Tabs() as tabs:
             with gr.Tab(texts.TAB_TEXT_TO_VIDEO, id=TAB_ID, elem_id="tab-text-to-video"):
                 tab = create_text_to_video_tab(service.card, words)
+            with gr.Tab(film_texts.TAB, id=FILM_TAB_ID, elem_id="tab-long-video"):
+                film_tab = create_long_video_tab(service.card, words)
             with gr.Tab(texts.TAB_HISTORY, elem_id="tab-history") as history_tab:
                 history = create_history_tab(history_tab)
             if library is not None and not service.policy.is_public:
@@ -57,18 +67,29 @@ def create_page(
         editor = Editor(service, tab, visitors)
         handlers = create_text_to_video_handlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)
+        films = Films(service)
+        following = FilmFollowing(service, films, film_tab, tabs)
+        film_handlers = LongVideoHandlers(service, films, film_tab, tabs, visitors, following)
+        film_asked = bind_long_video(page, film_tab, film_handlers, tabs)
+        ended += bind_film_following(page, film_tab, following, film_asked)
+        asked += film_asked
         queue_handlers = QueueHandlers(service, tab, visitors, handlers.following, editor)
         ended += bind_queue(page, tab, queue_handlers, handlers.following, editor, asked)
-        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs)
-        bind_settings(page, tabs, tab, settings_handlers)
-        history_handlers = HistoryHandlers(service, history, tab, tabs, visitors)
-        bind_history(page, tabs, history, history_handlers, tab, handlers.following, ended)
+        settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs, film_handlers)
+        film_form = filled_in(film_tab)
+        bind_settings(page, tabs, tab, settings_handlers, film_form)
+        history_handlers = HistoryHandlers(service, history, tab, tabs, visitors, film_handlers)
+        bind_history(
+            page, tabs, history, history_handlers, tab, handlers.following, ended, film_form
+        )
+        bind_film_links(history, film_tab, film_handlers, following, tabs, service.card)
         page.load(js=_ON_LOAD)
         page.load(js=_ON_DROP)
         for event in page.fns.values():  # the page's own business: neither listed nor callable
             event.api_visibility = "private"
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
         add_api(service, visitors)
+        add_film_api(service, visitors)
     return page
 
 

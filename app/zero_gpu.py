@@ -27,6 +27,7 @@ MAX_SECONDS = 120
 
 _TFLOP_PER_STEP: dict[StageName, float] = {
     "base": 16.2 / (16 * 320 * 512),
+    "long_video": 16.2 / (16 * 320 * 512),  # the same network
     "interpolation": 67.8 / (61 * 320 * 512),
     "super_resolution": 317 / (8 * 1280 * 2048),
 }

@@ -10,7 +10,7 @@ from app import queue_view, texts
 from app.handlers.alerts import alert, inform, warn
 from app.handlers.settings import kept_values
 from app.jobs.job import Job
-from app.request import FIELDS, StageRequest
+from app.request import FIELDS, TextToVideoRequest
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
 from app.visitors import Visitors
@@ -45,7 +45,7 @@ class Editor:
             InputError: The job has begun, or goes on from another video.
         """
         request = job.request
-        if isinstance(request, StageRequest):
+        if not isinstance(request, TextToVideoRequest):
             raise InputError(texts.CANNOT_BE_EDITED, "job_id")
         if job.state != "queued":
             raise InputError(texts.HAS_BEGUN, "job_id")

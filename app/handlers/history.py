@@ -10,10 +10,12 @@ from gradio.events import Dependency
 
 from app import gallery, screen, texts
 from app.exports import export
+from app.films.restore import is_film
 from app.handlers import undo
 from app.handlers.alerts import alert
 from app.handlers.browser import bring_into_view, press
 from app.handlers.following import Following
+from app.handlers.long_video import LongVideoHandlers
 from app.handlers.settings import fill_in
 from app.jobs.job import Job
 from app.result import Result
@@ -44,12 +46,14 @@ class HistoryHandlers:
         studio: TextToVideoTab,
         tabs: gr.Tabs,
         visitors: Visitors,
+        films: LongVideoHandlers | None = None,
     ) -> None:
         self._service = service
         self._tab = tab
         self._studio = studio
         self._tabs = tabs
         self._visitors = visitors
+        self._films = films
 
     def refresh(
         self,
@@ -150,12 +154,16 @@ class HistoryHandlers:
     def reuse(self, opened: str, shown: str) -> Updates:
         """Fill the form with the settings of a video."""
         _, result = self._find_version(opened, shown)
+        if self._films is not None and is_film(result.metadata):
+            return self._films.fill_in(result.metadata)
         filled = fill_in(self._studio, result.metadata, self._service.card)
         return {self._tabs: gr.Tabs(selected=TAB_ID), **filled}
 
     def go_on(self, opened: str) -> Updates:
         """Have the first tab show the video, where more can be made of it."""
         job = self._find(opened)
+        if job.results[0].stage == "long_video":  # it has a tab of its own
+            return {self._studio.job_id: gr.skip()}
         return {self._tabs: gr.Tabs(selected=TAB_ID), self._studio.job_id: job.id}
 
     def _find(self, job_id: str) -> Job:
@@ -208,6 +216,7 @@ def bind_history(
     studio: TextToVideoTab,
     following: Following,
     ended: Sequence[Dependency],
+    films: Sequence[Block] = (),
 ) -> None:
     """Say which events of the tab do what.
 
@@ -219,6 +228,7 @@ def bind_history(
         studio: Where a video can be gone on with.
         following: Shows it there.
         ended: Events after which there may be a new video.
+        films: What a film fills in.
     """
     opened = tab.opened
     quick = {"show_progress": "hidden", "concurrency_limit": None}  # queued, so that it can refuse
@@ -271,7 +281,7 @@ def bind_history(
     opened.reuse.click(
         handlers.reuse,
         at_hand,
-        [tabs, studio.restored, *studio.form.controls()],
+        [tabs, studio.restored, *studio.form.controls(), *films],
         **quick,
     )
     opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick).success(

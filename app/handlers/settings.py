@@ -1,6 +1,6 @@
 """How the form gets settings that nobody typed: presets, old videos, chance, an earlier visit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,8 +9,10 @@ import gradio as gr
 from gradio.blocks import Block
 
 from app import screen, texts
+from app.films.restore import is_film
 from app.handlers import undo
 from app.handlers.alerts import alert, inform, warn
+from app.handlers.long_video import LongVideoHandlers
 from app.model_card import ModelCard
 from app.presets import PRESET_FIELDS, Preset, valid_settings
 from app.request import FIELDS
@@ -76,12 +78,14 @@ class SettingsHandlers:
         words: Words | None,
         visitors: Visitors,
         tabs: gr.Tabs,
+        films: LongVideoHandlers | None = None,
     ) -> None:
         self._service = service
         self._tab = tab
         self._words = words
         self._visitors = visitors
         self._tabs = tabs
+        self._films = films
         self._random = Random()
 
     def restore(self, file: str) -> Updates:
@@ -92,6 +96,8 @@ class SettingsHandlers:
         except InputError as error:
             warn(error)
             return room
+        if self._films is not None and is_film(recipe):
+            return room | self._films.fill_in(recipe)
         shown: Updates = {self._tabs: gr.Tabs(selected=TAB_ID)}
         return room | shown | fill_in(self._tab, recipe, self._service.card)
 
@@ -177,9 +183,13 @@ class SettingsHandlers:
 
 
 def bind_settings(
-    page: gr.Blocks, tabs: gr.Tabs, tab: TextToVideoTab, handlers: SettingsHandlers
+    page: gr.Blocks,
+    tabs: gr.Tabs,
+    tab: TextToVideoTab,
+    handlers: SettingsHandlers,
+    films: Sequence[Block] = (),
 ) -> None:
-    """Say which events of what fills in the form do what."""
+    """Say which events of what fills in the form do what; ``films`` is what a film fills in."""
     quick = {"show_progress": "hidden", "queue": False}
     heard = {"show_progress": "hidden", "concurrency_limit": None}  # queued: what pops up has to be
     sources, form = tab.sources, tab.form
@@ -213,6 +223,6 @@ def bind_settings(
     sources.recipe_file.upload(
         handlers.restore,
         sources.recipe_file,
-        [tabs, sources.recipe_file, tab.restored, *form.controls()],
+        [tabs, sources.recipe_file, tab.restored, *form.controls(), *films],
         **heard,
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from app import texts
 from app.costs import Costs
+from app.films.given import forget_given
 from app.jobs.crew import Crew
 from app.jobs.job import RESULTS, Job, JobState
 from app.jobs.store import JobStore
@@ -281,7 +282,8 @@ class Dispatcher(threading.Thread):
         if report is None or job.is_over:
             return
         for result in report.results[len(job.results) :]:
-            self._costs.learn(result.effort, result.seconds, result.seconds_after)
+            done = result.worked or result.effort
+            self._costs.learn(done, result.seconds, result.seconds_after)
         progress = self._until_the_files(job, report)
         if report.outcome == "out_of_memory" and not job.is_memory_short:
             self._try_again_with_less(replace(job, results=report.results))
@@ -404,3 +406,6 @@ class Dispatcher(threading.Thread):
                 continue
             shutil.rmtree(self._data / job.folder, ignore_errors=True)
             self._store.forget(job.id)
+        forget_given(
+            self._data, self._store.needs, KEPT_AFTER_DELETION.total_seconds(), time.time()
+        )

@@ -99,12 +99,14 @@ class JobStore:
             InputError: As `add`, or there is no such job, or it does not need that.
         """
         with self._changed:
-            if not self.get(job_id).can_go_on:
+            job = self.get(job_id)
+            if not job.can_go_on:
                 raise InputError(texts.NOTHING_TO_RETRY, "job_id")
             again: JobState = "queued"
             return self.update(
                 job_id,
                 state=again,
+                results=tuple(result for result in job.results if not result.is_partial),
                 rank=self._last_rank(),
                 ticket=None,
                 error=None,
@@ -256,6 +258,12 @@ class JobStore:
     def that_go_on_from(self, job_id: str) -> list[Job]:
         """The jobs of `is_gone_on_from` that can be read."""
         return list(self._select(_GOES_ON_FROM, job_id, f"%/{job_id}/%"))
+
+    def needs(self, name: str) -> bool:
+        """Whether a job has a file of that name, which is like no other's."""
+        with self._changed:
+            query = "SELECT 1 FROM job WHERE document LIKE ? LIMIT 1"
+            return self._database.execute(query, (f"%/{name}%",)).fetchone() is not None
 
     def forget(self, job_id: str) -> None:
         """Remove all that is known about a job."""

@@ -9,6 +9,7 @@ import gradio as gr
 from app import texts
 from app.tabs.poster import POSTER_SCRIPT
 from app.tabs.undo import UndoRow, create_undo_row
+from app.texts import films
 
 PAGE_SIZE = 24
 """So many more cards are shown at a time."""
@@ -43,6 +44,7 @@ class OpenedVideo:
     star: gr.Button
     reuse: gr.Button
     go_on: gr.Button
+    make_longer: gr.Button
     compare: gr.Button
     delete: gr.Button
     close: gr.Button
@@ -142,6 +144,7 @@ def _create_opened() -> OpenedVideo:
                 with gr.Row(elem_classes="tight"):
                     reuse = _button(texts.USE_SETTINGS, "reuse")
                     go_on = _button(texts.GO_ON_WITH_IT, "go-on")
+                    make_longer = _button(films.MAKE_LONGER, "make-longer")
                 with gr.Row(elem_classes="tight"):
                     star = _button(texts.STAR, "star")
                     compare = _button(texts.COMPARE, "compare-two")
@@ -174,6 +177,7 @@ def _create_opened() -> OpenedVideo:
         star=star,
         reuse=reuse,
         go_on=go_on,
+        make_longer=make_longer,
         compare=compare,
         delete=delete,
         close=close,

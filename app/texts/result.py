@@ -28,6 +28,7 @@ FORGOTTEN_VIDEO = (
     "or “Upscale” switched on."
 )
 DELETED_VIDEO = "That video was deleted. Make it again with its recipe."
+THROWN_AWAY = "That video was deleted. Its owner can bring it back for an hour."
 TRIED_WITH_LESS_MEMORY = "The memory did not suffice, so this was tried again with less of it."
 WORKER_IS_LOST = (
     "The computer that was making this is no longer heard of. Nothing else was lost. Try again."

@@ -7,16 +7,19 @@ from lavie.types import StageName
 VIDEO_LABEL = "Video"
 STAGE_NAMES: dict[StageName, str] = {
     "base": "First version",
+    "long_video": "Film",
     "interpolation": "Smooth",
     "super_resolution": "Upscaled",
 }
 FILE_NAMES: dict[StageName, str] = {
     "base": "base",
+    "long_video": "film",
     "interpolation": "smooth",
     "super_resolution": "upscaled",
 }
 WORKING_NAMES: dict[str, str] = {
     "base": "Making the video",
+    "long_video": "Making the film",
     "interpolation": "Smoothing",
     "super_resolution": "Upscaling",
 }

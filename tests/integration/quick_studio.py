@@ -2,8 +2,8 @@
 
 Lines on standard input pause the queue, let it go on, or have freed memory given back.
 
-``python -m tests.integration.quick_studio DATA PORT [--public] [--mcp] [--auth] [--real]``; the
-last makes real videos, with the miniature.
+``python -m tests.integration.quick_studio DATA PORT [--public] [--mcp] [--auth] [--real]
+[--model FOLDER]``; the last two make real videos, with the miniature or another model.
 """
 
 import sys
@@ -24,9 +24,11 @@ def main() -> None:
     data = Path(sys.argv[1]).resolve()
     data.mkdir(parents=True)
     quick = QuickRunner(data / "ledger.txt")
-    crew = ThreadCrew(CascadeRunner("miniature") if "--real" in sys.argv else quick)
+    model = sys.argv[sys.argv.index("--model") + 1] if "--model" in sys.argv else "miniature"
+    is_real = "--real" in sys.argv or model != "miniature"
+    crew = ThreadCrew(CascadeRunner(model) if is_real else quick)
     policy = Policy(is_public="--public" in sys.argv)
-    service = Service(read_model_card("miniature"), crew, data, policy)
+    service = Service(read_model_card(model), crew, data, policy)
     page = create_page(service)
     service.start()
     launch(

@@ -14,7 +14,7 @@ pytestmark = [
 
 PROMPT = "a panda moving left over ocean"
 PUBLIC = {"submit", "submit_stage", "status", "follow", "cancel", "retry", "list", "queue"}
-PUBLIC |= {"star", "delete", "restore", "batch", "files"}
+PUBLIC |= {"star", "delete", "restore", "batch", "files", "film", "film_from", "redo"}
 
 
 @pytest.fixture(scope="module")

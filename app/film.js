@@ -1,0 +1,71 @@
+// Plays a film that grows: its parts one after the other, as if they were one video. While one part plays, the next is loaded behind it.
+const players = [...element.querySelectorAll("video")];
+const toggle = element.querySelector("[data-toggle]");
+const slider = element.querySelector("input");
+const clock = element.querySelector("output");
+let clips = [], duration = 0, now = 0, shown = 0, wanted = true;
+
+const front = () => players[shown];
+const time = () => (clips[now]?.begin ?? 0) + (front().currentTime || 0);
+const say = () => {
+  const at = Math.min(time(), duration);
+  slider.max = duration;
+  slider.value = at;
+  const told = (t) => `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`;
+  clock.textContent = `${told(at)} / ${told(duration)}`;
+  slider.setAttribute("aria-valuetext", clock.textContent);
+  window.dispatchEvent(new CustomEvent("film-time", { detail: at }));
+};
+const load = (player, index) => {
+  const src = clips[index] && new URL(clips[index].src, document.baseURI).href;
+  if (src && player.src !== src) { player.src = src; player.load(); }
+};
+const play = () => { if (wanted) front().play().catch(() => {}); };
+const show = (index, at = 0) => {
+  if (!clips.length) return;
+  const before = front();
+  now = (index + clips.length) % clips.length;
+  const src = new URL(clips[now].src, document.baseURI).href;
+  if (before.src !== src) shown = 1 - shown;
+  load(front(), now);
+  const seek = () => { front().currentTime = at; };
+  if (front().readyState > 0) seek(); else front().addEventListener("loadedmetadata", seek, { once: true });
+  if (before !== front()) {
+    const swap = () => { front().classList.add("front"); before.classList.remove("front"); before.pause(); };
+    if (front().readyState > 1) swap(); else front().addEventListener("loadeddata", swap, { once: true });
+  }
+  play();
+  if (clips.length > 1) load(players[1 - shown], (now + 1) % clips.length);
+  say();
+};
+const goTo = (at) => {
+  const index = Math.max(clips.findLastIndex((clip) => clip.begin <= at + 1e-6), 0);
+  if (index === now && front().src) { front().currentTime = at - clips[now].begin; play(); say(); }
+  else show(index, at - clips[index].begin);
+};
+const update = () => {
+  const value = props.value || { clips: [], duration: 0 };
+  const was = clips.map((clip) => clip.src);
+  const isOther = value.clips.length < was.length || was.some((src, index) => src !== value.clips[index].src);
+  const at = time(), isWhole = value.key === element.dataset.key;
+  clips = value.clips;
+  duration = value.duration;
+  element.dataset.key = value.key;
+  players.forEach((player) => player.setAttribute("aria-label", value.label || ""));
+  if (!clips.length) { players.forEach((player) => player.removeAttribute("src")); return; }
+  if (isOther || !front().src) { now = -1; goTo(isWhole ? Math.min(at, duration - 0.1) : 0); }
+  say();
+};
+const onEnd = (player) => {
+  if (player !== front()) return;
+  if (clips.length === 1) { player.currentTime = 0; play(); } else show(now + 1);
+};
+players.forEach((player) => {
+  player.addEventListener("ended", () => onEnd(player));
+  player.addEventListener("timeupdate", () => player === front() && say());
+});
+toggle.addEventListener("click", () => { wanted = front().paused; if (wanted) play(); else front().pause(); });
+slider.addEventListener("input", () => { wanted = false; front().pause(); goTo(Number(slider.value)); });
+window.addEventListener("film-seek", ({ detail }) => { wanted = true; goTo(detail); });
+watch("value", update);
+update();

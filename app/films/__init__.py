@@ -1,0 +1,1 @@
+"""Long videos: what one may ask for, its files part by part, and how it is made and shown."""

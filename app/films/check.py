@@ -1,0 +1,234 @@
+"""What is asked for of a film, checked against the model: a form, or what a program sends."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from app.films.given import check_given, keep_given
+from app.films.request import FilmRequest, GivenFile, Windows
+from app.model_card import ModelCard
+from app.request import MAX_SEED, SWITCHES, Range
+from app.texts import films as texts
+from app.texts import no_such_stage, not_on_or_off
+from lavie.errors import InputError
+from lavie.pipelines.limits import check_choice, check_prompt
+from lavie.pipelines.story import StoryLine, read_story
+
+NUMBER_FIELDS = (
+    "seed",
+    "overlap",
+    "num_inference_steps",
+    "guidance_scale",
+    "smoothing_steps",
+    "upscaling_steps",
+)
+FILM_FIELDS = (
+    "story",
+    "begin",
+    "picture",
+    "video",
+    "ends",
+    "end_picture",
+    *SWITCHES,
+    "negative_prompt",
+    *NUMBER_FIELDS,
+)
+"""What a form has of a film. ``begin`` is nothing, picture or video; ``ends`` a switch."""
+
+BEGINNINGS = ("nothing", "picture", "video")
+_MAX_STORY_CHARACTERS = 2**20
+
+
+def film_ranges(card: ModelCard) -> dict[str, Range]:
+    """The numbers that the settings of a film may take, with the model's own defaults."""
+    own = card.own_settings.get("long_video", {})
+    steps = own.get("num_inference_steps") or card.ranges["num_inference_steps"].default
+    guidance = own.get("guidance_scale") or card.ranges["guidance_scale"].default
+    last = windows_of(card).num_frames - 1
+    return {
+        "seed": card.ranges["seed"],
+        "overlap": Range(1, last, min(own.get("num_given") or 1, last)),
+        "num_inference_steps": Range(1, 100, steps),
+        "guidance_scale": Range(1, 20, guidance, step=0),
+        "smoothing_steps": card.ranges["smoothing_steps"],
+        "upscaling_steps": card.ranges["upscaling_steps"],
+    }
+
+
+def windows_of(card: ModelCard) -> Windows:
+    """How a model makes films."""
+    own = {**card.own_settings.get("base", {}), **card.own_settings.get("long_video", {})}
+    sides = (
+        int(own.get(name) or card.ranges[name].default or 0)
+        for name in ("num_frames", "height", "width")
+    )
+    return Windows(float(own.get("fps") or 8), *sides)
+
+
+def check_film(
+    values: Mapping[str, object], card: ModelCard, data: Path
+) -> FilmRequest | list[InputError]:
+    """Turn the values of a form into a film's request, or into everything wrong with them.
+
+    Args:
+        values: Of `FILM_FIELDS`, as typed; an empty seed asks for a new one. ``video`` may be a
+            `GivenFile` that is there already.
+        card: Of the model.
+        data: The data folder, where what is given is kept.
+    """
+    if not card.goes_on_from_frames:
+        return [InputError(texts.NO_NETWORK, "story")]
+    errors: list[InputError] = []
+
+    def checked(check: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+        try:
+            return check(*arguments)
+        except InputError as error:
+            errors.append(error)
+            return None
+
+    seed = values.get("seed")
+    typed = {**values, "seed": random.randint(0, MAX_SEED) if seed in (None, "") else seed}
+    ranges = film_ranges(card)
+    story = checked(read_known_story, values.get("story"), card)
+    numbers = {name: checked(ranges[name].check, typed.get(name), name) for name in NUMBER_FIELDS}
+    switches = {name: checked(_check_switch, values.get(name), name, card) for name in SWITCHES}
+    negative = checked(_check_text, values.get("negative_prompt"), "negative_prompt")
+    start = checked(_check_start, values, data)
+    end = checked(_check_end, values, data)
+    if errors:
+        return errors
+    overlap = numbers.pop("overlap")
+    num_before, num_at_first = _given_frames(start, overlap, windows_of(card).fps)
+    return FilmRequest(
+        story=story,
+        negative_prompt=negative,
+        num_given=overlap,
+        **numbers,
+        **switches,
+        windows=windows_of(card),
+        start=start,
+        end=end,
+        num_before=num_before,
+        num_at_first=num_at_first,
+    )
+
+
+def read_form_story(story: object) -> tuple[StoryLine, ...]:
+    """Read a story as the page holds it, or as programs send it.
+
+    Args:
+        story: JSON of a list of lines, a text with one line for each part, or a list.
+
+    Raises:
+        InputError: It breaks a rule.
+    """
+    if isinstance(story, str) and story.lstrip().startswith("["):
+        try:
+            if len(story) > _MAX_STORY_CHARACTERS:
+                raise ValueError("too long")
+            story = json.loads(story)
+        except (ValueError, RecursionError) as error:
+            raise InputError(texts.STORY_UNREADABLE, "story") from error
+    if isinstance(story, list):
+        story = [_clean_line(line) for line in story]
+    return read_story(story or "")  # type: ignore[arg-type]  # which it checks
+
+
+def read_known_story(story: object, card: ModelCard) -> tuple[StoryLine, ...]:
+    """`read_form_story`, of which the model has to understand something of every line.
+
+    Raises:
+        InputError: A line breaks a rule, or the model knows none of its words.
+    """
+    lines = read_form_story(story)
+    for number, line in enumerate(lines, start=1):
+        if card.knows_nothing_of(line.prompt):
+            raise InputError(texts.line_is_unknown(number), "story")
+    return lines
+
+
+def check_kept_video(file: Path) -> GivenFile:
+    """A video that was made here, to go on from.
+
+    Raises:
+        InputError: It is gone.
+    """
+    if not file.is_file():
+        raise InputError(texts.NOT_A_FILM, "video")
+    return GivenFile(file, "video", file.name)
+
+
+def _clean_line(line: object) -> object:
+    """A line of a form: one space between words; the seed a number, as a browser holds text."""
+    if isinstance(line, str):
+        return " ".join(line.split())
+    if not isinstance(line, dict):
+        return line
+    cleaned = dict(line)
+    if isinstance(cleaned.get("prompt"), str):
+        cleaned["prompt"] = " ".join(cleaned["prompt"].split())
+    seed = cleaned.get("seed")
+    if isinstance(seed, str) and seed.isdecimal() and len(seed) < 20:
+        cleaned["seed"] = int(seed)
+    return cleaned
+
+
+def _check_switch(value: object, field: str, card: ModelCard) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(not_on_or_off(field, value), field)
+    if value and SWITCHES[field] not in card.stages:
+        raise InputError(no_such_stage(SWITCHES[field]), field)
+    return value
+
+
+def _check_text(value: object, field: str) -> str:
+    return check_prompt(" ".join(value.split()) if isinstance(value, str) else value, field)
+
+
+def _check_start(values: Mapping[str, object], data: Path) -> GivenFile | None:
+    begin = values.get("begin")
+    check_choice(begin, BEGINNINGS, "begin")
+    if begin == "picture":
+        picture = values.get("picture")
+        return _check_file(picture, "picture", "picture", texts.NO_PICTURE, data)
+    if begin == "video":
+        return _check_file(values.get("video"), "video", "video", texts.NO_VIDEO, data)
+    return None
+
+
+def _check_end(values: Mapping[str, object], data: Path) -> GivenFile | None:
+    if not values.get("ends"):
+        return None
+    given = values.get("end_picture")
+    return _check_file(given, "picture", "end_picture", texts.NO_END_PICTURE, data)
+
+
+def _check_file(
+    given: object, kind: Literal["picture", "video"], field: str, missing: str, data: Path
+) -> GivenFile:
+    if isinstance(given, GivenFile):
+        return given
+    if not isinstance(given, str | Path) or not str(given):
+        raise InputError(missing, field)
+    check_given(Path(given), kind, field)
+    try:
+        return keep_given(Path(given), kind, data)
+    except InputError as error:
+        raise InputError(str(error), field) from error
+
+
+def _given_frames(start: GivenFile | None, num_given: int, fps: float) -> tuple[int, int]:
+    """How many frames stand before a film, and how many its first part is given."""
+    if start is None:
+        return 0, 0
+    if start.kind == "picture":
+        return 0, 1
+    from lavie.media import open_video
+
+    with open_video(start.file) as video:
+        last, pace = len(video) - 1, max(video.fps / fps, 1.0)
+    places = (last - round(back * pace) for back in range(num_given))
+    return int(last / pace) + 1, sum(place >= 0 for place in places)

@@ -1,0 +1,126 @@
+"""Pictures and videos that films begin or end with: checked at the door, and kept for the jobs.
+
+They lie in a folder that nobody can fetch from, called after their content, so that what is given
+twice is kept once.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from app.films.request import GivenFile
+from app.plain_text import clean_text
+from app.texts import films as texts
+from app.uploads import PICTURE, VIDEO, check_upload
+from lavie.errors import InputError
+
+GIVEN_FOLDER = Path("given")
+"""Inside the data folder."""
+
+MIN_SIDE = 16
+MAX_RATIO = 4
+_LARGEST_KEPT = 2048
+
+
+def check_given(path: Path, kind: Literal["picture", "video"], field: str) -> None:
+    """Let a picture or a video in, or not.
+
+    Args:
+        path: Where it was put.
+        kind: What it has to be.
+        field: Of the form.
+
+    Raises:
+        InputError: It is not what it says, too large, or of a shape that cannot be used.
+    """
+    try:
+        check_upload(path, [PICTURE if kind == "picture" else VIDEO])
+        if kind == "picture":
+            _check_shape(path, field)
+        else:
+            _read_end(path)
+    except InputError as error:
+        raise InputError(str(error), field) from error
+
+
+def keep_given(path: Path, kind: Literal["picture", "video"], data: Path) -> GivenFile:
+    """Keep a file that `check_given` has let in, for as long as a job needs it.
+
+    A picture is written anew, turned as its camera says, and not larger than needed.
+
+    Args:
+        path: Where it was put.
+        kind: What it is.
+        data: The data folder.
+
+    Raises:
+        InputError: A picture is broken inside, or the disk is full.
+    """
+    folder = data / GIVEN_FOLDER
+    folder.mkdir(exist_ok=True)
+    suffix = ".png" if kind == "picture" else path.suffix.lower()
+    with tempfile.NamedTemporaryFile(suffix=suffix, dir=folder, delete=False) as temporary:
+        unfinished = Path(temporary.name)
+    try:
+        if kind == "picture":
+            _write_picture(path, unfinished)
+        else:
+            shutil.copyfile(path, unfinished)
+        with unfinished.open("rb") as file:
+            name = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        kept = folder / f"{name}{suffix}"
+        unfinished.replace(kept)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return GivenFile(kept, kind, clean_text(path.name)[:100])
+
+
+def forget_given(
+    data: Path, is_needed: Callable[[str], bool], min_age_seconds: float, now: float
+) -> None:
+    """Remove what no job needs any more.
+
+    Args:
+        data: The data folder.
+        is_needed: Whether a job names a file.
+        min_age_seconds: Younger files are left alone: their job is about to come.
+        now: Seconds since the epoch.
+    """
+    for file in (data / GIVEN_FOLDER).glob("*"):
+        if now - file.stat().st_mtime > min_age_seconds and not is_needed(file.name):
+            file.unlink(missing_ok=True)
+
+
+def _check_shape(path: Path, field: str) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise InputError(texts.picture_too_small(width, height, MIN_SIDE), field)
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise InputError(texts.picture_too_narrow(width, height, MAX_RATIO), field)
+
+
+def _read_end(path: Path) -> None:
+    """See that a video's last frames can be read: those that a film goes on from."""
+    from lavie.media import open_video
+
+    with open_video(path) as video:
+        video[len(video) - 1 :]
+
+
+def _write_picture(path: Path, target: Path) -> None:
+    from PIL import Image
+
+    from lavie.data.decode import read_picture
+
+    try:
+        image = Image.fromarray(read_picture(path))
+    except InputError as error:
+        raise InputError(texts.BROKEN_PICTURE, "file") from error
+    image.thumbnail((_LARGEST_KEPT, _LARGEST_KEPT), Image.Resampling.LANCZOS)
+    image.save(target, compress_level=1)

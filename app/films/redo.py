@@ -1,0 +1,88 @@
+"""A film made again from one of its parts on: what is before that part is kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app.films.parts import is_done, part_files
+from app.films.request import FilmRequest, KeptParts
+from app.texts import films as texts
+from lavie.errors import InputError
+from lavie.pipelines.story import StoryLine, read_story
+
+
+def redo_from(
+    request: FilmRequest,
+    folder: Path,
+    index: int,
+    seed: int,
+    story: Sequence[StoryLine] | None = None,
+) -> FilmRequest:
+    """A film that keeps the parts before one, and makes the rest anew.
+
+    Lines whose parts are kept get the seeds that those had, so that the new recipe makes the whole
+    film again.
+
+    Args:
+        request: The film.
+        folder: Of its job.
+        index: The first part that is made anew.
+        seed: Of what is made anew.
+        story: As it is now. Its lines from there on are used if those before are as they were;
+            else, and if it is None, the film's own.
+
+    Raises:
+        InputError: There is no such part, or those before it are not done.
+    """
+    if not 0 <= index < len(request.parts):
+        raise InputError(texts.NO_SUCH_PART, "part")
+    if index and not is_done(folder, index - 1):
+        raise InputError(texts.NO_SUCH_PART, "part")
+    line = request.parts[index].line
+    lines = request.story
+    if story is not None and _shown(story[:line]) == _shown(lines[:line]) and len(story) > line:
+        lines = tuple(story)
+    kept = None
+    if index:
+        kept = KeptParts(index, part_files(folder, index - 1).latents)
+    beginning, num_shown = _beginning(request, index)
+    rest = [replace(line, seed=None) for line in lines[line:]]
+    if num_shown:  # the line was cut in two
+        left = _left_of(request, line, rest[0].seconds, num_shown)
+        rest = rest[1:] if left <= 0 else [replace(rest[0], seconds=left), *rest[1:]]
+    new = replace(request, story=read_story([*beginning, *rest]), seed=seed, kept=kept)
+    if _made(new)[:index] != _made(request)[:index]:
+        raise InputError(texts.NO_SUCH_PART, "part")
+    return new
+
+
+def _beginning(request: FilmRequest, index: int) -> tuple[list[StoryLine], int]:
+    """The lines of the parts that are kept, and how many frames of the last one's line."""
+    lines: list[StoryLine] = []
+    fps, parts = request.windows.fps, request.parts
+    num_shown = 0
+    for number, line in enumerate(request.story):
+        own = [part for part in parts[:index] if part.line == number]
+        if own:
+            num_shown = sum(part.num_new for part in own)
+            lines.append(StoryLine(line.prompt, num_shown / fps, own[0].seed))
+    is_cut = index > 0 and parts[index - 1].line == parts[index].line
+    return lines, num_shown if is_cut else 0
+
+
+def _left_of(request: FilmRequest, line: int, seconds: float | None, num_shown: int) -> float:
+    """Seconds of a line that are still to come."""
+    if seconds is None:
+        return request.windows.num_frames / request.windows.fps
+    if seconds == request.story[line].seconds:  # to the frame, as it was
+        own = sum(part.num_new for part in request.parts if part.line == line)
+        return (own - num_shown) / request.windows.fps
+    return seconds - num_shown / request.windows.fps
+
+
+def _shown(lines: Sequence[StoryLine]) -> list[tuple[str, float | None]]:
+    return [(line.prompt, line.seconds) for line in lines]
+
+
+def _made(request: FilmRequest) -> list[tuple[str, int, int]]:
+    return [(part.prompt, part.seed, part.num_new) for part in request.parts]

@@ -1,0 +1,140 @@
+"""What the studio can do with films for anyone who asks. No web page in here."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.films.check import (
+    check_film,
+    check_kept_video,
+    film_ranges,
+    read_form_story,
+    windows_of,
+)
+from app.films.redo import redo_from
+from app.films.request import FilmRequest, GivenFile
+from app.films.view import FilmView, view_film
+from app.jobs.job import Job
+from app.request import MAX_SEED
+from app.result import Effort
+from app.service import Service
+from app.texts import films as texts
+from lavie.errors import InputError
+from lavie.pipelines.story import plan_parts
+
+
+@dataclass(frozen=True)
+class FilmCost:
+    """What a film will take.
+
+    Args:
+        num_parts: Calls of the network.
+        film_seconds: How long it will be, without what it goes on from.
+        seconds: To make it on this computer, if that is known.
+    """
+
+    num_parts: int
+    film_seconds: float
+    seconds: float | None
+
+
+class Films:
+    """Checks, queues and shows films.
+
+    Args:
+        service: Keeps the jobs.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def check(self, values: Mapping[str, object]) -> FilmRequest | list[InputError]:
+        """Turn the values of a form into a request, or into everything wrong with them."""
+        return check_film(values, self._service.card, self._service.data)
+
+    def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
+        """Queue a film.
+
+        Args:
+            values: Of `FILM_FIELDS`, as typed.
+            owner: Who asks.
+            address: From where, if that is known.
+
+        Raises:
+            InputError: The first thing that is wrong with the values; the queue or the disk is
+                full, or a public server was asked for too much.
+        """
+        request = self.check(values)
+        if isinstance(request, list):
+            raise request[0]
+        return self._service.add(request, owner, address)
+
+    def redo(
+        self,
+        job_id: str,
+        part: int,
+        story: object = None,
+        seed: object = None,
+        owner: str = "",
+        address: str = "",
+    ) -> Job:
+        """Queue a film that keeps the beginning of another.
+
+        Args:
+            job_id: The job that has the parts of the film.
+            part: The first one that is made anew, from 0.
+            story: As a form holds it; its lines from there on are used if those before are the
+                film's own.
+            seed: Of what is made anew; None or empty: a new one.
+            owner: Who asks.
+            address: From where, if that is known.
+
+        Raises:
+            InputError: There is no such film or part, the story breaks a rule, or it cannot be
+                queued.
+        """
+        job = self._service.find_to_use(job_id)
+        if not isinstance(job.request, FilmRequest):
+            raise InputError(texts.NO_SUCH_FILM, "job_id")
+        if not self._service.card.goes_on_from_frames:
+            raise InputError(texts.NO_NETWORK, "story")
+        lines = read_form_story(story) if story else None
+        drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed
+        number = int(film_ranges(self._service.card)["seed"].check(drawn, "seed"))
+        folder = self._service.data / job.folder
+        request = redo_from(job.request, folder, part, number, lines)
+        return self._service.add(request, owner, address)
+
+    def video_of(self, job_id: str) -> GivenFile:
+        """The video of a job, for a film to go on from: as it was before anything was done to it.
+
+        Raises:
+            InputError: There is no such job, or its exact frames are gone.
+        """
+        job = self._service.find_to_use(job_id)
+        exact = next((result.frames for result in job.results if result.frames is not None), None)
+        if exact is None:
+            raise InputError(texts.NOT_A_FILM, "video")
+        given = check_kept_video(exact)
+        return GivenFile(given.file, "video", job.request.prompt[:100])
+
+    def estimate(self, story: object, overlap: object, steps: object) -> FilmCost:
+        """Say how long a film of a story becomes, and what it takes on this computer.
+
+        Raises:
+            InputError: The first thing that is wrong.
+        """
+        card = self._service.card
+        lines, ranges, windows = read_form_story(story), film_ranges(card), windows_of(card)
+        num_given = int(ranges["overlap"].check(overlap, "overlap"))
+        num_steps = int(ranges["num_inference_steps"].check(steps, "num_inference_steps"))
+        parts = plan_parts(lines, 0, windows.fps, windows.num_frames, num_given, 0)
+        num_frames = windows.num_frames * len(parts)
+        effort = Effort("long_video", num_steps, num_frames, windows.height, windows.width)
+        num_new = sum(part.num_new for part in parts)
+        seconds = self._service.seconds_for(effort) if card.goes_on_from_frames else None
+        return FilmCost(len(parts), num_new / windows.fps, seconds)
+
+    def view(self, job: Job) -> FilmView | None:
+        """The film that a job makes, or goes on from, as far as it is."""
+        return view_film(job, self._service.data)

@@ -1,0 +1,241 @@
+"""Shows a film as it grows: its parts so far, the strip of them, how far it is."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.events import Dependency
+
+from app import screen, texts
+from app.films import page
+from app.films.service import Films
+from app.films.view import FilmView
+from app.jobs.job import Job
+from app.line import Status
+from app.result import Result
+from app.service import Service
+from app.tabs.long_video import TAB_ID, LongVideoTab
+from app.texts import films as film_texts
+from app.watching import Watching
+from lavie.errors import InputError
+
+Updates = dict[Block, Any]
+
+
+class FilmFollowing:
+    """Shows a film until its job is over.
+
+    Args:
+        service: Keeps the jobs.
+        films: Knows the parts of films.
+        tab: The components to update.
+        tabs: In which the tab is.
+    """
+
+    def __init__(self, service: Service, films: Films, tab: LongVideoTab, tabs: gr.Tabs) -> None:
+        self._service = service
+        self._films = films
+        self._tab = tab
+        self._tabs = tabs
+
+    def show(self, job: Job) -> Updates:
+        """Turn to a job, which then has to be followed."""
+        film = self._films.view(job)
+        return {
+            self._tab.job_id: job.id,
+            self._tab.result.redo_row: gr.Column(visible=False),
+            **self._status(self._service.status(job), film),
+            **self._film(job, film),
+            **self._versions(job),
+        }
+
+    def show_film(self, job_id: str) -> Updates:
+        """Turn to a job, and to the tab, if it is about a film."""
+        job = self._service.get(job_id) if self._service.knows(job_id) else None
+        if job is None or self._films.view(job) is None:
+            return {self._tab.job_id: gr.skip()}
+        return {self._tabs: gr.Tabs(selected=TAB_ID), **self.show(job)}
+
+    async def follow(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
+        """Show a job until it is over; what can be seen of it is only told anew when it grows.
+
+        Nothing happens if the page follows it already, and it ends when the page turns to another.
+        """
+        is_known = self._service.knows(job_id)
+        turn = watching.begin(job_id, self._service.get(job_id).revision if is_known else None)
+        if turn is None:
+            yield {self._tab.job_id: gr.skip()}
+            return
+        try:
+            async for updates in self._follow(job_id, watching, turn):
+                yield updates
+        finally:
+            watching.end(turn)
+
+    async def _follow(self, job_id: str, watching: Watching, turn: int) -> AsyncIterator[Updates]:
+        shown: tuple[object, ...] | None = None
+        try:
+            async for status in self._service.follow(job_id):
+                if turn != watching.turn:
+                    return
+                job = status.job
+                watching.ending = job.revision if job.is_over else None
+                film = self._films.view(job)
+                updates = self._status(status, film)
+                seen = film and film.num_done, job.state, len(job.results)
+                if seen != shown:
+                    updates |= self._film(job, film) | self._versions(job)
+                    shown = seen
+                yield updates
+        except InputError:
+            display = gr.HTML(screen.message(texts.LOST_JOB, is_alert=True), visible=True)
+            yield {self._tab.job_id: "", **self._nothing(), self._tab.result.screen: display}
+
+    async def resume(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
+        """Show the film that this browser watched before the page was loaded again, if any."""
+        if job_id:
+            async for updates in self.follow(job_id, watching):
+                yield updates
+        else:
+            yield {self._tab.result.retry: gr.skip()}
+
+    def choose(self, job_id: str, event: gr.EventData) -> Updates:
+        """Note the part that was clicked, and offer to make the film again from there."""
+        job = self._service.get(job_id) if self._service.knows(job_id) else None
+        film = job and self._films.view(job)
+        chosen, view = getattr(event, "part", -1), self._tab.result
+        is_part = type(chosen) is int and film is not None and 0 <= chosen < film.num_done
+        if job is None or film is None or not is_part:
+            return {self._tab.chosen: -1, view.redo_row: gr.Column(visible=False)}
+        return {
+            self._tab.chosen: chosen,
+            view.redo_note: page.redo_note(film, chosen),
+            view.redo_row: gr.Column(visible=True),
+            view.timeline: page.timeline(film, chosen, _is_growing(job)),
+        }
+
+    def show_version(self, job_id: str, shown: str) -> Updates:
+        """Show the film as it was made, or what later stages made of it."""
+        job = self._service.get(job_id) if self._service.knows(job_id) else None
+        result = job and job.result_of(shown)
+        if job is None or result is None:
+            return {self._tab.result.shown: gr.skip()}
+        return self._version(job, result)
+
+    def _status(self, status: Status, film: FilmView | None) -> Updates:
+        """How far a job is, and what can be done about it."""
+        job, view = status.job, self._tab.result
+        can_be_seen = film is not None and (film.num_done > 0 or film.given is not None)
+        if not job.is_over:
+            stop = gr.Button(
+                texts.CANCELLING if job.is_cancel_requested else film_texts.STOP,
+                interactive=not job.is_cancel_requested,
+            )
+            return {
+                view.screen: gr.HTML(screen.working(job), visible=not can_be_seen),
+                view.progress: gr.HTML(screen.progress(status), visible=True),
+                view.retry: gr.Button(visible=False),
+                self._tab.stop: stop,
+            }
+        stopped = film_texts.STOPPED if can_be_seen else film_texts.NOTHING_KEPT
+        sentence = job.error or job.note or (stopped if job.state == "cancelled" else "")
+        note = screen.note(sentence, job.error is not None) if sentence else ""
+        display = screen.empty(film_texts.EMPTY_SCREEN)
+        return {
+            view.screen: gr.HTML(display, visible=not can_be_seen),
+            view.progress: gr.HTML(note, visible=bool(note)),
+            view.retry: gr.Button(visible=job.can_go_on),
+            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
+        }
+
+    def _film(self, job: Job, film: FilmView | None) -> Updates:
+        """The parts, as buttons; the chosen one is forgotten where the film is another."""
+        view = self._tab.result
+        html = page.timeline(film, at_work=_is_growing(job))
+        return {view.timeline: gr.HTML(html, visible=bool(html))}
+
+    def _versions(self, job: Job) -> Updates:
+        """What can be played and downloaded: the parts so far, or the newest whole video."""
+        view = self._tab.result
+        if not job.results:
+            nothing = {part: gr.Row(visible=False) for part in (view.next, view.downloads)}
+            return {**nothing, view.choices: gr.Row(visible=False), **self._player(job, None)}
+        choices = screen.versions(job)
+        return {
+            view.choices: gr.Row(visible=len(choices) > 1),
+            view.shown: gr.Radio(choices, value=job.results[-1].version),
+            **self._version(job, job.results[-1]),
+        }
+
+    def _version(self, job: Job, result: Result) -> Updates:
+        view, possible = self._tab.result, self._service.next_stages(result)
+        return {
+            **self._player(job, result),
+            view.next: gr.Row(visible=bool(possible)),
+            view.smooth_it: gr.Button(visible="interpolation" in possible),
+            view.upscale_it: gr.Button(visible="super_resolution" in possible),
+            view.downloads: gr.Row(visible=True),
+            view.download_view: str(result.view),
+            view.download_video: gr.DownloadButton(
+                value=str(result.video), visible=result.view != result.video
+            ),
+            view.download_recipe: str(result.recipe),
+        }
+
+    def _player(self, job: Job, result: Result | None) -> Updates:
+        value = page.player_value(job, self._films.view(job), result)
+        visible = True if value["clips"] else "hidden"
+        return {self._tab.result.player: gr.HTML(value, visible=visible)}
+
+    def _nothing(self) -> Updates:
+        view = self._tab.result
+        hidden = (view.timeline, view.progress, view.player)
+        rows = (view.choices, view.next, view.downloads)
+        return {
+            **{part: gr.HTML(visible=False) for part in hidden[:2]},
+            view.player: gr.HTML(visible="hidden"),
+            **{row: gr.Row(visible=False) for row in rows},
+            view.redo_row: gr.Column(visible=False),
+            view.retry: gr.Button(visible=False),
+            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
+        }
+
+
+def _is_growing(job: Job) -> bool:
+    return job.state == "running" and not job.results
+
+
+def bind_film_following(
+    blocks: gr.Blocks, tab: LongVideoTab, following: FilmFollowing, asked: Sequence[Dependency]
+) -> list[Dependency]:
+    """Say what is shown after which event; returned are those after which there may be a video.
+
+    Args:
+        blocks: The page.
+        tab: Where the film is shown.
+        following: What is shown.
+        asked: Events after which there may be another job to show.
+    """
+    view = tab.result
+    watch = {"outputs": tab.watched(), "show_progress": "hidden", "concurrency_limit": None}
+    shown = [tab.job_id, tab.watching]
+    followed = [blocks.load(following.resume, shown, **watch)]
+    followed += [
+        event.success(following.follow, shown, trigger_mode="multiple", **watch) for event in asked
+    ]
+    quick = {"show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "always_last"}
+    view.timeline.select(
+        following.choose,
+        tab.job_id,
+        [tab.chosen, view.redo_row, view.redo_note, view.timeline],
+        **quick,
+    )
+    view.shown.input(
+        following.show_version,
+        [tab.job_id, view.shown],
+        tab.watched(),
+        preprocess=False,
+        **quick,
+    )
+    return followed

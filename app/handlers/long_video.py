@@ -1,0 +1,393 @@
+"""Asking for films: a new one, one made again from a part on, one more stage; and stopping."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.events import Dependency
+
+from app import screen, texts
+from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story
+from app.films.request import FilmRequest
+from app.films.restore import film_values, form_story, is_film
+from app.films.service import Films
+from app.gallery import as_text
+from app.handlers.alerts import alert, inform, warn
+from app.handlers.film_following import FilmFollowing
+from app.jobs.job import Job
+from app.restore import read_recipe
+from app.service import Service
+from app.tabs.long_video import TAB_ID, LongVideoTab
+from app.texts import films as film_texts
+from app.visitors import Visitors
+from lavie.errors import InputError
+from lavie.types import StageName
+
+Updates = dict[Block, Any]
+
+_FILE_FIELDS = ("picture", "video", "end_picture")
+_KEPT_FIELDS = tuple(field for field in FILM_FIELDS if field not in (*_FILE_FIELDS, "ends"))
+_COST_FIELDS = ("story", "overlap", "num_inference_steps")
+
+
+class LongVideoHandlers:
+    """What happens when something on the tab Long video is used.
+
+    Args:
+        service: Does the work.
+        films: Checks and queues films.
+        tab: The components to read and update.
+        tabs: In which the tab is.
+        visitors: Tells who asks.
+        following: Shows a film.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        films: Films,
+        tab: LongVideoTab,
+        tabs: gr.Tabs,
+        visitors: Visitors,
+        following: FilmFollowing,
+    ) -> None:
+        self._service = service
+        self._films = films
+        self._tab = tab
+        self._tabs = tabs
+        self._visitors = visitors
+        self._following = following
+
+    def check(self, job_id: str, source: str, *values: object) -> list[dict[str, Any]]:
+        """Say what is wrong beside each field, before anything is queued."""
+        try:
+            outcome = self._films.check(self._form(source, values))
+            errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
+        except InputError as error:
+            errors = {error.field: str(error)}
+        fields = (gr.validate(name not in errors, errors.get(name, "")) for name in FILM_FIELDS)
+        return [gr.validate(True, ""), gr.validate(True, ""), *fields]  # the first are no fields
+
+    def submit(
+        self, job_id: str, source: str, request: gr.Request | None, *values: object
+    ) -> Updates:
+        """Queue a film."""
+        try:
+            form = self._form(source, values)
+            job = self._films.submit(form, *self._visitors.visitor(request))
+        except InputError as error:
+            raise alert(error) from error
+        return self._take(job, job_id)
+
+    def redo(
+        self,
+        job_id: str,
+        chosen: int,
+        story: object,
+        request: gr.Request | None = None,
+    ) -> Updates:
+        """Queue the film again from the chosen part on; the form then has the new film's story."""
+        try:
+            film = self._films.view(self._service.get(job_id))
+            if film is None:
+                raise InputError(film_texts.NO_SUCH_FILM, "job_id")
+            visitor = self._visitors.visitor(request)
+            job = self._films.redo(film.job_id, int(chosen), story, None, *visitor)
+        except InputError as error:
+            raise alert(error) from error
+        told: Updates = {}
+        if isinstance(job.request, FilmRequest):
+            told = {self._tab.form.story: form_story(job.request.story)}
+        return told | self._take(job, job_id)
+
+    def check_smoothing(self, job_id: str, shown: str, steps: object) -> list[dict[str, Any]]:
+        """Say beside the steps what is wrong with them, before anything is queued."""
+        return self._check_next(job_id, shown, "interpolation", steps)
+
+    def check_upscaling(self, job_id: str, shown: str, steps: object) -> list[dict[str, Any]]:
+        """Say beside the steps what is wrong with them, before anything is queued."""
+        return self._check_next(job_id, shown, "super_resolution", steps)
+
+    def smooth_it(
+        self, job_id: str, shown: str, steps: object, request: gr.Request | None = None
+    ) -> Updates:
+        """Queue the smoothing of the film that is shown."""
+        return self._submit_next(job_id, shown, "interpolation", steps, request)
+
+    def upscale_it(
+        self, job_id: str, shown: str, steps: object, request: gr.Request | None = None
+    ) -> Updates:
+        """Queue the upscaling of the film that is shown."""
+        return self._submit_next(job_id, shown, "super_resolution", steps, request)
+
+    def stop(self, job_id: str, request: gr.Request | None = None) -> Updates:
+        """Ask the film to stop; what is done of it is kept."""
+        try:
+            job = self._service.cancel(job_id, self._visitors.owner(request))
+        except InputError as error:
+            raise alert(error) from error
+        stopping = gr.Button(texts.CANCELLING, interactive=False)
+        return {self._tab.stop: gr.skip() if job.is_over else stopping}
+
+    def go_on(self, job_id: str, request: gr.Request | None = None) -> Updates:
+        """Queue a film again that did not come to its end; its parts are kept."""
+        try:
+            job = self._service.retry(job_id, *self._visitors.visitor(request))
+        except InputError as error:
+            raise alert(error) from error
+        return self._following.show(job)
+
+    def choose_beginning(self, begin: object, source: str) -> Updates:
+        """Show the field for what the film begins with."""
+        form = self._tab.form
+        has_source = begin == "video" and bool(source)
+        return {
+            form.picture: gr.Image(visible=begin == "picture"),
+            form.video: gr.Video(visible=begin == "video" and not has_source),
+            self._tab.source_bar: gr.Row(visible=has_source),
+        }
+
+    def choose_end(self, ends: object) -> gr.Image:
+        """Show the field for the picture that the film ends with."""
+        return gr.Image(visible=bool(ends))
+
+    def use_video(self, job_id: str) -> Updates:
+        """Have the next film go on from a video that was made here, and show the form."""
+        try:
+            given = self._films.video_of(job_id)
+        except InputError as error:
+            raise alert(error) from error
+        note = f'<p role="status">{as_text(film_texts.goes_on_from(given.name))}</p>'
+        return {
+            self._tabs: gr.Tabs(selected=TAB_ID),
+            self._tab.source: job_id,
+            self._tab.source_note: note,
+            self._tab.form.begin: "video",
+            **self.choose_beginning("video", job_id),
+        }
+
+    def drop_source(self) -> Updates:
+        """Have the next film begin with something else."""
+        return {
+            self._tab.source: "",
+            self._tab.form.begin: "nothing",
+            **self.choose_beginning("nothing", ""),
+        }
+
+    def restore(self, file: str) -> Updates:
+        """Give the form the story that a file tells of, and make room for the next file."""
+        room: Updates = {self._tab.recipe_file: None}
+        try:
+            recipe = read_recipe(Path(file))
+            if not is_film(recipe):
+                raise InputError(film_texts.NO_FILM_IN_IT, "file")
+        except InputError as error:
+            warn(error)
+            return room
+        return room | self.fill_in(recipe)
+
+    def fill_in(self, recipe: Mapping[str, Any]) -> Updates:
+        """Fill the form with what a recipe tells, and show it."""
+        values, notes = film_values(recipe, self._service.card)
+        form = {getattr(self._tab.form, field): value for field, value in values.items()}
+        return {
+            self._tabs: gr.Tabs(selected=TAB_ID),
+            **form,
+            self._tab.source: "",
+            self._tab.restored: gr.HTML(screen.restored(notes), visible=True),
+            **self.choose_beginning("nothing", ""),
+        }
+
+    def give_back(self, kept: object, source: str) -> Updates:
+        """Fill the form with what this browser had in it, as far as it can be understood."""
+        values = kept if isinstance(kept, dict) else {}
+        found: Updates = {}
+        for field in _KEPT_FIELDS:
+            value = values.get(field)
+            if field in values and isinstance(value, str | int | float | bool):
+                found[getattr(self._tab.form, field)] = value
+        begin = values.get("begin")
+        if begin not in BEGINNINGS or (begin == "video" and not source):
+            begin = "nothing" if begin not in BEGINNINGS else begin
+        is_possible = self._service.card.goes_on_from_frames
+        begin = begin if is_possible else "nothing"
+        found[self._tab.form.begin] = begin
+        if source and self._service.knows(source):
+            name = self._service.get(source).request.prompt
+            told = as_text(film_texts.goes_on_from(name))
+            found[self._tab.source_note] = f'<p role="status">{told}</p>'
+        return {**found, **self.choose_beginning(begin, source)}
+
+    def read_form(self, kept: object) -> Updates:
+        """Say what the story takes here, and which of its words the model does not know."""
+        values = kept if isinstance(kept, dict) else {}
+        form = self._tab.form
+        usual = {name: getattr(form, name).value for name in _COST_FIELDS}
+        story, overlap, steps = (values.get(name, usual[name]) for name in _COST_FIELDS)
+        note = gr.Markdown("\n\n".join(self._hints(story)), visible=bool(self._hints(story)))
+        updates: Updates = {self._tab.note: note}
+        try:
+            cost = self._films.estimate(story, overlap, steps)
+        except InputError:  # said beside its field once the film is asked for
+            return {**updates, self._tab.cost: ""}
+        if cost.seconds is None:
+            told = film_texts.length(cost.num_parts, cost.film_seconds)
+        else:
+            told = film_texts.cost(cost.num_parts, cost.seconds, cost.film_seconds)
+        is_known = cost.seconds is not None or not self._service.card.goes_on_from_frames
+        return {
+            **updates,
+            self._tab.cost: f'<p class="progress-text">{told}</p>',
+            self._tab.timer: gr.Timer(active=not is_known),
+        }
+
+    def _hints(self, story: object) -> list[str]:
+        card = self._service.card
+        try:
+            lines = read_form_story(story)
+        except InputError:
+            return []
+        hints = []
+        for number, line in enumerate(lines, start=1):
+            unknown, unread = card.unknown_words(line.prompt), card.unread_words(line.prompt)
+            if unknown:
+                hints.append(film_texts.about_line(number, texts.unknown_words(unknown)))
+            if unread:
+                hints.append(film_texts.about_line(number, texts.unread_words(unread)))
+        return hints[:5]
+
+    def _form(self, source: str, values: tuple[object, ...]) -> dict[str, object]:
+        """The values of the form, files as their paths; what was made here as it lies here."""
+        form = dict(zip(FILM_FIELDS, values, strict=True))
+        for field in _FILE_FIELDS:
+            form[field] = _path(form[field])
+        if form["begin"] == "video" and source:
+            form["video"] = self._films.video_of(source)
+        return form
+
+    def _take(self, job: Job, watched: str) -> Updates:
+        """Watch a new job, unless the page watches one that is not over: then say where it is."""
+        if self._service.is_busy_with(watched):
+            status = self._service.status(job)
+            where = texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
+            inform(texts.added_to_queue(where))
+            return {self._tab.job_id: gr.skip()}
+        return self._following.show(job)
+
+    def _check_next(
+        self, job_id: str, shown: str, stage: StageName, steps: object
+    ) -> list[dict[str, Any]]:
+        try:
+            self._service.check_next(job_id, shown, stage, steps)
+            message = ""
+        except InputError as error:  # others than of the steps are said when it is submitted
+            message = str(error) if error.field and error.field.endswith("_steps") else ""
+        return [gr.validate(True, ""), gr.validate(True, ""), gr.validate(not message, message)]
+
+    def _submit_next(
+        self, job_id: str, shown: str, stage: StageName, steps: object, request: gr.Request | None
+    ) -> Updates:
+        try:
+            visitor = self._visitors.visitor(request)
+            job = self._service.submit_next(job_id, shown, stage, steps, *visitor)
+        except InputError as error:
+            raise alert(error) from error
+        return self._take(job, job_id)
+
+
+def _path(value: object) -> str | None:
+    """Where an uploaded file lies, as a page tells it."""
+    if isinstance(value, dict):
+        inner = value.get("video", value)
+        value = inner.get("path") if isinstance(inner, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _keep(field: str) -> str:
+    """JavaScript that keeps what is in a field: see `app.handlers.settings`."""
+    return f"(value) => (window.keptFilm = {{...window.keptFilm, {field}: value}})"
+
+
+def bind_long_video(
+    blocks: gr.Blocks, tab: LongVideoTab, handlers: LongVideoHandlers, tabs: gr.Tabs
+) -> list[Dependency]:
+    """Say which events of the tab do what; returned are those after which there may be a job.
+
+    Args:
+        blocks: The page.
+        tab: What is used.
+        handlers: What happens then.
+        tabs: In which the tab is.
+    """
+    form, view = tab.form, tab.result
+    watch = partial(dict, outputs=tab.watched(), show_progress="hidden", concurrency_limit=None)
+    ask = partial(watch, preprocess=False)  # our own rules check the values
+    quick = {"show_progress": "hidden", "queue": False}
+    beginning = [form.picture, form.video, tab.source_bar]
+    submitted = tab.make.click(
+        handlers.submit,
+        [tab.job_id, tab.source, *form.controls()],
+        validator=handlers.check,
+        **ask(),
+    )
+    redone = view.redo.click(
+        handlers.redo,
+        [tab.job_id, tab.chosen, form.story],
+        **ask(outputs=[*tab.watched(), form.story]),
+    )
+    smoothed = view.smooth_it.click(
+        handlers.smooth_it,
+        [tab.job_id, view.shown, form.smoothing_steps],
+        validator=handlers.check_smoothing,
+        **ask(),
+    )
+    upscaled = view.upscale_it.click(
+        handlers.upscale_it,
+        [tab.job_id, view.shown, form.upscaling_steps],
+        validator=handlers.check_upscaling,
+        **ask(),
+    )
+    gone_on = view.retry.click(handlers.go_on, tab.job_id, **watch())
+    tab.stop.click(handlers.stop, tab.job_id, **watch(outputs=tab.stop))
+    form.begin.input(
+        handlers.choose_beginning, [form.begin, tab.source], beginning, preprocess=False, **quick
+    )
+    form.ends.input(handlers.choose_end, form.ends, form.end_picture, preprocess=False, **quick)
+    tab.drop_source.click(handlers.drop_source, None, [tab.source, form.begin, *beginning], **quick)
+    tab.recipe_file.upload(
+        handlers.restore,
+        tab.recipe_file,
+        [tab.recipe_file, tabs, *filled_in(tab)],
+        show_progress="hidden",
+        concurrency_limit=None,
+    )
+    tab.make.click(lambda: gr.HTML(visible=False), None, tab.restored, **quick)
+    form.story.change(fn=None, inputs=form.story, js="(text) => { window.showStory?.(text); }")
+    for field in _KEPT_FIELDS:
+        control = getattr(form, field)
+        control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
+    kept = [getattr(form, field) for field in _KEPT_FIELDS]
+    blocks.load(
+        handlers.give_back,
+        [tab.kept, tab.source],
+        [*kept, tab.source_note, *beginning],
+        **quick,
+    )
+    gr.on(
+        [tab.timer.tick, tab.kept.change],
+        handlers.read_form,
+        tab.kept,
+        [tab.note, tab.cost, tab.timer],
+        trigger_mode="always_last",
+        **quick,
+    )
+    return [submitted, redone, smoothed, upscaled, gone_on]
+
+
+def filled_in(tab: LongVideoTab) -> list[Block]:
+    """What changes when the form gets its values from elsewhere."""
+    form = tab.form
+    return [*form.controls(), tab.source, tab.source_bar, tab.restored]

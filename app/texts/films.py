@@ -1,0 +1,156 @@
+"""All words that the page says about long videos, in plain language."""
+
+from collections.abc import Sequence
+
+from app.texts.form import NO_KNOWN_WORD
+from app.texts.shared import duration
+
+TAB = "Long video"
+STORY_LABEL = "Your story"
+STORY_INFO = "One line after the other: what is to be seen, and for how many seconds."
+LINE_LABEL = "Line {number}: what happens"
+SECONDS_LABEL = "Line {number}: seconds"
+SECONDS_UNIT = "s"
+LINE_PLACEHOLDER = "a panda moving left over the ocean"
+ADD_LINE = "Add a line"
+REMOVE_LINE = "Remove line {number}"
+MOVE_UP = "Move line {number} up"
+MOVE_DOWN = "Move line {number} down"
+EXAMPLES_LABEL = "Try one of these stories"
+STORY_TEXT_LABEL = "The story as it is sent"
+OPEN_STORIES = (
+    (
+        ("a sailing boat on a calm sea, oil painting", 2),
+        ("a sailing boat in a storm, oil painting", 2),
+        ("a sailing boat on a calm sea at sunset, oil painting", 2),
+    ),
+    (
+        ("a teddy bear walking through a forest in summer", 3),
+        ("a teddy bear walking through a forest in the snow", 3),
+    ),
+)
+
+BEGIN_LABEL = "Begin with"
+BEGIN_NAMES = {"nothing": "The story alone", "picture": "A picture", "video": "A video"}
+PICTURE_LABEL = "Picture to begin with"
+VIDEO_LABEL = "Video to go on from"
+END_LABEL = "End with a picture"
+END_INFO = "The last line becomes a transition to it."
+END_PICTURE_LABEL = "Picture to end with"
+CUT_INFO = "What is in the middle is used, in the shape and size of the model."
+
+MAKE = "Make the film"
+STOP = "Stop"
+STOP_INFO = "What is done stays."
+GO_ON = "Go on"
+EMPTY_SCREEN = "Your film will appear here and grow part by part."
+FILM_LABEL = "The film so far"
+PLAY_OR_PAUSE = "Play or pause"
+PLACE_IN_FILM = "Place in the film"
+TIMELINE_LABEL = "Which line made which part"
+GIVEN_NAME = "Your video"
+REDO = "Redo from here"
+REDO_INFO = (
+    "Keeps what is before this part and makes the rest again with a new seed. If you changed the "
+    "lines of the story from here on, the new ones are used."
+)
+SEED_LABEL = "Seed"
+SEED_INFO = "The same seed makes the same film. Leave empty for a new one."
+OVERLAP_LABEL = "Overlap"
+OVERLAP_INFO = "Frames that each part sees of the one before. More keep the motion, but take room."
+NEGATIVE_INFO = "Things the film should not show. May stay empty."
+SMOOTH_INFO = "Motion flows: three new frames between every two. After the film is done."
+UPSCALE_INFO = "A larger picture with finer edges. After the film is done."
+SMOOTHING_STEPS_INFO = "Steps of smoothing, here and for “Smooth it”."
+UPSCALING_STEPS_INFO = "Steps of upscaling, here and for “Upscale it”."
+DROP_LABEL = "Drop a film or its recipe here to get its story back"
+STOPPED = "Stopped. The film so far is kept."
+NOTHING_KEPT = "Stopped before the first part was done. Nothing was kept."
+MAKE_LONGER = "Make it longer"
+GOES_ON_FROM_FRAMES = (
+    "This model goes on from the last frames: each part is given the end of the one before."
+)
+NO_NETWORK = (
+    "This model has no network for going on from frames, so it makes no films and cannot begin "
+    "with a picture or a video. Use a model that has one."
+)
+NO_SUCH_FILM = "There is no such film any more. Reload the page."
+NO_SUCH_PART = "There is no such part of the film. Reload the page."
+NO_PICTURE = "There is no picture. Give one, or begin with something else."
+NO_VIDEO = "There is no video. Give one, or begin with something else."
+NO_END_PICTURE = "There is no picture to end with. Give one, or switch that off."
+BROKEN_PICTURE = "That picture cannot be read: it is broken, or not what its name says."
+STORY_UNREADABLE = "That story cannot be read. Give one line for each part: prompt | seconds."
+FILE_IS_NO_START = (
+    "A file called like that is no picture and no video. Give a PNG, JPEG, WebP or MP4."
+)
+NOT_A_FILM = "That video has no exact frames any more. Choose another one."
+NO_FILM_IN_IT = "That is no film. Drop it on the first tab to get its settings back."
+NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. Give them again."
+
+
+def line_is_unknown(number: int) -> str:
+    """Say which line the model understands nothing of."""
+    return f"Line {number} of the story: {NO_KNOWN_WORD}"
+
+
+def about_line(number: int, sentence: str) -> str:
+    """Say which line a hint is about."""
+    return f"Line {number}: {sentence}"
+
+
+def picture_too_small(width: int, height: int, minimum: int) -> str:
+    """Say how large a picture has to be."""
+    return f"That picture is {width}×{height} pixels. Give one of at least {minimum} on each side."
+
+
+def picture_too_narrow(width: int, height: int, ratio: int) -> str:
+    """Say which shapes a picture may have."""
+    return (
+        f"That picture is {width}×{height} pixels, of which most would be cut off. Give one that "
+        f"is at most {ratio} times as long as the other side."
+    )
+
+
+def cost(num_parts: int, seconds: float, film_seconds: float) -> str:
+    """What the film will take."""
+    parts = f"{num_parts} part{'' if num_parts == 1 else 's'}"
+    return (
+        f"{film_seconds:.3g} seconds of film in {parts}: about {duration(seconds)} on this "
+        "computer."
+    )
+
+
+def story_in_short(prompt: str, num_lines: int) -> str:
+    """A story by its first line."""
+    return f"{prompt:.40} … {num_lines} lines"
+
+
+def length(num_parts: int, film_seconds: float) -> str:
+    """How long the film will be, where nobody knows what it takes."""
+    return f"{film_seconds:.3g} seconds of film in {num_parts} part{'' if num_parts == 1 else 's'}."
+
+
+def part_name(number: int, total: int, prompt: str, begin: float, end: float) -> str:
+    """A part in words."""
+    return f"Part {number} of {total}, {clock(begin)} to {clock(end)}: {prompt}"
+
+
+def film_so_far(num_done: int, total: int) -> str:
+    """How much there is."""
+    return f"{num_done} of {total} parts are done."
+
+
+def clock(seconds: float) -> str:
+    """A place in a film."""
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+
+
+def goes_on_from(prompt: str) -> str:
+    """What the film begins with."""
+    return f"Goes on from: “{prompt:.80}”"
+
+
+def redo_note(names: Sequence[str]) -> str:
+    """What is chosen."""
+    return " ".join((*names, REDO_INFO))

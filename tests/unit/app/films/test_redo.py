@@ -1,0 +1,89 @@
+"""A film made again from a part on: what is before it stays as it was, to the frame and seed."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.films.parts import part_files
+from app.films.redo import redo_from
+from app.films.request import FilmRequest, Windows
+from lavie.errors import InputError
+from lavie.pipelines.story import StoryLine
+
+WINDOWS = Windows(8, 16, 40, 64)
+STORY = (StoryLine("a fox", 2), StoryLine("a panda", 4), StoryLine("a car", 2))
+FILM = FilmRequest(STORY, "", 3, 4, 16, 3.0, False, False, 1, 1, WINDOWS)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(len(FILM.parts)):
+        part_files(tmp_path, index).latents.touch()
+    return tmp_path
+
+
+def made(request):
+    return [(part.prompt, part.seed, part.num_new) for part in request.parts]
+
+
+def test_the_rest_gets_a_new_seed_and_the_same_length(folder):
+    new = redo_from(FILM, folder, 1, seed=99)
+    assert made(new)[0] == made(FILM)[0]
+    assert [part.num_new for part in new.parts] == [part.num_new for part in FILM.parts]
+    assert not {part.seed for part in new.parts[1:]} & {part.seed for part in FILM.parts}
+    assert new.kept.num_parts == 1
+    assert new.kept.latents == part_files(folder, 0).latents
+
+
+def test_a_line_is_cut_in_two_where_it_is_made_anew(folder):
+    index = next(part.index for part in FILM.parts if part.line == 1) + 1
+    new = redo_from(FILM, folder, index, seed=99)
+    assert [line.prompt for line in new.story] == ["a fox", "a panda", "a panda", "a car"]
+    assert sum(line.seconds for line in new.story) == 8
+    assert made(new)[:index] == made(FILM)[:index]
+
+
+def test_new_lines_are_used_from_there_on(folder):
+    story = [STORY[0], StoryLine("a rocket", 1), StoryLine("the snow", 3)]
+    new = redo_from(FILM, folder, 1, 99, story)
+    assert [line.prompt for line in new.story] == ["a fox", "a rocket", "the snow"]
+
+
+def test_another_story_is_not_used(folder):
+    new = redo_from(FILM, folder, 1, 99, [StoryLine("a rocket", 1), StoryLine("the snow", 3)])
+    assert [line.prompt for line in new.story] == ["a fox", "a panda", "a car"]
+
+
+def test_from_the_first_part_on_all_is_new(folder):
+    new = redo_from(FILM, folder, 0, 99, [StoryLine("a rocket", 1)])
+    assert new == replace(FILM, story=(StoryLine("a rocket", 1.0),), seed=99)
+
+
+@pytest.mark.parametrize("index", [-1, 9])
+def test_a_part_that_is_not_there_is_refused(folder, index):
+    with pytest.raises(InputError, match="no such part"):
+        redo_from(FILM, folder, index, 99)
+
+
+def test_parts_before_it_have_to_be_done(tmp_path):
+    with pytest.raises(InputError, match="no such part"):
+        redo_from(FILM, tmp_path, 1, 99)
+
+
+seconds = st.none() | st.integers(1, 90).map(lambda tenths: tenths / 10)
+
+
+@settings(deadline=None)
+@given(st.lists(seconds, min_size=1, max_size=5), st.data())
+def test_what_is_kept_stays_as_it_was_in_any_story(tmp_path_factory, lengths, data):
+    story = tuple(StoryLine(f"line {number}", length) for number, length in enumerate(lengths))
+    film = replace(FILM, story=story)
+    index = data.draw(st.integers(0, len(film.parts) - 1))
+    folder = tmp_path_factory.mktemp("parts")
+    if index:
+        part_files(folder, index - 1).latents.touch()
+    again = redo_from(redo_from(film, folder, index, 99), folder, index, 100)
+    assert made(again)[:index] == made(film)[:index]
+    assert abs(again.shape[0] - film.shape[0]) <= len(story)  # a frame, where seconds are rounded
