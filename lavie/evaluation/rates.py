@@ -1,7 +1,7 @@
 """Shares of successes, with how sure one can be of them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -68,3 +68,41 @@ def difference(first: Rate, second: Rate) -> tuple[float, float, float]:
     below = math.hypot(first.share - low_1, high_2 - second.share)
     above = math.hypot(high_1 - first.share, second.share - low_2)
     return gap, gap - below, gap + above
+
+
+@dataclass(frozen=True)
+class Average:
+    """The mean of numbers, with how sure one can be of it.
+
+    Args:
+        values: At least one.
+    """
+
+    values: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        """Of the values."""
+        return sum(self.values) / len(self.values)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the true mean lies, 95 % sure, by the normal approximation; of one value, itself."""
+        n = len(self.values)
+        squares = sum((value - self.mean) ** 2 for value in self.values)
+        half = _Z * math.sqrt(squares / max(n - 1, 1) / n)
+        return self.mean - half, self.mean + half
+
+    def as_json(self) -> dict[str, float]:
+        """Numbers for a report."""
+        low, high = self.interval
+        return {
+            "mean": round(self.mean, 4),
+            "n": len(self.values),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.mean:.3f} [{low:.2f}, {high:.2f}]"

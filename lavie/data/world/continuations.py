@@ -29,10 +29,10 @@ DISSOLVE_FRAMES = 6
 
 # Speeds are those of the world's clips, in pixels per frame. Who leaves on one side comes in on the
 # other, so that no motion has to end.
-_ACROSS, _UP, _GROWTH = 36 / 15, 18 / 15, 21 / 15
-_MARGIN = 10
-_HIGHEST, _LOWEST, _TALLEST = 11.0, 29.0, 30.0
-_HOP, _HOP_SPEED = 17.0, 2 * np.pi / 15
+ACROSS, UP, GROWTH = 36 / 15, 18 / 15, 21 / 15
+MARGIN = 10
+HIGHEST, LOWEST, TALLEST = 11.0, 29.0, 30.0
+HOP, HOP_SPEED = 17.0, 2 * np.pi / 15
 
 
 class Line(NamedTuple):
@@ -172,8 +172,8 @@ def _as_a_clip_begins(motion: str, rng: np.random.Generator) -> _State:
 
 def _somewhere(motion: str, rng: np.random.Generator) -> _State:
     """Anywhere in the picture, mostly whole in it, in the middle of a motion."""
-    x, y = rng.uniform(0, WIDTH), rng.uniform(_HIGHEST, _LOWEST)
-    height = rng.uniform(9, _TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
+    x, y = rng.uniform(0, WIDTH), rng.uniform(HIGHEST, LOWEST)
+    height = rng.uniform(9, TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
     return _State(Pose(x, y, height), rng.uniform(0, np.pi) if motion == "bounce" else 0.0)
 
 
@@ -181,16 +181,16 @@ def _step(state: _State, motion: str) -> _State:
     """One frame further."""
     pose = state.pose
     if motion == "grow":
-        return _State(replace(pose, height=min(pose.height + _GROWTH, _TALLEST)))
-    towards_usual = np.clip(SUBJECT_HEIGHT - pose.height, -_GROWTH, _GROWTH)
+        return _State(replace(pose, height=min(pose.height + GROWTH, TALLEST)))
+    towards_usual = np.clip(SUBJECT_HEIGHT - pose.height, -GROWTH, GROWTH)
     pose = replace(pose, height=pose.height + float(towards_usual))
     if motion == "bounce":
         # a hop goes on, or begins with the way up from where the subject is
-        phase = state.phase or float(np.arcsin(np.clip((_LOWEST - pose.y) / _HOP, 0, 1)))
-        phase = (phase + _HOP_SPEED) % np.pi or np.pi
-        return _State(replace(pose, y=_LOWEST - _HOP * float(np.sin(phase))), phase)
-    across = {"left": -_ACROSS, "right": _ACROSS}.get(motion, 0.0)
-    down = {"up": -_UP, "down": _UP}.get(motion, 0.0)
+        phase = state.phase or float(np.arcsin(np.clip((LOWEST - pose.y) / HOP, 0, 1)))
+        phase = (phase + HOP_SPEED) % np.pi or np.pi
+        return _State(replace(pose, y=LOWEST - HOP * float(np.sin(phase))), phase)
+    across = {"left": -ACROSS, "right": ACROSS}.get(motion, 0.0)
+    down = {"up": -UP, "down": UP}.get(motion, 0.0)
     return _State(
         replace(pose, x=_around(pose.x + across, WIDTH), y=_around(pose.y + down, HEIGHT))
     )
@@ -198,4 +198,4 @@ def _step(state: _State, motion: str) -> _State:
 
 def _around(place: float, size: int) -> float:
     """Who is out of the picture on one side comes in on the other."""
-    return (place + _MARGIN) % (size + 2 * _MARGIN) - _MARGIN
+    return (place + MARGIN) % (size + 2 * MARGIN) - MARGIN
