@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lavie.data.world import HEIGHT, MOTIONS, WIDTH
+from lavie.data.world.clips import SUBJECT_HEIGHT
 from lavie.data.world.continuations import (
     ACROSS,
     GROWTH,
@@ -15,7 +16,6 @@ from lavie.data.world.continuations import (
     TALLEST,
     UP,
 )
-from lavie.data.world.clips import SUBJECT_HEIGHT
 from lavie.evaluation.motion import TOLERANCE
 
 PERIODS = np.array([WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN], float)

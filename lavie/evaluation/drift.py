@@ -57,7 +57,9 @@ def measure_drift(frames: Frames, track: Track, first: slice, later: slice) -> D
         float(after / before) if before else None,
         subject,
         tuple((new.mean(axis=0) - old.mean(axis=0)).tolist()),
-        tuple((_deviation(frames[later][:, ground]) - _deviation(frames[first][:, ground])).tolist()),
+        tuple(
+            (_deviation(frames[later][:, ground]) - _deviation(frames[first][:, ground])).tolist()
+        ),
     )
 
 
@@ -66,9 +68,7 @@ def _deviation(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(float).std(axis=1).mean(axis=0)
 
 
-def _subject_sharpness(
-    frames: Frames, track: Track, first: slice, later: slice
-) -> float | None:
+def _subject_sharpness(frames: Frames, track: Track, first: slice, later: slice) -> float | None:
     numbers = np.arange(len(frames))
     old, new = (numbers[part][track.is_seen[part]] for part in (first, later))
     if not len(new):
@@ -78,7 +78,9 @@ def _subject_sharpness(
     if min(len(old), len(new)) < 2:
         return None
     before, after = (
-        np.mean([gradient(frames[[i]])[0][_near(track.path[i], 0.5, 0.0)[1:, 1:]].mean() for i in part])
+        np.mean(
+            [gradient(frames[[i]])[0][_near(track.path[i], 0.5, 0.0)[1:, 1:]].mean() for i in part]
+        )
         for part in (old, new)
     )
     return float(after / before) if before else None

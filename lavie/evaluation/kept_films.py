@@ -46,7 +46,7 @@ class KeptFilms:
         """
         path = self._folder / f"{name}.npz"
         if not path.is_file():
-            made = make()
+            made: dict[str, Any] = {**make()}
             part = path.with_suffix(".part")
             with part.open("wb") as file:
                 np.savez_compressed(file, **made)

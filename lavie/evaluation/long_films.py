@@ -12,11 +12,13 @@ from lavie.data.world.continuations import DISSOLVE_FRAMES
 from lavie.evaluation.courses import MIN_POINTS, read_motion_around
 from lavie.evaluation.drift import Drift, measure_drift
 from lavie.evaluation.judge import Judge, judge_clips
+from lavie.evaluation.kept_films import KeptFilms
+from lavie.evaluation.measured import for_each
 from lavie.evaluation.measures import mean_difference
 from lavie.evaluation.stories import FilmStory
 from lavie.evaluation.tracking import Track, track_subject
 from lavie.pipelines.long_video import Segment
-from lavie.types import Frames
+from lavie.types import Frames, OnEvent
 
 _BESIDE = 3  # changes on either side of a border
 _LEAST_SEEN = 3  # frames in which a subject has to be seen to be named
@@ -116,6 +118,34 @@ class MeasuredStory:
     parts: tuple[PartReading, ...]
     drifts: tuple[Drift, ...]
     changed: PartReading | None
+
+
+def measure_stories(
+    make_film: FilmMaker,
+    judge: Judge,
+    stories: Sequence[FilmStory],
+    num_recursions: int,
+    kept: KeptFilms,
+    on_event: OnEvent | None = None,
+) -> list[MeasuredStory]:
+    """Film stories, unless that was done before, and measure the films.
+
+    Args:
+        make_film: A model.
+        judge: In eval mode.
+        stories: What to film.
+        num_recursions: As for `film_story`.
+        kept: Where films lie.
+        on_event: Told after every story.
+    """
+
+    def measure(index: int, story: FilmStory) -> MeasuredStory:
+        name = f"film-{index:04d}"
+        made = kept.get(name, lambda: film_story(make_film, story, num_recursions))
+        lengths = tuple(made["lengths"].tolist())
+        return measure_film(judge, FilmedStory(story, made["frames"], lengths, made["changed"]))
+
+    return for_each(stories, measure, "films", on_event)
 
 
 def film_story(make_film: FilmMaker, story: FilmStory, num_recursions: int) -> dict[str, Any]:

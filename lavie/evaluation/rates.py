@@ -87,7 +87,7 @@ class Average:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the true mean lies, 95 % sure, by the normal approximation; of one value, itself."""
+        """Where the true mean lies, 95 % sure, as of a normal one; of one value, itself."""
         n = len(self.values)
         squares = sum((value - self.mean) ** 2 for value in self.values)
         half = _Z * math.sqrt(squares / max(n - 1, 1) / n)
@@ -106,3 +106,20 @@ class Average:
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.mean:.3f} [{low:.2f}, {high:.2f}]"
+
+
+def ratio_of_sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Sum of first numbers over sum of second ones, and the 95 % interval of that; 1 for no sums.
+
+    Args:
+        pairs: At least one.
+
+    Source: the usual linearised standard error of a ratio estimate, Cochran (1977), chapter 6.
+    """
+    n, first, second = len(pairs), sum(a for a, _ in pairs), sum(b for _, b in pairs)
+    if not second:
+        return 1.0, 1.0, 1.0
+    ratio = first / second
+    squares = sum((a - ratio * b) ** 2 for a, b in pairs)
+    half = _Z * math.sqrt(squares / max(n - 1, 1) / n) / (second / n)
+    return ratio, ratio - half, ratio + half

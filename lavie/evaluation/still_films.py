@@ -1,5 +1,6 @@
-"""Films that begin with a picture, and films between two: is the picture kept, and is there no cut?"""
+"""Films from a picture, and between two: is the picture kept, and is there no cut?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,12 @@ from lavie.data.world import (
     render_still,
 )
 from lavie.evaluation.judge import Judge
+from lavie.evaluation.kept_films import KeptFilms
 from lavie.evaluation.long_films import FilmMaker, PartReading, read_part
+from lavie.evaluation.measured import for_each
 from lavie.evaluation.measures import mean_difference, psnr
 from lavie.evaluation.tracking import track_subject
-from lavie.types import Frames
+from lavie.types import Frames, OnEvent
 
 CUT = 0.5
 """Of the difference between the two pictures: a change from one frame to the next that is larger
@@ -90,7 +93,9 @@ def make_transition_stories(count: int, seed: int = 0) -> list[StillStory]:
     while len(stories) < count:
         number += 1
         if len(stories) % 2:
-            start, end = (render_still(2 * number + k, "test", subjects=MOVING_SUBJECTS) for k in (0, 1))
+            start, end = (
+                render_still(2 * number + k, "test", subjects=MOVING_SUBJECTS) for k in (0, 1)
+            )
             words, prompt, kind = end.attributes, end.caption, "other"
             pictures = start.frames[0], end.frames[0]
             subject = start.attributes["subject"]
@@ -103,6 +108,32 @@ def make_transition_stories(count: int, seed: int = 0) -> list[StillStory]:
                 continue
         stories.append(StillStory(prompt, *pictures, subject, None, kind, number))
     return stories
+
+
+def measure_stills(
+    make_film: FilmMaker,
+    judge: Judge,
+    stories: Sequence[StillStory],
+    part: str,
+    kept: KeptFilms,
+    on_event: OnEvent | None = None,
+) -> list[MeasuredStill]:
+    """Film stories that begin with a picture, unless that was done before, and measure the films.
+
+    Args:
+        make_film: A model.
+        judge: In eval mode.
+        stories: What to film.
+        part: What they are called, where films lie and where progress is told.
+        kept: Where films lie.
+        on_event: Told after every story.
+    """
+
+    def measure(index: int, story: StillStory) -> MeasuredStill:
+        made = kept.get(f"{part}-{index:04d}", lambda: {"frames": film_still(make_film, story)})
+        return measure_still(judge, story, made["frames"])
+
+    return for_each(stories, measure, part, on_event)
 
 
 def film_still(make_film: FilmMaker, story: StillStory) -> Frames:

@@ -1,4 +1,4 @@
-"""The subject of a film, frame by frame: where it is seen, and where it may be out of the picture."""
+"""The subject of a film: where it is seen, and where it may be out of the picture."""
 
 from dataclasses import dataclass
 from functools import cached_property
