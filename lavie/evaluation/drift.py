@@ -20,7 +20,7 @@ class Drift:
     """What differs in a segment from the first one.
 
     Args:
-        background_sharpness: Mean gradient where no subject is, of the first segment's there; None
+        background_sharpness: Mean gradient energy where no subject is, of the first segment's there; None
             where the subject covers too much. 1 is no change, and so the next one.
         subject_sharpness: The same around the subject, in frames in which it is as large; None if
             there are none.
@@ -37,8 +37,8 @@ class Drift:
 def measure_drift(frames: Frames, track: Track, first: slice, later: slice) -> Drift:
     """Compare a segment of a film with its first one.
 
-    Only pixels count that are far from the subject in all frames of both segments, so that what it
-    does changes no number.
+    Of the background only pixels count that are far from the subject at some time in both
+    segments, and only at those times, so that what it does changes no number.
 
     Args:
         frames: uint8 ``(F, H, W, 3)`` of the whole film.
@@ -46,26 +46,36 @@ def measure_drift(frames: Frames, track: Track, first: slice, later: slice) -> D
         first: Frames of the first segment.
         later: Frames of the other one.
     """
-    ground = _ground(track.path[first]) & _ground(track.path[later])
     subject = _subject_sharpness(frames, track, first, later)
-    if ground.mean() < _LEAST_GROUND:
+    ground = [_ground(track.path[part]) for part in (first, later)]
+    is_known = ground[0].any(axis=0) & ground[1].any(axis=0)
+    if is_known.mean() < _LEAST_GROUND:
         return Drift(None, subject, None, None)
-    inner = ground[:-1, :-1] & ground[1:, :-1] & ground[:-1, 1:]
-    before, after = (gradient(frames[part])[:, inner].mean() for part in (first, later))
-    old, new = (frames[part][:, ground].reshape(-1, 3).astype(float) for part in (first, later))
+    sharpness, colours = [], []
+    for part, free in zip((first, later), ground, strict=True):
+        inner = free[:, :-1, :-1] & free[:, 1:, :-1] & free[:, :-1, 1:]
+        sharpness.append(_over_time(_energy(frames[part])[..., None], inner)[..., 0])
+        colours.append(_over_time(frames[part].astype(float), free)[is_known])
+    is_sharp_known = np.isfinite(sharpness[0] + sharpness[1])
+    before, after = (float(each[is_sharp_known].mean()) for each in sharpness)
     return Drift(
-        float(after / before) if before else None,
+        after / before if before else None,
         subject,
-        tuple((new.mean(axis=0) - old.mean(axis=0)).tolist()),
-        tuple(
-            (_deviation(frames[later][:, ground]) - _deviation(frames[first][:, ground])).tolist()
-        ),
+        tuple((colours[1].mean(axis=0) - colours[0].mean(axis=0)).tolist()),
+        tuple((colours[1].std(axis=0) - colours[0].std(axis=0)).tolist()),
     )
 
 
-def _deviation(pixels: np.ndarray) -> np.ndarray:
-    """Deviation over the picture of pixels ``(F, N, 3)``, on average over frames; ``(3,)``."""
-    return pixels.astype(float).std(axis=1).mean(axis=0)
+def _energy(frames: Frames) -> np.ndarray:
+    """Squared gradients: plain ones would count a blurred edge as they count a sharp one."""
+    return gradient(frames) ** 2
+
+
+def _over_time(values: np.ndarray, is_free: np.ndarray) -> np.ndarray:
+    """Mean ``(h, w, C)`` of values ``(F, h, w, C)`` at free times ``(F, h, w)``; NaN for none."""
+    sums = np.where(is_free[..., None], values, 0).sum(axis=0)
+    counts = is_free.sum(axis=0)[..., None]
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
 
 
 def _subject_sharpness(frames: Frames, track: Track, first: slice, later: slice) -> float | None:
@@ -79,7 +89,7 @@ def _subject_sharpness(frames: Frames, track: Track, first: slice, later: slice)
         return None
     before, after = (
         np.mean(
-            [gradient(frames[[i]])[0][_near(track.path[i], 0.5, 0.0)[1:, 1:]].mean() for i in part]
+            [_energy(frames[[i]])[0][_near(track.path[i], 0.5, 0.0)[1:, 1:]].mean() for i in part]
         )
         for part in (old, new)
     )
@@ -87,11 +97,8 @@ def _subject_sharpness(frames: Frames, track: Track, first: slice, later: slice)
 
 
 def _ground(path: np.ndarray) -> np.ndarray:
-    """Where ``(H, W)`` no subject is in any frame of a path."""
-    covered = np.zeros((HEIGHT, WIDTH), bool)
-    for pose in path:
-        covered |= _near(pose, _REACH, _MARGIN)
-    return ~covered
+    """Where ``(F, H, W)`` no subject is on a path ``(F, 3)``."""
+    return ~np.stack([_near(pose, _REACH, _MARGIN) for pose in path])
 
 
 def _near(pose: np.ndarray, reach: float, margin: float) -> np.ndarray:
