@@ -20,8 +20,8 @@ class Drift:
     """What differs in a segment from the first one.
 
     Args:
-        background_sharpness: Mean gradient energy where no subject is, of the first segment's there; None
-            where the subject covers too much. 1 is no change, and so the next one.
+        background_sharpness: Mean gradient energy where no subject is, of the first segment's
+            there; None where the subject covers too much. 1 is no change, and so the next one.
         subject_sharpness: The same around the subject, in frames in which it is as large; None if
             there are none.
         colour: Mean of red, green and blue of the background, minus the first segment's, in levels.
