@@ -27,6 +27,7 @@ class FrameAttnProcessor:
         hidden_states: Tensor,
         text: Tensor | None = None,
         height: int = 0,
+        text_index: Tensor | None = None,
     ) -> Tensor:
         """Attend within frames, or to their text; see `FrameAttention.forward`."""
         batch, num_frames, num_tokens, _ = hidden_states.shape
@@ -35,7 +36,7 @@ class FrameAttnProcessor:
         rows = batch  # all frames of a video share its text: one long row of queries
         if text is None or text.shape[1] > 1:
             rows = batch * num_frames
-            key, value = (attn.frame_context(x, num_frames) for x in (key, value))
+            key, value = (attn.frame_context(x, num_frames, text_index) for x in (key, value))
         query, key, value = (
             x.reshape(rows, -1, attn.heads, x.shape[-1] // attn.heads) for x in (query, key, value)
         )
@@ -77,22 +78,31 @@ class FrameAttention(nn.Module, AttentionModuleMixin):
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
         self.processor = FrameAttnProcessor()
 
-    def forward(self, hidden_states: Tensor, text: Tensor | None = None, height: int = 0) -> Tensor:
+    def forward(
+        self,
+        hidden_states: Tensor,
+        text: Tensor | None = None,
+        height: int = 0,
+        text_index: Tensor | None = None,
+    ) -> Tensor:
         """Attend.
 
         Args:
             hidden_states: Tokens ``(B, F, N, C)``.
             text: ``(B, S, L, D)``, see `spread_over_frames`; None for attention within each frame.
             height: Rows of the N tokens, for attention within frames.
+            text_index: Which of the texts each frame hears, see `Condition`.
 
         Returns:
             ``(B, F, N, C)``, to be added to the input.
         """
-        return self.processor(self, hidden_states, text, height=height)
+        return self.processor(self, hidden_states, text, height=height, text_index=text_index)
 
-    def frame_context(self, context: Tensor, num_frames: int) -> Tensor:
+    def frame_context(
+        self, context: Tensor, num_frames: int, text_index: Tensor | None = None
+    ) -> Tensor:
         """Choose what each frame sees of the keys or values ``(B, F or S, N, C)``."""
-        return spread_over_frames(context, num_frames)
+        return spread_over_frames(context, num_frames, text_index)
 
 
 class SparseCausalAttention(FrameAttention):
@@ -103,7 +113,9 @@ class SparseCausalAttention(FrameAttention):
     Source: Tune-A-Video (arXiv:2212.11565), as in the released interpolation weights.
     """
 
-    def frame_context(self, context: Tensor, num_frames: int) -> Tensor:
+    def frame_context(
+        self, context: Tensor, num_frames: int, text_index: Tensor | None = None
+    ) -> Tensor:
         """``(B, F, N, C)`` of all frames to the ``(B, F, 2N, C)`` that each of them sees."""
         first = context[:, :1]
         before = torch.cat([first, context[:, :-1]], dim=1)
@@ -152,7 +164,7 @@ class SpatioTemporalBlock(TransformerBlock):
     def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
         """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
         hidden_states = hidden_states + self.attn1(self.norm1(hidden_states))
-        hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
+        hidden_states = attend_to_text(hidden_states, condition, self.norm2, self.attn2)
         hidden_states = attend_in_time(hidden_states, condition, self.norm_temp, self.attn_temp)
         return hidden_states + self.ff(self.norm3(hidden_states))
 
@@ -179,7 +191,7 @@ class InterpolationBlock(TransformerBlock):
         hidden_states = hidden_states + self.attn1(
             self.norm1(hidden_states), height=condition.height
         )
-        hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
+        hidden_states = attend_to_text(hidden_states, condition, self.norm2, self.attn2)
         hidden_states = hidden_states + self.ff(self.norm3(hidden_states))
         return attend_in_time(hidden_states, condition, self.norm_temp, self.attn_temp)
 
@@ -206,23 +218,32 @@ class SuperResolutionBlock(TransformerBlock):
 
     def forward(self, hidden_states: Tensor, condition: Condition) -> Tensor:
         """Tokens ``(B, F, N, C)`` to tokens of the same shape."""
-        first_text = condition.text if self.only_cross_attention else None
-        hidden_states = hidden_states + self.attn1(self.norm1(hidden_states), first_text)
-        hidden_states = hidden_states + self.attn2(self.norm2(hidden_states), condition.text)
+        if self.only_cross_attention:
+            hidden_states = attend_to_text(hidden_states, condition, self.norm1, self.attn1)
+        else:
+            hidden_states = hidden_states + self.attn1(self.norm1(hidden_states))
+        hidden_states = attend_to_text(hidden_states, condition, self.norm2, self.attn2)
         hidden_states = attend_in_time(
             hidden_states, condition, self.norm_temporal, self.attn_temporal
         )
         return hidden_states + self.ff(self.norm3(hidden_states))
 
 
+def attend_to_text(
+    hidden_states: Tensor, condition: Condition, norm: nn.Module, attention: FrameAttention
+) -> Tensor:
+    """Add to ``(B, F, N, C)`` what each frame finds in its text."""
+    found = attention(norm(hidden_states), condition.text, text_index=condition.text_index)
+    return hidden_states + found
+
+
 def attend_in_time(
     hidden_states: Tensor, condition: Condition, norm: nn.Module, attention: TemporalAttention
 ) -> Tensor:
     """Add temporal attention to the video frames of ``(B, F, N, C)``; images pass unchanged."""
+    told = (condition.frame_index, condition.frame_embed, condition.frame_windows)
     return apply_in_time(
-        lambda video: video + attention(norm(video), condition.frame_index, condition.frame_embed),
-        hidden_states,
-        condition,
+        lambda video: video + attention(norm(video), *told), hidden_states, condition
     )
 
 

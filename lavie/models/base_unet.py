@@ -14,6 +14,7 @@ from lavie.models.attention import (
     SpatioTemporalTransformer,
 )
 from lavie.models.blocks import TimeScaleShift
+from lavie.models.frame_windows import FrameWindows
 from lavie.models.video_unet import VideoUNet
 
 FIXED_VALUES: Mapping[str, Any] = {
@@ -146,6 +147,7 @@ class BaseUNet(VideoUNet):
         num_images: int = 0,
         frame_index: Tensor | None = None,
         on_layer: Callable[[], None] | None = None,
+        frame_windows: FrameWindows | None = None,
         return_dict: bool = True,
     ) -> UNet3DConditionOutput | tuple[Tensor]:
         """Predict what the noise schedule asks for: the noise, or the velocity.
@@ -153,7 +155,8 @@ class BaseUNet(VideoUNet):
         Args:
             sample: Noisy latents ``(B, C, F, h, w)``; any F, h and w.
             timestep: One for all, or ``(B,)``; may be fractional.
-            encoder_hidden_states: Text ``(B, L, D)``. With images, one text for the video followed
+            encoder_hidden_states: Text ``(B, L, D)``, or a text per frame, ``(B, F, L, D)``; equal
+                neighbours are read once. With images, one text for the video followed
                 by one per image, ``(B, 1 + num_images, L, D)``; without any video frame its text
                 may be left out, ``(B, F, L, D)``.
             num_images: How many of the last frames are independent images; they bypass everything
@@ -161,6 +164,8 @@ class BaseUNet(VideoUNet):
             frame_index: Where in their clip the video frames lie, ``(F - num_images,)`` or
                 ``(B, F - num_images)``; default 0, 1, 2, ...
             on_layer: Called after every layer, see `Condition`.
+            frame_windows: Parts of the network's own length in which temporal attention sees a
+                longer video; shorter ones are as without. None: all frames see each other.
             return_dict: False returns a tuple, as in diffusers.
 
         Returns:
@@ -170,7 +175,13 @@ class BaseUNet(VideoUNet):
             InputError: The shapes do not fit together.
         """
         condition = self.make_condition(
-            sample, timestep, encoder_hidden_states, num_images, frame_index, on_layer
+            sample,
+            timestep,
+            encoder_hidden_states,
+            num_images,
+            frame_index,
+            on_layer,
+            frame_windows,
         )
         output = self.denoise(sample, condition)
         return output if return_dict else (output.sample,)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lavie.models.frame_windows import FrameWindows
+
 
 class Condition(NamedTuple):
     """Everything a block needs to know about the videos in the batch.
@@ -22,6 +24,10 @@ class Condition(NamedTuple):
         on_layer: Called after every layer of the network, so that a long call can tell how far it
             is, and be stopped by an error.
         height: Rows of the cells that a transformer sees; 0 elsewhere.
+        text_index: Which of the S prompts each frame hears, ``(F,)``; None: the rule of
+            `spread_over_frames`.
+        frame_windows: Parts in which a long video is seen in temporal attention; None: all frames
+            see each other.
     """
 
     time_embed: Tensor
@@ -32,6 +38,8 @@ class Condition(NamedTuple):
     frame_embed: Tensor | None = None
     on_layer: Callable[[], None] | None = None
     height: int = 0
+    text_index: Tensor | None = None
+    frame_windows: FrameWindows | None = None
 
     @property
     def num_video_frames(self) -> int:
@@ -39,7 +47,7 @@ class Condition(NamedTuple):
         return self.num_frames - self.num_images
 
 
-def spread_over_frames(slots: Tensor, num_frames: int) -> Tensor:
+def spread_over_frames(slots: Tensor, num_frames: int, text_index: Tensor | None = None) -> Tensor:
     """Give every frame the entry of its own prompt.
 
     The first of S slots belongs to the video and serves all its frames; the others belong to the
@@ -48,13 +56,32 @@ def spread_over_frames(slots: Tensor, num_frames: int) -> Tensor:
     Args:
         slots: ``(B, S, ...)`` with ``1 <= S <= num_frames``.
         num_frames: F.
+        text_index: ``(F,)``, the entry of each frame where it is not as said above.
 
     Returns:
         ``(B, F, ...)``; a view when there is one slot.
     """
+    if text_index is not None:
+        return slots[:, text_index]
     repeats = num_frames - slots.shape[1] + 1
     first = slots[:, :1].expand(-1, repeats, *slots.shape[2:])
     return first if repeats == num_frames else torch.cat([first, slots[:, 1:]], dim=1)
+
+
+def share_equal_neighbours(text: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Keep one of neighbouring frames with the same text, so that it is read once.
+
+    Args:
+        text: One prompt per frame, ``(B, F, L, D)``.
+
+    Returns:
+        The S different ones ``(B, S, L, D)`` and the ``(F,)`` that says which frame hears which,
+        None where all hear the same.
+    """
+    is_new = (text[:, 1:] != text[:, :-1]).flatten(2).any(dim=2).any(dim=0)
+    is_new = torch.cat([is_new.new_ones(1), is_new])
+    slots = text[:, is_new]
+    return slots, (is_new.long().cumsum(0) - 1 if slots.shape[1] > 1 else None)
 
 
 def apply_in_time(

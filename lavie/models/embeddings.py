@@ -86,8 +86,9 @@ class FrameEmbedding(nn.Module):
         """Embed places in time, alone and together with the video's prompt.
 
         Args:
-            frame_index: ``(1 or B, F)``.
-            text: Tokens of the video's prompt ``(B, L, D)``.
+            frame_index: ``(1 or B, F)``; may be fractional.
+            text: Tokens of the video's prompt, ``(B, 1, L, D)``, or of each frame's,
+                ``(B, F, L, D)``.
 
         Returns:
             The frame embedding ``(1 or B, F, time_embed_dim)``, and what to add to the time
@@ -96,6 +97,6 @@ class FrameEmbedding(nn.Module):
         features = self.sinusoid(frame_index.flatten()).unflatten(0, frame_index.shape)
         frames = self.mlp(features.to(text.dtype))
         # The mean alone would thin one word out among all tokens; the maximum keeps it.
-        pooled = self.text_norm(torch.cat([text.mean(dim=1), text.amax(dim=1)], dim=-1))
-        moment = self.norm(frames) * (1 + self.text_proj(pooled)[:, None])
+        pooled = self.text_norm(torch.cat([text.mean(dim=2), text.amax(dim=2)], dim=-1))
+        moment = self.norm(frames) * (1 + self.text_proj(pooled))
         return frames, self.moment_mlp(moment)

@@ -7,6 +7,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lavie.models.frame_windows import FrameWindows
+
 ROTARY_WIDTH = 32
 """Components of each head that are rotated; the others pass through."""
 
@@ -137,7 +139,11 @@ class TemporalAttention(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(
-        self, hidden_states: Tensor, frame_index: Tensor, frame_embed: Tensor | None = None
+        self,
+        hidden_states: Tensor,
+        frame_index: Tensor,
+        frame_embed: Tensor | None = None,
+        windows: FrameWindows | None = None,
     ) -> Tensor:
         """Let the frames of each video look at each other.
 
@@ -145,6 +151,8 @@ class TemporalAttention(nn.Module):
             hidden_states: Tokens ``(B, F, N, C)``.
             frame_index: Places in time, ``(1, F)`` for all videos alike or ``(B, F)``.
             frame_embed: ``(1 or B, F, D)`` if the module was made with ``frame_embed_dim``.
+            windows: Parts of a video of at least their length, in which frames look at each
+                other; None: all at all. Positions are relative, so each window is like the first.
 
         Returns:
             ``(B, F, N, C)``, to be added to the input.
@@ -164,6 +172,12 @@ class TemporalAttention(nn.Module):
             if len(frame_index) > 1:  # every video has its own places in time
                 bias, cos, sin = (x.repeat_interleave(num_tokens, 0) for x in (bias, cos, sin))
             query, key = self.rotary_emb(query, cos, sin), self.rotary_emb(key, cos, sin)
-        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+        def attend(frames: slice) -> Tensor:
+            parts = (x[..., frames, :] for x in (query, key, value))
+            mask = None if bias is None else bias[..., frames, frames]
+            return functional.scaled_dot_product_attention(*parts, attn_mask=mask)
+
+        attended = attend(slice(None)) if windows is None else windows.merge(attend, value)
         attended = self.to_out[0](rearrange(attended, "bn head f d -> bn f (head d)"))
         return rearrange(attended, "(b n) f c -> b f n c", b=batch)

@@ -21,8 +21,9 @@ from lavie.models.architecture import (
     check_positive,
 )
 from lavie.models.blocks import MidBlock, ResnetBlock, TimeScaleShift
-from lavie.models.condition import Condition, spread_over_frames
+from lavie.models.condition import Condition, share_equal_neighbours, spread_over_frames
 from lavie.models.embeddings import FrameEmbedding, PositionEmbedding, TextTimeEmbedding
+from lavie.models.frame_windows import FrameWindows
 from lavie.models.keys import compare_keys
 from lavie.models.normalization import VideoGroupNorm
 from lavie.models.temporal_attention import ROTARY_WIDTH
@@ -187,8 +188,12 @@ class VideoUNet(VideoModel, ABC):
         num_images: int,
         frame_index: Tensor | None = None,
         on_layer: Callable[[], None] | None = None,
+        frame_windows: FrameWindows | None = None,
     ) -> Condition:
         """Embed the timestep, the text and the places in time, after checking that all shapes fit.
+
+        Videos that are not longer than a window are as without windows. In longer ones the learned
+        frame embedding, which knows no later places, is stretched over the whole video.
 
         Raises:
             InputError: They do not.
@@ -201,6 +206,11 @@ class VideoUNet(VideoModel, ABC):
         if not num_video_frames and text.shape[1] == 1 + num_images:
             text = text[:, 1:]  # nobody reads the text of a video that is not there
         self._check_shapes(sample, text, num_images)
+        text_index = None
+        if not num_images and text.shape[1] > 1:
+            text, text_index = share_equal_neighbours(text)
+        if frame_windows is not None and num_video_frames <= frame_windows.length:
+            frame_windows = None
         if frame_index is None:
             frame_index = torch.arange(num_video_frames, device=sample.device)
         frame_index = frame_index.reshape(-1, num_video_frames) if num_video_frames else frame_index
@@ -212,14 +222,25 @@ class VideoUNet(VideoModel, ABC):
         time_embed = self.time_embedding(self.time_proj(timestep).to(sample.dtype))[:, None]
         if self.text_embedding is not None:
             pooled = self.text_embedding(text)
-            pooled = pooled if pooled.shape[1] == 1 else spread_over_frames(pooled, num_frames)
+            if pooled.shape[1] > 1:
+                pooled = spread_over_frames(pooled, num_frames, text_index)
             time_embed = time_embed + pooled
         frame_embed = None
         if self.frame_embedding is not None and num_video_frames:
-            frame_embed, moment = self.frame_embedding(frame_index, text[:, 0])
+            moments = frame_index if frame_windows is None else frame_windows.stretch(frame_index)
+            video_text = text[:, :1] if text_index is None else text[:, text_index]
+            frame_embed, moment = self.frame_embedding(moments, video_text)
             time_embed = time_embed + functional.pad(moment, (0, 0, 0, num_images))
         return Condition(
-            time_embed, text, num_frames, num_images, frame_index, frame_embed, on_layer
+            time_embed,
+            text,
+            num_frames,
+            num_images,
+            frame_index,
+            frame_embed,
+            on_layer,
+            text_index=text_index,
+            frame_windows=frame_windows,
         )
 
     def _check_shapes(self, sample: Tensor, text: Tensor, num_images: int) -> None:
@@ -234,11 +255,12 @@ class VideoUNet(VideoModel, ABC):
         batch, width = len(sample), self.config["cross_attention_dim"]
         if text.ndim != 4 or (len(text), text.shape[3]) != (batch, width):
             raise InputError(
-                f"The text {tuple(text.shape)} should be ({batch}, L, {width}), or "
+                f"The text {tuple(text.shape)} should be ({batch}, L, {width}), "
+                f"({batch}, {num_frames}, L, {width}) for a text per frame, or "
                 f"({batch}, 1 + num_images, L, {width}) with independent images."
             )
         slots = num_images + (num_images < num_frames)
-        if text.shape[1] != slots:
+        if text.shape[1] != slots and (num_images or text.shape[1] != num_frames):
             raise InputError(
                 f"The text has {text.shape[1]} prompts per sample; {num_frames} frames with "
                 f"{num_images} independent images need {slots}."

@@ -1,7 +1,8 @@
 """The base stage: from a sentence to a short video, by guided diffusion in the VAE's latents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,7 +19,8 @@ from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
-from lavie.pipelines.batch import one_generator_each, one_prompt_each
+from lavie.pipelines.batch import one_generator_each
+from lavie.pipelines.free_noise import FreeNoiseMixin, check_changes, one_changing_prompt_each
 from lavie.pipelines.schedulers import Scheduler
 from lavie.pipelines.video_pipeline import (
     DenoisingSettings,
@@ -53,7 +55,7 @@ class TextToVideoSettings(DenoisingSettings):
     num_frames: int
 
 
-class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
+class TextToVideoPipeline(VideoPipeline, FreeNoiseMixin, StableDiffusionLoraLoaderMixin):
     """LaVie's base text-to-video model.
 
     Args:
@@ -114,8 +116,8 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
     @torch.no_grad()
     def __call__(
         self,
-        prompt: str | Sequence[str] | None = None,
-        negative_prompt: str | Sequence[str] | None = None,
+        prompt: str | Mapping[int, str] | Sequence[str | Mapping[int, str]] | None = None,
+        negative_prompt: str | Mapping[int, str] | Sequence[str | Mapping[int, str]] | None = None,
         height: int | None = None,
         width: int | None = None,
         num_frames: int | None = None,
@@ -137,7 +139,8 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         """Make one video per prompt.
 
         Args:
-            prompt: One text or B texts, each of 1 to 1,000 characters.
+            prompt: One text or B texts, each of 1 to 1,000 characters. After `enable_free_noise`
+                it may change, with texts by the frame they begin at: ``{0: "...", 32: "..."}``.
             negative_prompt: What to stay away from; one for all or one per prompt. None: nothing.
             height: Pixels, a multiple of the VAE's factor; None: the model's own. A video may hold
                 16 times the pixels of the model's own.
@@ -167,6 +170,7 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             Cancelled: ``cancel`` was set.
         """
         # The door: nothing slow before all arguments are known to be good
+        free_noise = self._free_noise  # another user may switch it while we work
         settings = self.check_settings(
             height, width, num_frames, num_inference_steps, guidance_scale, scheduler
         )
@@ -174,12 +178,19 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         self.check_callback_tensors(callback_on_step_end_tensor_inputs)
         limits.check_slice_size(decode_slice_size, "decode_slice_size")
-        prompts = one_prompt_each(prompt, "prompt") if prompt_embeds is None else []
+        num_frames, prompts = settings.num_frames, []
+        if prompt_embeds is None:
+            prompts = one_changing_prompt_each(prompt, "prompt", num_frames)
         batch_size = len(prompts) if prompt_embeds is None else len(prompt_embeds)
         self.check_embeds(prompt_embeds, batch_size, "prompt_embeds")
         self.check_embeds(negative_prompt_embeds, batch_size, "negative_prompt_embeds")
-        negative_prompts = one_prompt_each(negative_prompt or "", "negative_prompt", batch_size)
+        negative_prompts = one_changing_prompt_each(
+            negative_prompt or "", "negative_prompt", num_frames, batch_size
+        )
         generators = one_generator_each(generator, batch_size)
+        changes = check_changes((*prompts, *negative_prompts), free_noise)
+        if free_noise is not None:
+            free_noise.check_call(num_frames, generators, network)
         if latents is not None and latents.shape != (batch_size, *shape):
             raise InputError(
                 f"Latents {tuple(latents.shape)} should be {(batch_size, *shape)}.", "latents"
@@ -188,16 +199,26 @@ class TextToVideoPipeline(VideoPipeline, StableDiffusionLoraLoaderMixin):
             cancel.raise_if_cancelled()
 
         # The work
+        negative_prompts = negative_prompts if settings.guidance_scale > 1 else []
+        if free_noise is not None and changes:
+            embed = partial(free_noise.embed_over_time, self.encode_prompt, num_frames)
+            prompt_embeds = embed(prompts, prompt_embeds)
+            if negative_prompts:
+                negative_prompt_embeds = embed(negative_prompts, negative_prompt_embeds)
         prompt_embeds = self.embed_prompts(
-            prompts,
-            negative_prompts if settings.guidance_scale > 1 else [],
+            [texts[0] for texts in prompts],
+            [texts[0] for texts in negative_prompts],
             prompt_embeds,
             negative_prompt_embeds,
         )
-        if latents is None:
+        if latents is None and free_noise is not None:
+            latents = free_noise.draw_noise(shape, generators, self._execution_device)
+        elif latents is None:
             latents = randn_tensor(
                 (batch_size, *shape), generators, self._execution_device, torch.float32
             )
+        if free_noise is not None and network is None:
+            network = partial(self.unet, frame_windows=free_noise.windows)
         video: Tensor = self.denoise(
             latents,
             prompt_embeds,
