@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lavie.evaluation.judge import Judge
     from lavie.evaluation.kept_films import KeptFilms
 
-PARTS = ("films", "pictures", "transitions")
+PARTS = ("films", "pictures", "transitions", "free_noise")
 
 
 def add_evaluate_long(kinds: Any) -> None:  # noqa: ANN401
@@ -105,7 +105,10 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace, cascade: "Cascade") -> dict[str, Any]:
     """All that decides what a film looks like."""
+    from lavie.evaluation.prompt_accuracy import check_model_size
+
     film = _film_maker(arguments, cascade)(["a fox"] * 2)
+    check_model_size(*film.size)
     recipe = film.recipe
     hashes = {"base": recipe["model_hash"]} | recipe["model_hashes"]
     return {
@@ -129,6 +132,7 @@ def _measure(
     arguments: argparse.Namespace, cascade: "Cascade", judge: "Judge", kept: "KeptFilms"
 ) -> dict[str, Any]:
     """Everything that was asked for, by part."""
+    from lavie.evaluation.free_noise_films import measure_free_noise
     from lavie.evaluation.long_films import measure_stories
     from lavie.evaluation.still_films import (
         make_picture_stories,
@@ -140,9 +144,12 @@ def _measure(
     count, seed, bar = arguments.num_stories, arguments.seed, draw_bar("story")
     make_film = _film_maker(arguments, cascade)
     measured: dict[str, Any] = {}
+    stories = make_stories(count, seed)
     for part in arguments.parts:
-        if part == "films":
-            stories = make_stories(count, seed)
+        if part == "free_noise":
+            how = arguments.steps, arguments.guidance_scale
+            measured[part] = measure_free_noise(cascade.base, judge, stories, *how, kept, bar)
+        elif part == "films":
             measured[part] = measure_stories(
                 make_film, judge, stories, arguments.recursions, kept, bar
             )
