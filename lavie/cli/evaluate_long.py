@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,9 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
 
     folders = stage_folders(arguments)
     found = (*find_stages(arguments.model), *folders)
-    check_stages(arguments.model, ["long_video"], found, "Evaluate a model that has it.")
+    needed = [] if arguments.parts == ["free_noise"] else ["long_video"]
+    way_out = "Evaluate a model that has it, or --parts free_noise."
+    check_stages(arguments.model, needed, found, way_out)
 
     from lavie.evaluation.kept_films import KeptFilms
     from lavie.evaluation.long_report import table, write_report
@@ -95,7 +98,8 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, cascade)
     kept = KeptFilms(arguments.output / "films", settings)
     measured = _measure(arguments, cascade, judge, kept)
-    settings |= {"num_stories": arguments.num_stories, "judge": str(judge_folder)}
+    settings |= {"model": arguments.model, "num_stories": arguments.num_stories}
+    settings |= {"recursions": arguments.recursions, "judge": str(judge_folder)}
     summary = write_report(arguments.output, settings, **measured)
     print(*table(summary), sep="\n")
     print(f"{arguments.output}: report.json, sheet.png, and films in films/")
@@ -107,16 +111,16 @@ def _settings(arguments: argparse.Namespace, cascade: "Cascade") -> dict[str, An
     """All that decides what a film looks like."""
     from lavie.evaluation.prompt_accuracy import check_model_size
 
-    film = _film_maker(arguments, cascade)(["a fox"] * 2)
-    check_model_size(*film.size)
-    recipe = film.recipe
-    hashes = {"base": recipe["model_hash"]} | recipe["model_hashes"]
-    return {
-        "model": arguments.model,
-        "model_hashes": hashes,
-        "seed": arguments.seed,
-        "recursions": arguments.recursions,
-    } | recipe["settings"]["long_video"]
+    how = arguments.steps, arguments.guidance_scale
+    base = cascade.base.check_settings(None, None, None, *how)
+    check_model_size(base.height, base.width)
+    hashes, settings = {"base": cascade.model_hash}, {"base": asdict(base)}
+    if "long_video" in cascade.stages:
+        film = _film_maker(arguments, cascade)(["a fox"] * 2)
+        check_model_size(*film.size)
+        hashes |= film.recipe["model_hashes"]
+        settings |= film.recipe["settings"]
+    return {"model_hashes": hashes, "seed": arguments.seed, "settings": settings}
 
 
 def _film_maker(arguments: argparse.Namespace, cascade: "Cascade") -> Any:  # noqa: ANN401

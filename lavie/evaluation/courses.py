@@ -1,6 +1,6 @@
 """Where a subject goes in a world without edges: who leaves on one side comes in on the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ PERIODS = np.array([WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN], float)
 MIN_POINTS = 6
 """Fewer frames of a subject say nothing of where it goes."""
 
+_SMALLEST = 8.0  # pixels
 _HOP_PHASES = np.arange(0, np.pi, np.pi / 24)
 _LINE_IS_FINE = 1.5  # pixels; no hop is sought in a course that a line fits as well as this
 _VELOCITIES = {"left": (-ACROSS, 0.0), "right": (ACROSS, 0.0), "up": (0.0, -UP), "down": (0.0, UP)}
@@ -113,15 +114,17 @@ def _courses_of(motion: str, times: np.ndarray) -> Iterator[np.ndarray]:
 
 def _nearest_height(motion: str, times: np.ndarray, heights: np.ndarray) -> np.ndarray:
     """How far heights are from those of a motion, for the first height that fits best."""
-    change: Callable[[float], np.ndarray] = lambda first: np.clip(  # noqa: E731
-        first + np.sign(SUBJECT_HEIGHT - first) * GROWTH * times,
-        min(first, SUBJECT_HEIGHT),
-        max(first, SUBJECT_HEIGHT),
-    )
-    if motion == "grow":
-        change = lambda first: np.minimum(first + GROWTH * times, TALLEST)  # noqa: E731
-    gaps = [heights - change(first) for first in np.arange(8, TALLEST + 1)]
+    firsts = np.arange(_SMALLEST, TALLEST + 1)
+    gaps = [heights - _heights_of(motion, times, first) for first in firsts]
     return min(gaps, key=lambda gap: float(np.abs(gap).sum()))
+
+
+def _heights_of(motion: str, times: np.ndarray, first: float) -> np.ndarray:
+    """Heights of one that grows as far as it can, or goes back to its usual size."""
+    if motion == "grow":
+        return np.minimum(first + GROWTH * times, TALLEST)
+    left = np.maximum(abs(first - SUBJECT_HEIGHT) - GROWTH * times, 0)
+    return SUBJECT_HEIGHT + np.sign(first - SUBJECT_HEIGHT) * left
 
 
 def _about_median(distance: np.ndarray) -> np.ndarray:

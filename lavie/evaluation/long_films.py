@@ -140,7 +140,7 @@ def measure_stories(
     """
 
     def measure(index: int, story: FilmStory) -> MeasuredStory:
-        name = f"film-{index:04d}"
+        name = f"film-{num_recursions}-{index:04d}"
         made = kept.get(name, lambda: film_story(make_film, story, num_recursions))
         lengths = tuple(made["lengths"].tolist())
         return measure_film(judge, FilmedStory(story, made["frames"], lengths, made["changed"]))

@@ -62,6 +62,8 @@ def film_rows(films: Sequence[MeasuredStory], checked: int, has_targets: bool = 
     rows = [_seam_row(films), *_rate_rows("borders that the subject goes on over", _borders(films))]
     rows[0] = _with_target(rows[0], most=1.2)
     rows[1:] = [_with_target(row, least=0.95) for row in rows[1:]]
+    hidden = [goes_on is None for film in films for goes_on in film.continues]
+    rows += _rate_rows("borders left out, the subject being out of view", hidden)
     for name in ATTRIBUTES:
         for part in dict.fromkeys((0, checked, last)):
             rows += _rate_rows(f"{name}, {_in_part(part)}", _right(films, part, name))

@@ -20,9 +20,9 @@ from lavie.evaluation.measures import mean_difference, psnr
 from lavie.evaluation.tracking import track_subject
 from lavie.types import Frames, OnEvent
 
-CUT = 0.5
+CUT = 0.6
 """Of the difference between the two pictures: a change from one frame to the next that is larger
-is a cut."""
+is a cut. Clips of the world come to 0.5 where their subject is fast, dissolves to 0.1."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def test_the_command_films_measures_and_goes_on(model, tmp_path, capsys):
     assert len(report["free_noise"][0]["parts"]) == 4
     assert (tmp_path / "sheet.png").is_file()
 
-    film = tmp_path / "films" / "film-0001.npz"
+    film = tmp_path / "films" / "film-1-0001.npz"
     made_at = film.stat().st_mtime_ns
     (tmp_path / "films" / "pictures-0000.npz").unlink()
     assert main(arguments) == 0
