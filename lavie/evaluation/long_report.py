@@ -57,7 +57,9 @@ def rows_of(
     if transitions:
         rows["transitions"] = transition_rows(transitions)
     if free_noise:
-        rows["free_noise"] = film_rows(free_noise, len(free_noise[0].parts) - 1, has_targets=False)
+        rows["free_noise"] = film_rows(
+            free_noise, len(free_noise[0].parts) - 1, has_targets=False, unit="lengths"
+        )
     return rows
 
 

@@ -1,11 +1,11 @@
 """What long films are worth, as rows of numbers beside targets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lavie.evaluation.drift import Drift
-from lavie.evaluation.long_films import MeasuredStory, PartReading
+from lavie.evaluation.long_films import MeasuredStory
 from lavie.evaluation.rates import Average, Rate, difference, ratio_of_sums
 from lavie.evaluation.still_films import CUT, MeasuredStill
 from lavie.evaluation.stories import CHANGES
@@ -50,36 +50,34 @@ class Row:
         return asdict(self) | numbers | {"is_reached": self.is_reached}
 
 
-def film_rows(films: Sequence[MeasuredStory], checked: int, has_targets: bool = True) -> list[Row]:
-    """What becomes of films with every recursion.
+def film_rows(
+    films: Sequence[MeasuredStory],
+    checked: int,
+    has_targets: bool = True,
+    unit: str = "recursions",
+) -> list[Row]:
+    """What becomes of films from part to part.
 
     Args:
         films: At least one, all of as many parts.
         checked: The part, from 0, that the targets are about.
         has_targets: Whether there are any.
+        unit: What lies between two parts, in the plural.
     """
     last = len(films[0].parts) - 1
-    rows = [_seam_row(films), *_rate_rows("borders that the subject goes on over", _borders(films))]
-    rows[0] = _with_target(rows[0], most=1.2)
-    rows[1:] = [_with_target(row, least=0.95) for row in rows[1:]]
-    hidden = [goes_on is None for film in films for goes_on in film.continues]
-    rows += _rate_rows("borders left out, the subject being out of view", hidden)
-    for name in ATTRIBUTES:
-        for part in dict.fromkeys((0, checked, last)):
-            rows += _rate_rows(f"{name}, {_in_part(part)}", _right(films, part, name))
-        for part in dict.fromkeys((checked, last)):
-            most = 0.05 if part == checked else None
-            rows += [_with_target(row, most=most) for row in _loss_row(films, part, name)]
-    for part in dict.fromkeys((checked, last)):
-        drifts = [film.drifts[part - 1] for film in films]
+    names = {part: f"after {part} {unit}" for part in dict.fromkeys((checked, last))}
+    goes_on = _rate_rows("borders that the subject goes on over", _borders(films))
+    hidden = [border is None for film in films for border in film.continues]
+    rows = [
+        _with_target(_seam_row(films), most=1.2),
+        *(_with_target(row, least=0.95) for row in goes_on),
+        *_rate_rows("borders left out, the subject being out of view", hidden),
+    ]
+    for attribute in ATTRIBUTES:
+        rows += _attribute_rows(films, attribute, names, checked)
+    for part, name in names.items():
         limits = {"least": 0.9, "most": 1.1} if part == checked else {}
-        for measure, read in _SHARPNESS.items():
-            found = [value for value in map(read, drifts) if value is not None]
-            rows += [
-                _with_target(row, **limits)
-                for row in _mean_rows(f"{measure}, {_in_part(part)}", found)
-            ]
-        rows += _colour_rows(drifts, part)
+        rows += _drift_rows([film.drifts[part - 1] for film in films], name, limits)
     return rows if has_targets else [_with_target(row) for row in rows]
 
 
@@ -151,40 +149,40 @@ def _is_right(film: MeasuredStory, part: int, name: str) -> bool:
     return film.parts[part].says(name) == asked[name]
 
 
-def _loss_row(films: Sequence[MeasuredStory], part: int, name: str) -> list[Row]:
-    """How much more often the first part is right, of films in which both can be seen."""
+def _attribute_rows(
+    films: Sequence[MeasuredStory], attribute: str, names: Mapping[int, str], checked: int
+) -> list[Row]:
+    """How often it is right, and how much more often in the first part than later."""
+    rows = _rate_rows(f"{attribute}, first part", _right(films, 0, attribute))
+    for part, name in names.items():
+        rows += _rate_rows(f"{attribute}, {name}", _right(films, part, attribute))
+    for part, name in names.items():
+        # Of films in which both parts can be seen
+        both = [film for film in films if all(film.parts[i].can_say(attribute) for i in (0, part))]
+        if not both:
+            continue
+        first, later = (Rate.of(_is_right(film, i, attribute) for film in both) for i in (0, part))
+        loss, low, high = difference(first, later)
+        row = Row(f"{attribute}, lost {name}", loss, len(both), low, high)
+        rows.append(_with_target(row, most=0.05) if part == checked else row)
+    return rows
 
-    def can_say(reading: PartReading) -> bool:
-        return reading.can_say(name)
 
-    both = [film for film in films if can_say(film.parts[0]) and can_say(film.parts[part])]
-    if not both:
-        return []
-    first, later = (Rate.of(_is_right(film, index, name) for film in both) for index in (0, part))
-    loss, low, high = difference(first, later)
-    return [Row(f"{name}, lost {_in_part(part)}", loss, len(both), low, high)]
-
-
-_SHARPNESS: dict[str, Callable[[Drift], float | None]] = {
-    "sharpness of the background": lambda drift: drift.background_sharpness,
-    "sharpness of the subject": lambda drift: drift.subject_sharpness,
-}
-
-
-def _colour_rows(drifts: Sequence[Drift], part: int) -> list[Row]:
+def _drift_rows(drifts: Sequence[Drift], name: str, limits: Mapping[str, float]) -> list[Row]:
     rows = []
+    for what in ("background", "subject"):
+        found = [getattr(drift, f"{what}_sharpness") for drift in drifts]
+        found = [value for value in found if value is not None]
+        sharp = _mean_rows(f"sharpness of the {what}, {name}", found)
+        rows += [_with_target(row, **limits) for row in sharp]
     for what, values in (
         ("mean", [drift.colour for drift in drifts if drift.colour]),
         ("deviation", [drift.deviation for drift in drifts if drift.deviation]),
     ):
-        for channel, name in enumerate(("red", "green", "blue")):
+        for channel, colour in enumerate(("red", "green", "blue")):
             changes = [abs(value[channel]) for value in values]
-            rows += _mean_rows(f"drift of {what} of {name}, levels, {_in_part(part)}", changes)
+            rows += _mean_rows(f"drift of {what} of {colour}, levels, {name}", changes)
     return rows
-
-
-def _in_part(part: int) -> str:
-    return f"after {part} recursions" if part else "first part"
 
 
 def _rate_rows(measure: str, outcomes: Sequence[bool]) -> list[Row]:
