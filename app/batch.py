@@ -2,15 +2,14 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 
 from app import texts
 from app.request import FIELDS, SWITCHES
+from app.strict_json import parse_json, read_text
 from app.uploads import LIST, check_upload
 from lavie.errors import InputError
 
-MAX_BATCH_BYTES = 2**20
 MAX_ROWS = 1000
 
 _SWITCH_WORDS = {"true": True, "yes": True, "on": True, "1": True} | {
@@ -39,11 +38,7 @@ def read_batch(path: Path) -> list[dict[str, object]]:
         raise InputError(texts.BATCH_WRONG_KIND, "file")
     check_upload(path, [LIST])
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BATCH_BYTES + 1)
-        if len(content) > MAX_BATCH_BYTES:
-            raise InputError(texts.BATCH_TOO_LARGE, "file")
-        text = content.decode("utf-8-sig")
+        text = read_text(path, texts.BATCH_TOO_LARGE)
         rows = _read_csv(text) if suffix == ".csv" else text.splitlines()
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(texts.BATCH_UNREADABLE, "file") from error
@@ -51,7 +46,7 @@ def read_batch(path: Path) -> list[dict[str, object]]:
     for number, row in enumerate(rows, 1):
         try:
             if row:
-                requests.append(_check(json.loads(row) if isinstance(row, str) else row))
+                requests.append(_check(parse_json(row) if isinstance(row, str) else row))
         except (ValueError, RecursionError):
             errors.append(texts.bad_row(number, texts.ROW_IS_NO_OBJECT))
         except InputError as error:

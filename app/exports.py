@@ -8,9 +8,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile
 
-import numpy as np
-
 from app import texts
+from app.full_disk import is_disk_full
 from app.result import Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_choice
@@ -30,7 +29,7 @@ class ExportFormat:
     """One kind of download.
 
     Args:
-        suffix: What follows the name of the result's video in the file's name.
+        suffix: What follows the name of the result's video in the name of a file that is made.
         write: Writes the file of a result to a path; None: every result has that file.
         needs: Formats that have to be there before.
     """
@@ -51,7 +50,7 @@ def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is call
         The file; it is complete, also where others ask for it at the same time.
 
     Raises:
-        InputError: There is no such format, or the result was deleted.
+        InputError: There is no such format, the result was deleted, or the disk is full.
     """
     check_choice(format, tuple(FORMATS), "format")
     chosen = FORMATS[format]
@@ -63,14 +62,25 @@ def export(result: Result, format: str) -> Path:  # noqa: A002 - what it is call
             export(result, needed)
         with _TURNS[hash(path) % len(_TURNS)]:
             if not path.exists():  # nobody made it meanwhile
-                chosen.write(result, path)
+                _write(chosen.write, result, path)
     return path
 
 
 def _path(result: Result, format: str) -> Path:  # noqa: A002 - what it is called everywhere
-    if format == "large":  # the MP4 itself where that is large enough
+    if format == "mp4":
+        return result.video
+    if format == "large":  # the same file where that is large enough
         return result.view
     return result.video.with_name(result.video.stem + FORMATS[format].suffix)
+
+
+def _write(write: Callable[[Result, Path], None], result: Result, path: Path) -> None:
+    try:
+        write(result, path)
+    except OSError as error:
+        if is_disk_full(error):
+            raise InputError(texts.DISK_IS_FULL, "format") from error
+        raise
 
 
 def _write_webm(result: Result, path: Path) -> None:
@@ -92,15 +102,12 @@ def _write_gif(result: Result, path: Path) -> None:
 
 def _resize_for_gif(frames: Iterable[Frames]) -> Iterator[Frames]:
     """GIFs are large and slow, so a large video becomes smaller in one."""
-    from PIL import Image
-
-    from lavie.media import enlarge_frames
+    from app.whole_sizes import resize
 
     for frame in frames:
         height = frame.shape[0]
         larger, smaller = max(_GIF_HEIGHT // height // 2, 1), max(height // _GIF_HEIGHT, 1)
-        image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
-        yield np.asarray(image.reduce(smaller))
+        yield resize(frame, larger, smaller)
 
 
 def _write_png_zip(result: Result, path: Path) -> None:
@@ -132,7 +139,7 @@ def _open_frames(result: Result) -> Iterator["VideoFile"]:
 
 
 FORMATS: Mapping[str, ExportFormat] = {
-    "mp4": ExportFormat(".mp4", None),
+    "mp4": ExportFormat("", None),
     "large": ExportFormat("", None),
     "webm": ExportFormat(".webm", _write_webm),
     "gif": ExportFormat(".gif", _write_gif),

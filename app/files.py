@@ -8,16 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
 from app import texts
 from app.comparison import place_side_by_side
 from app.request import next_stages
 from app.result import VIEW_HEIGHT, Effort, Result
+from app.whole_sizes import resize
 from lavie.media import (
     LOSSLESS,
-    enlarge_frames,
     thin_out,
     write_recipe,
     write_video,
@@ -64,7 +61,7 @@ def write_files(
 def enlarge_to_view(frames: Iterable[Frames]) -> Iterator[Frames]:
     """Make small pictures as large as the page shows them, by a whole number; others stay."""
     for frame in frames:
-        yield enlarge_frames(frame[None], max(VIEW_HEIGHT // frame.shape[0], 1))[0]
+        yield resize(frame, max(VIEW_HEIGHT // frame.shape[0], 1), 1)
 
 
 def _write(
@@ -120,8 +117,7 @@ def make_small(frames: Iterable[Frames]) -> Iterator[Frames]:
     for frame in frames:
         width = frame.shape[1]
         larger, smaller = max(_THUMBNAIL_WIDTH // width, 1), -(-width // _THUMBNAIL_WIDTH)
-        image = Image.fromarray(enlarge_frames(frame[None], larger)[0])
-        yield np.asarray(image.reduce(smaller))
+        yield resize(frame, larger, smaller)
 
 
 @contextmanager

@@ -20,14 +20,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import texts
-from app.meter import Meter
+from app.rate_limit import RateLimit
+from app.strict_json import MAX_JSON_BYTES, parse_json
 from app.uploads import MAX_PUBLIC_UPLOAD_BYTES, max_upload_bytes
 from app.visitors import COOKIE, is_token, new_token
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES = 2**20
-"""Of JSON: a form is a few kilobytes, the longest recipe one megabyte."""
 
 MAX_JSON_DEPTH = 32
 MAX_VALUES = 100
@@ -118,9 +116,9 @@ class Guard:
         self._names = {function.name: function for function in functions.values()}
         self._may_name = may_name
         self._may_read = may_read
-        self._posts = Meter(POSTS_PER_MINUTE, 60)
-        self._logins = Meter(LOGINS_PER_MINUTE, 60)
-        self._uploads = Meter(UPLOADED_BYTES_PER_HOUR, 3600)
+        self._posts = RateLimit(POSTS_PER_MINUTE, 60)
+        self._logins = RateLimit(LOGINS_PER_MINUTE, 60)
+        self._uploads = RateLimit(UPLOADED_BYTES_PER_HOUR, 3600)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it with a sentence."""
@@ -161,8 +159,8 @@ class Guard:
             raise Refused(400, texts.BAD_REQUEST)
         if self._is_public and method == "POST":
             address = _address(scope)
-            meter = self._logins if path.startswith("/login") else self._posts
-            if not meter.take(address):
+            limit = self._logins if path.startswith("/login") else self._posts
+            if not limit.take(address):
                 raise Refused(429, texts.TOO_MANY_REQUESTS)
 
     async def _check_file(self, scope: Scope) -> None:
@@ -311,7 +309,7 @@ def _announced_length(scope: Scope) -> int | None:
 
 
 async def _read(receive: Receive, length: int | None) -> bytes:
-    if length is not None and length > MAX_BODY_BYTES:
+    if length is not None and length > MAX_JSON_BYTES:
         raise Refused(413, texts.REQUEST_TOO_LARGE)
     body = bytearray()
     while True:
@@ -319,7 +317,7 @@ async def _read(receive: Receive, length: int | None) -> bytes:
         if message["type"] == "http.disconnect":
             raise Refused(400, texts.BAD_REQUEST)
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > MAX_JSON_BYTES:
             raise Refused(413, texts.REQUEST_TOO_LARGE)
         if not message.get("more_body"):
             return bytes(body)
@@ -337,7 +335,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
     try:
-        found = json.loads(body.decode(), parse_constant=_refuse_constant)
+        found = parse_json(body.decode())
         json.dumps(found, ensure_ascii=False).encode()  # halves of characters
         _check_depth(found)
     except (ValueError, RecursionError) as error:
@@ -372,11 +370,6 @@ def _files_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON is anything
     if isinstance(value, list):
         for inner in value:
             yield from _files_in(inner)
-
-
-def _refuse_constant(constant: str) -> None:
-    """NaN and its like are not JSON."""
-    raise ValueError(constant)
 
 
 def _check_depth(value: Any) -> None:  # noqa: ANN401 - JSON is anything

@@ -145,7 +145,8 @@ def read_model_card(model: str) -> ModelCard:
 
 
 def _published_card(model: str, stages: tuple[StageName, ...]) -> ModelCard:
-    networks = {stage: NETWORKS[stage] for stage in get_args(StageName)}
+    has = {"base", *stages}
+    networks = {stage: NETWORKS[stage] for stage in get_args(StageName) if stage in has}
     return ModelCard(
         name=model,
         ranges=_ranges({}, networks["base"].parts.vae_factor),

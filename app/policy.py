@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app import texts
 from app.jobs.job import Job
-from app.meter import Meter
+from app.rate_limit import RateLimit
 from lavie.errors import InputError
 
 
@@ -57,8 +57,8 @@ class Quota:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
-        self._by_owner = Meter(PER_VISITOR.num_per_minute, 60, clock)
-        self._by_address = Meter(PER_ADDRESS.num_per_minute, 60, clock)
+        self._by_owner = RateLimit(PER_VISITOR.num_per_minute, 60, clock)
+        self._by_address = RateLimit(PER_ADDRESS.num_per_minute, 60, clock)
         self._addresses: dict[str, str] = {}  # of owners
 
     @contextmanager

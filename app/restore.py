@@ -4,7 +4,6 @@ Nothing in a recipe is trusted: it is small, of the right types and clean text b
 it, and no path in it is ever opened.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -14,12 +13,12 @@ from app import texts
 from app.model_card import ModelCard
 from app.plain_text import clean_text
 from app.request import FIELDS, SCHEDULERS, STEP_FIELDS, SWITCHES, check_request
+from app.strict_json import parse_json, read_text
 from app.uploads import RECIPE, VIDEO, check_upload
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_seed
 from lavie.types import StageName
 
-MAX_RECIPE_BYTES = 2**20
 """Of a JSON file; `lavie.media` bounds what is inside a video alike."""
 
 _MAX_DEPTH = 32
@@ -109,18 +108,9 @@ def form_values(recipe: Mapping[str, Any], card: ModelCard) -> tuple[dict[str, o
 
 def _read_json(path: Path) -> object:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_RECIPE_BYTES + 1)
-        if len(content) > MAX_RECIPE_BYTES:
-            raise InputError(texts.RECIPE_TOO_LARGE, "file")
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
+        return parse_json(read_text(path, texts.RECIPE_TOO_LARGE))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(texts.RECIPE_UNREADABLE, "file") from error
-
-
-def _refuse(constant: str) -> None:
-    """NaN and its like are not JSON."""
-    raise ValueError(constant)
 
 
 def _looks_like_ours(found: object) -> TypeGuard[dict[str, Any]]:

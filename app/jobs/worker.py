@@ -1,7 +1,6 @@
 """Does jobs: takes orders from the wire one by one and has its runner do them."""
 
 import base64
-import errno
 import logging
 import threading
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app import texts
+from app.full_disk import is_disk_full
 from app.jobs.job import Animation
 from app.jobs.wire import Order, Outcome, Report, Setup, Wire, WorkerStatus
 from app.request import Request
@@ -29,7 +29,6 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_BETWEEN_REPORTS = 0.1
 _SECONDS_BETWEEN_PREVIEWS = 0.3
 _PREVIEW_MILLISECONDS = 125
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ class Worker:
             return "failed", str(error)
         except Exception as error:
             logger.exception("Job %s failed", order.job_id)
-            if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+            if is_disk_full(error):
                 return "failed", texts.DISK_IS_FULL
             return "failed", texts.unexpected_failure(order.job_id)
         return "done", None

@@ -56,7 +56,7 @@ def removed(prompt: str) -> str:
 
 def queue_heading(num_waiting: int) -> str:
     """How long the queue is."""
-    return f"Queue · {num_waiting} waiting"
+    return f"Queue · {num_waiting} waiting" if num_waiting else "Queue"
 
 
 def queue_is_paused(num_running: int) -> str:

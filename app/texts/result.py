@@ -40,6 +40,7 @@ WORK_CANNOT_BEGIN = (
 MODEL_IS_BROKEN = "The model could not be loaded. The log of the server says why."
 NOTHING_TO_RETRY = "There is nothing left to do for this video."
 STILL_AT_WORK = "That video is still being made. Cancel it first."
+THROWN_AWAY = "That video was deleted. Its owner can bring it back for an hour."
 NO_SUCH_RESULT = "There is no such video. Reload the page."
 NOT_CHECKED = (
     "This studio wants every video checked, but the worker has no safety checker. Start it with "

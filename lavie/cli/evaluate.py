@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lavie.cli.evaluate_long import add_evaluate_long
 from lavie.cli.shared import (
     OUTPUT_FOLDER,
     add_command,
@@ -71,6 +72,8 @@ def add_evaluate(commands: Any) -> None:  # noqa: ANN401
     add("--steps", type=int, help="of the later stages, 1 to 1000; default: the model's own")
     add("--output", type=Path, default=OUTPUT_FOLDER / "cascade", help="folder to fill")
     add("--json", action="store_true", help="end with one line of JSON")
+
+    add_evaluate_long(kinds)
 
     parser = add_command(
         kinds,

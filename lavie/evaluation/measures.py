@@ -37,10 +37,22 @@ def sharpness(frames: Frames) -> float:
     Args:
         frames: uint8 ``(F, H, W, 3)``, H and W at least 2.
     """
+    return float(gradient(frames).mean())
+
+
+def gradient(frames: Frames) -> np.ndarray:
+    """Magnitude of the brightness's gradient at every pixel but the last of each row and column.
+
+    Args:
+        frames: uint8 ``(F, H, W, 3)``, H and W at least 2.
+
+    Returns:
+        float64 ``(F, H - 1, W - 1)`` in levels per pixel.
+    """
     luma = frames @ _LUMA
     across = np.diff(luma, axis=2)[:, :-1]
     down = np.diff(luma, axis=1)[:, :, :-1]
-    return float(np.hypot(across, down).mean())
+    return np.hypot(across, down)
 
 
 def flicker(frames: Frames, truth: Frames) -> float:

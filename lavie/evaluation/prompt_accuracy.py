@@ -67,13 +67,7 @@ def generate_and_judge(
         InputError: The model makes pictures of another size, or a setting is out of range.
         Cancelled: ``cancel`` was set.
     """
-    size = (pipeline.config.default_height, pipeline.config.default_width)
-    if size != (HEIGHT, WIDTH):
-        raise InputError(
-            f"The model makes {size[1]}x{size[0]} pixels; the judge reads {WIDTH}x{HEIGHT}. "
-            "Evaluate a miniature.",
-            "model",
-        )
+    check_model_size(pipeline.config.default_height, pipeline.config.default_width)
     judged: list[JudgedClip] = []
     started = time.perf_counter()
     for batch in _batches(questions, batch_size):
@@ -93,6 +87,20 @@ def generate_and_judge(
             left = (time.perf_counter() - started) / len(judged) * (len(questions) - len(judged))
             on_event(Progress("evaluation", len(judged), len(questions), left))
     return judged
+
+
+def check_model_size(height: int, width: int) -> None:
+    """Raise unless a model's pictures are such as the judge reads.
+
+    Raises:
+        InputError: They are of another size.
+    """
+    if (height, width) != (HEIGHT, WIDTH):
+        raise InputError(
+            f"The model makes {width}x{height} pixels; the judge reads {WIDTH}x{HEIGHT}. "
+            "Evaluate a miniature.",
+            "model",
+        )
 
 
 def _batches(questions: Sequence[Question], size: int) -> Iterable[list[Question]]:

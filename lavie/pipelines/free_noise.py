@@ -60,7 +60,8 @@ class FreeNoise:
                 f"network has. Leave network out, or make at most {self.context_length} frames.",
                 "num_frames",
             )
-        if any(generator.device.type != "cpu" for generator in generators):
+        shuffles = self.noise_type == "shuffle_context"
+        if shuffles and any(generator.device.type != "cpu" for generator in generators):
             raise InputError(
                 "FreeNoise draws the order of frames from the generator, which must be a CPU "
                 'generator. Use torch.Generator("cpu"); the video is the same on every device.',

@@ -47,11 +47,14 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(command: list[str], folder: Path, **environment: str) -> Iterator[Server]:
-    """The studio, started by a command, until the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(
+    command: list[str], folder: Path, port: int | None = None, **environment: str
+) -> Iterator[Server]:
+    """The studio, started by a command, until the end of the block.
+
+    With the folder and the port of one before it is that one, started again.
+    """
+    port = port or free_port()
     server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / "log.txt")
     with server.log_file.open("w") as log:
         process = subprocess.Popen(
@@ -75,6 +78,12 @@ def serving(command: list[str], folder: Path, **environment: str) -> Iterator[Se
             process.wait(30)
             with suppress(ProcessLookupError):  # what it forked, on a Space
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _wait_for(server: Server, process: subprocess.Popen) -> None:

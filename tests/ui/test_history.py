@@ -186,6 +186,8 @@ def test_a_recipe_may_be_dropped_anywhere_on_the_page_and_nothing_else_is_opened
         expect(prompt_box(page)).to_have_value(OTHER_PROMPT)
         expect(page.locator("#seed input, #seed textarea")).to_have_value("411")
         expect(page.locator("#drop-hint")).to_be_hidden()
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<i class=upload-container>')")
+    assert not drop(page, "recipe.json", recipe, "i.upload-container")  # another field's own
     assert drop(page, "notes.txt", "", "#screen")
     expect(page.get_by_text(re.compile("notes.txt"))).to_be_visible()
     open_tab(page, "Your videos")

@@ -1,7 +1,7 @@
 """The procedural captioned world that the miniature is trained on."""
 
 from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_still
-from lavie.data.world.continuations import render_continuation
+from lavie.data.world.continuations import Line, render_continuation, render_story
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
 from lavie.data.world.vocabulary import (
@@ -32,6 +32,7 @@ __all__ = [
     "SUBJECTS",
     "WIDTH",
     "Clip",
+    "Line",
     "Split",
     "caption_words",
     "compose_caption",
@@ -39,6 +40,7 @@ __all__ = [
     "render_clip",
     "render_continuation",
     "render_still",
+    "render_story",
     "split_of",
     "triples",
     "world_sheet",

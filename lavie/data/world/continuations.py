@@ -1,7 +1,8 @@
 """Clips that begin in the middle: what came before goes on as a new line of a story says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,13 @@ from lavie.data.world.clips import (
     apply_style,
     draw_style,
     make_generator,
+    motion_path,
     paste_subject,
 )
 from lavie.data.world.drawing import HEIGHT, WIDTH, place_background
 from lavie.data.world.vocabulary import Split, compose_caption, triples
 from lavie.errors import InputError
+from lavie.types import Frames
 
 MAX_BEFORE = 4
 DISSOLVE_FRAMES = 6
@@ -26,13 +29,13 @@ DISSOLVE_FRAMES = 6
 
 # Speeds are those of the world's clips, in pixels per frame. Who leaves on one side comes in on the
 # other, so that no motion has to end.
-_ACROSS, _UP, _GROWTH = 36 / 15, 18 / 15, 21 / 15
-_MARGIN = 10
-_HIGHEST, _LOWEST, _TALLEST = 11.0, 29.0, 30.0
-_HOP, _HOP_SPEED = 17.0, 2 * np.pi / 15
+ACROSS, UP, GROWTH = 36 / 15, 18 / 15, 21 / 15
+MARGIN = 10
+HIGHEST, LOWEST, TALLEST = 11.0, 29.0, 30.0
+HOP, HOP_SPEED = 17.0, 2 * np.pi / 15
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """What a line of a story says of the subject."""
 
     place: str
@@ -77,16 +80,49 @@ def render_continuation(
     subject, place, motion = choices[rng.integers(len(choices))]
     style = draw_style(rng)
     caption = compose_caption(subject, place, motion, style, rng)
-    after = _Line(place, motion)
+    after = Line(place, motion)
     before = _line_before(after, [c[1:] for c in choices if c[0] == subject], rng)
     begins_at = int(rng.integers(1, MAX_BEFORE + 1))
-    frames, focus = _render(subject, before, after, begins_at, num_frames, scale, rng)
+    lengths = (begins_at, num_frames - begins_at)
+    frames, focus = _render(subject, (before, after), lengths, _somewhere, scale, rng)
     frames = np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8)
     attributes = {"subject": subject, "place": place, "motion": motion, "style": style}
     return Clip(frames, caption, attributes, focus, begins_at)
 
 
-def _line_before(line: _Line, others: Sequence[tuple[str, ...]], rng: np.random.Generator) -> _Line:
+def render_story(
+    seed: int,
+    subject: str,
+    lines: Sequence[Line],
+    lengths: Sequence[int],
+    style: str = "colour",
+    scale: int = 1,
+) -> Frames:
+    """A story as the world tells it: what a perfect film of it looks like.
+
+    It begins as the world's clips do; every new line begins where the old one stopped.
+
+    Args:
+        seed: Any integer of at least 0.
+        subject: A key of ``SUBJECTS``; it stays all through the story.
+        lines: Place and motion of each line, at least one.
+        lengths: Frames of each line, at least 1 each.
+        style: How the pictures look.
+        scale: As for `render_clip`.
+
+    Returns:
+        uint8 ``(F, H, W, 3)``, F the sum of the lengths.
+
+    Raises:
+        InputError: The seed is no whole number of at least 0.
+        MissingDependencyError: The emoji font is not installed.
+    """
+    rng = make_generator(seed, "train", kind=3)
+    frames, _ = _render(subject, lines, lengths, _as_a_clip_begins, scale, rng)
+    return np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _line_before(line: Line, others: Sequence[tuple[str, ...]], rng: np.random.Generator) -> Line:
     """What was said before: the same in half of all cases, else another motion, place or both."""
     kind = rng.random()
     places, motions = sorted({c[0] for c in others}), sorted({c[1] for c in others})
@@ -101,34 +137,43 @@ def _line_before(line: _Line, others: Sequence[tuple[str, ...]], rng: np.random.
 
 def _render(
     subject: str,
-    before: _Line,
-    after: _Line,
-    begins_at: int,
-    num_frames: int,
+    lines: Sequence[Line],
+    lengths: Sequence[int],
+    begin: Callable[[str, np.random.Generator], _State],
     scale: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    old, new = (
-        place_background(place, scale, int(rng.integers(-1, 2))) + rng.uniform(-5, 5)
-        for place in (before.place, after.place)
-    )
-    new = old if before.place == after.place else new
-    state = _somewhere(before.motion, rng)
-    frames = np.empty((num_frames, *old.shape), np.float32)
+    """Draw a story: frames ``(F, H, W, 3)`` before any style, and where the subject is."""
+    places = [
+        place_background(line.place, scale, int(rng.integers(-1, 2))) + rng.uniform(-5, 5)
+        for line in lines
+    ]
+    for number, (old, new) in enumerate(pairwise(lines), start=1):
+        if old.place == new.place:
+            places[number] = places[number - 1]
+    state = begin(lines[0].motion, rng)
+    told = [number for number, length in enumerate(lengths) for _ in range(length)]
+    frames = np.empty((len(told), *places[0].shape), np.float32)
     focus = np.zeros(frames.shape[:3], np.float32)
-    for index in range(num_frames):
-        share = min(max((index - begins_at + 1) / DISSOLVE_FRAMES, 0), 1)
-        frames[index] = (1 - share) * old + share * new
+    since = 0
+    for index, number in enumerate(told):
+        since = since + 1 if index and number == told[index - 1] else 1
+        share = min(since / DISSOLVE_FRAMES, 1) if number else 1
+        frames[index] = (1 - share) * places[max(number - 1, 0)] + share * places[number]
         paste_subject(frames[index], focus[index], subject, state.pose, scale)
-        motion = before.motion if index + 1 < begins_at else after.motion
-        state = _step(state, motion)
+        if index + 1 < len(told):
+            state = _step(state, lines[told[index + 1]].motion)
     return frames, focus
+
+
+def _as_a_clip_begins(motion: str, rng: np.random.Generator) -> _State:
+    return _State(motion_path(motion, 2, rng)[0])
 
 
 def _somewhere(motion: str, rng: np.random.Generator) -> _State:
     """Anywhere in the picture, mostly whole in it, in the middle of a motion."""
-    x, y = rng.uniform(0, WIDTH), rng.uniform(_HIGHEST, _LOWEST)
-    height = rng.uniform(9, _TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
+    x, y = rng.uniform(0, WIDTH), rng.uniform(HIGHEST, LOWEST)
+    height = rng.uniform(9, TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
     return _State(Pose(x, y, height), rng.uniform(0, np.pi) if motion == "bounce" else 0.0)
 
 
@@ -136,16 +181,16 @@ def _step(state: _State, motion: str) -> _State:
     """One frame further."""
     pose = state.pose
     if motion == "grow":
-        return _State(replace(pose, height=min(pose.height + _GROWTH, _TALLEST)))
-    towards_usual = np.clip(SUBJECT_HEIGHT - pose.height, -_GROWTH, _GROWTH)
+        return _State(replace(pose, height=min(pose.height + GROWTH, TALLEST)))
+    towards_usual = np.clip(SUBJECT_HEIGHT - pose.height, -GROWTH, GROWTH)
     pose = replace(pose, height=pose.height + float(towards_usual))
     if motion == "bounce":
         # a hop goes on, or begins with the way up from where the subject is
-        phase = state.phase or float(np.arcsin(np.clip((_LOWEST - pose.y) / _HOP, 0, 1)))
-        phase = (phase + _HOP_SPEED) % np.pi or np.pi
-        return _State(replace(pose, y=_LOWEST - _HOP * float(np.sin(phase))), phase)
-    across = {"left": -_ACROSS, "right": _ACROSS}.get(motion, 0.0)
-    down = {"up": -_UP, "down": _UP}.get(motion, 0.0)
+        phase = state.phase or float(np.arcsin(np.clip((LOWEST - pose.y) / HOP, 0, 1)))
+        phase = (phase + HOP_SPEED) % np.pi or np.pi
+        return _State(replace(pose, y=LOWEST - HOP * float(np.sin(phase))), phase)
+    across = {"left": -ACROSS, "right": ACROSS}.get(motion, 0.0)
+    down = {"up": -UP, "down": UP}.get(motion, 0.0)
     return _State(
         replace(pose, x=_around(pose.x + across, WIDTH), y=_around(pose.y + down, HEIGHT))
     )
@@ -153,4 +198,4 @@ def _step(state: _State, motion: str) -> _State:
 
 def _around(place: float, size: int) -> float:
     """Who is out of the picture on one side comes in on the other."""
-    return (place + _MARGIN) % (size + 2 * _MARGIN) - _MARGIN
+    return (place + MARGIN) % (size + 2 * MARGIN) - MARGIN

@@ -1,3 +1,4 @@
+import errno
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -136,6 +137,18 @@ def test_a_file_that_failed_can_be_asked_for_again(result, monkeypatch):
 def ask_at_once(result, names):
     with ThreadPoolExecutor(len(names)) as threads:
         return list(threads.map(lambda name: export(result, name), names))
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(result, monkeypatch):
+    def fill_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = sorted(result.video.parent.iterdir())
+    monkeypatch.setattr("lavie.media.write_gif", fill_disk)
+    with pytest.raises(InputError) as caught:
+        export(result, "gif")
+    assert str(caught.value) == texts.DISK_IS_FULL
+    assert sorted(result.video.parent.iterdir()) == before
 
 
 @pytest.mark.parametrize("name", ["exe", "", "../../mp4", None])

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from app import guard as guards
-from app.guard import LOGINS_PER_MINUTE, MAX_BODY_BYTES, Function, Guard
+from app.guard import LOGINS_PER_MINUTE, Function, Guard
+from app.strict_json import MAX_JSON_BYTES
 from app.uploads import MAX_PUBLIC_UPLOAD_BYTES, MAX_UPLOAD_BYTES
 from app.visitors import COOKIE, is_token
 
@@ -217,7 +218,7 @@ def test_a_good_call_arrives_as_it_was_sent():
 
 
 def test_what_is_too_large_is_refused_before_it_is_read():
-    too_much = {"content_length": str(MAX_BODY_BYTES + 1)}
+    too_much = {"content_length": str(MAX_JSON_BYTES + 1)}
     assert ask(App(), "/gradio_api/queue/join", "POST", GOOD, **too_much)[0] == 413
     too_much = {"content_length": str(MAX_UPLOAD_BYTES * 2)}
     assert ask(App(), "/gradio_api/upload", "POST", b"x", **too_much)[0] == 413
@@ -228,7 +229,7 @@ def test_what_is_too_large_is_refused_before_it_is_read():
 
 def test_what_does_not_say_how_large_it_is_is_counted():
     unsaid = {"content_length": ""}
-    big = json.dumps({"data": ["x" * MAX_BODY_BYTES]}).encode()
+    big = json.dumps({"data": ["x" * MAX_JSON_BYTES]}).encode()
     assert ask(App(), "/gradio_api/queue/join", "POST", big, **unsaid)[0] == 413
     assert ask(App(), "/gradio_api/upload", "POST", b"x", **unsaid)[0] == 411
 

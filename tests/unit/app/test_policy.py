@@ -4,8 +4,8 @@ import pytest
 
 from app import texts
 from app.jobs.crew import ThreadCrew
-from app.meter import Meter
 from app.policy import PER_ADDRESS, PER_VISITOR, Policy, Quota
+from app.rate_limit import RateLimit
 from app.service import Service
 from lavie.errors import InputError
 
@@ -146,13 +146,13 @@ def test_so_many_a_minute_and_no_more(request_of):
 
 def test_a_meter_forgets():
     clock = Clock()
-    meter = Meter(10, 60, clock)
-    assert meter.take("anna", 10)
-    assert not meter.take("anna")
-    assert meter.take("bert", 9)
+    limit = RateLimit(10, 60, clock)
+    assert limit.take("anna", 10)
+    assert not limit.take("anna")
+    assert limit.take("bert", 9)
     clock.now = 61
-    assert meter.take("bert")
-    assert set(meter._used) == {"bert"}
+    assert limit.take("bert")
+    assert set(limit._used) == {"bert"}
 
 
 @pytest.fixture

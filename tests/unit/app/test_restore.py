@@ -7,7 +7,8 @@ import pytest
 
 from app import texts
 from app.request import FIELDS, TextToVideoRequest, check_request
-from app.restore import MAX_RECIPE_BYTES, form_values, read_recipe
+from app.restore import form_values, read_recipe
+from app.strict_json import MAX_JSON_BYTES
 from lavie.errors import InputError
 from lavie.media import LOSSLESS, MP4, WEBM, write_gif, write_recipe, write_video
 
@@ -178,7 +179,7 @@ BAD_JSON = {
     "no JSON": b"{'prompt': 1}",
     "a video": b"\x00\x00\x00\x20ftypisom" + b"\x00" * 100,
     "markup": b"<svg onload=alert(1)>",
-    "too large": b" " * MAX_RECIPE_BYTES + b"{}",
+    "too large": b" " * MAX_JSON_BYTES + b"{}",
     "too deep": nested(100_000).encode(),
     "a list": b"[1, 2]",
     "a number": b"1e999",

@@ -74,3 +74,21 @@ def test_some_frames_show_what_came_before():
 def test_too_few_frames_are_refused():
     with pytest.raises(InputError, match="Use at least 5"):
         world.render_continuation(0, num_frames=4)
+
+
+def test_a_story_begins_as_clips_do_and_every_line_goes_on_from_the_last():
+    lines = [world.Line("snow", "left"), world.Line("night", "left")]
+    frames = world.render_story(3, "fox", lines, [16, 12])
+    steps = abs(np.diff(frames.astype(int), axis=0)).mean(axis=(1, 2, 3))
+    assert frames.shape == (28, world.HEIGHT, world.WIDTH, 3)
+    assert steps.max() < 3 * np.median(steps) + 20  # a dissolve, no cut
+    ground = frames[:, -3:].astype(int)  # below the lane
+    assert abs(np.diff(ground[:16], axis=0)).max() == 0
+    assert abs(ground[16 + DISSOLVE_FRAMES :] - ground[-1]).max() == 0
+    assert abs(ground[15] - ground[-1]).mean() > 20
+    assert np.array_equal(frames, world.render_story(3, "fox", lines, [16, 12]))
+
+
+def test_a_story_of_one_line_stays_in_its_place():
+    frames = world.render_story(0, "panda", [world.Line("grass", "grow")], [40])
+    assert abs(np.diff(frames[25:].astype(int), axis=0)).max() == 0  # as large as it gets

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Meter:
+class RateLimit:
     """Lets each one have so much of something in any stretch of time.
 
     Args:

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from lavie.evaluation.tracking import Track
+
+NUM_FRAMES, BORDER = 40, 16
+
+
+def straight(velocity=(2.4, 0.0), start=(14.0, 20.0), num_frames=NUM_FRAMES):
+    places = np.array(start) + np.arange(num_frames)[:, None] * np.array(velocity)
+    places = (places + 10) % (84, 60) - 10
+    path = np.column_stack([places, np.full(num_frames, 20.0)])
+    return Track.of(path, ("whole",) * num_frames)
+
+
+def changed(track, frames, path=None, is_seen=None):
+    new_path, new_seen = track.path.copy(), track.is_seen.copy()
+    if path is not None:
+        new_path[frames] = path
+    if is_seen is not None:
+        new_seen[frames] = is_seen
+    return Track(new_path, new_seen)
+
+
+def test_who_is_at_the_edge_or_absent_is_not_seen():
+    track = Track.of(
+        np.array([[3.0, 20, 20], [30, 20, 20], [30, 20, 20]]), ("whole", "whole", "absent")
+    )
+    assert track.is_seen.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("velocity", [(2.4, 0), (-2.4, 0), (0, 1.2), (0, 0)])
+def test_a_course_goes_on_over_a_border(velocity):
+    assert straight(velocity, (32.0, 14.0)).continues_at(BORDER) is not False
+    assert straight((0, 0), (32.0, 14.0)).continues_at(BORDER) is True
+
+
+def test_who_leaves_on_one_side_and_comes_in_on_the_other_goes_on():
+    track = straight((2.4, 0), (30.0, 20.0))
+    assert not track.is_seen[BORDER]
+    assert track.is_out[~track.is_seen].all()
+    assert track.continues_at(BORDER) is None or track.continues_at(BORDER) is True
+    assert track.continues_at(20) is True
+
+
+def test_a_jump_is_a_break():
+    track = straight((0.5, 0))
+    jumped = changed(track, slice(BORDER, None), track.path[BORDER:] + np.array([9, 0, 0]))
+    assert jumped.continues_at(BORDER) is False
+
+
+def test_turning_round_and_stopping_are_breaks():
+    track = straight((1.2, 0))
+    back = track.path[BORDER - 2 :: -1]
+    turned = changed(track, slice(BORDER, BORDER + 12), back[:12])
+    assert turned.continues_at(BORDER) is False
+    stopped = changed(track, slice(BORDER, None), track.path[BORDER - 1])
+    assert stopped.continues_at(BORDER) is False
+
+
+def test_who_vanishes_in_the_middle_is_lost_and_not_out_of_view():
+    track = changed(straight((0.5, 0)), slice(BORDER, None), is_seen=False)
+    assert not track.is_out.any()
+    assert track.continues_at(BORDER) is False
+    assert track.continues_at(BORDER + 12) is False
+
+
+def test_who_does_not_come_back_is_lost():
+    track = straight((2.4, 0), (14.0, 20.0), 80)
+    first_hidden = np.flatnonzero(~track.is_seen)[0]
+    gone = changed(track, slice(first_hidden, None), is_seen=False)
+    assert gone.is_out[first_hidden : first_hidden + 8].all()
+    assert not gone.is_out[first_hidden + 24 :].any()
+
+
+def test_a_film_without_a_subject_has_only_breaks():
+    nobody = Track(np.zeros((40, 3)), np.zeros(40, bool))
+    assert nobody.continues_at(BORDER) is False
+    assert not nobody.is_out.any()
