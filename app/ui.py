@@ -64,6 +64,8 @@ def create_page(
                 with gr.Tab(texts.TAB_MODELS, elem_id="tab-models") as models_tab:
                     models = create_models_tab(models_tab)
                 bind_models(models, ModelsHandlers(service, models, library, ModelWork(), restart))
+        for state in film_tab.states():
+            state.render()
         editor = Editor(service, tab, visitors)
         handlers = create_text_to_video_handlers(service, tab, words, visitors, editor)
         asked, ended = bind_text_to_video(page, tab, handlers)

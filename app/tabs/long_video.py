@@ -102,6 +102,10 @@ class LongVideoTab:
     watching: gr.State
     timer: gr.Timer
 
+    def states(self) -> list[gr.BrowserState]:
+        """What the browser keeps."""
+        return [self.kept, self.source, self.job_id]
+
     def watched(self) -> list[Shown]:
         """What changes while a film is followed."""
         return [self.job_id, self.stop, *self.result.all()]
@@ -184,13 +188,22 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         make=make,
         stop=stop,
         result=result,
-        kept=gr.BrowserState({}, storage_key="lavie-film-form", secret=_STORAGE_SECRET),
-        source=gr.BrowserState("", storage_key="lavie-film-source", secret=_STORAGE_SECRET),
-        job_id=gr.BrowserState("", storage_key="lavie-film-job", secret=_STORAGE_SECRET),
+        kept=_kept({}, "form"),
+        source=_kept("", "source"),
+        job_id=_kept("", "job"),
         chosen=gr.State(-1),
         watching=gr.State(Watching()),
         timer=gr.Timer(2.0, active=card.goes_on_from_frames),
     )
+
+
+def _kept(value: object, name: str) -> gr.BrowserState:
+    """Something that the browser keeps, to be rendered outside of all tabs.
+
+    What is in a tab is only read once that is opened, but all is needed when the page is.
+    """
+    key = f"lavie-film-{name}"
+    return gr.BrowserState(value, storage_key=key, secret=_STORAGE_SECRET, render=False)
 
 
 def _script(name: str) -> str:

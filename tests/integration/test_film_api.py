@@ -62,7 +62,7 @@ def frames(ask):
 def test_a_story_becomes_a_film(film):
     assert film["stages"] == ["long_video"]
     assert film["prompt"] == "a fox | a panda"
-    assert [part["num_new"] for part in film["settings"]["parts"]] == [6, 4]
+    assert [part["num_frames"] for part in film["settings"]["parts"]] == [6, 4]
     assert [result["num_frames"] for result in film["results"]] == [10]
 
 

@@ -125,11 +125,11 @@ def test_published_files_without_the_other_parts_are_refused_by_name(tmp_path):
 
 
 def test_a_model_says_which_stages_it_has_and_their_steps(card, model_folder):
-    assert card.stages == ("base", "interpolation", "super_resolution")
+    assert card.stages == ("base", "long_video", "interpolation", "super_resolution")
     assert card.ranges["smoothing_steps"].default == 8
     shutil.rmtree(model_folder / "interpolation")
     card = read_model_card(str(model_folder))
-    assert card.stages == ("base", "super_resolution")
+    assert card.stages == ("base", "long_video", "super_resolution")
     assert card.ranges["upscaling_steps"].default == 8
 
 
