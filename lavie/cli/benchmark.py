@@ -91,21 +91,20 @@ def _benchmark(arguments: argparse.Namespace) -> None:
 
 def _choose_stages(arguments: argparse.Namespace) -> "list[StageName]":
     """The stages asked for, or all that are there."""
-    from typing import get_args
-
     from lavie.convert.resolve import find_stages
     from lavie.pipelines import limits
-    from lavie.types import StageName
+    from lavie.types import CASCADE_STAGES
 
     if arguments.memory and arguments.size == "full":
         raise InputError("--memory measures a model: leave out --size full.", "size")
     is_full = arguments.size == "full"
-    found = get_args(StageName) if is_full else find_stages(arguments.model)
+    stages = CASCADE_STAGES if is_full else find_stages(arguments.model)
+    found = [stage for stage in CASCADE_STAGES if stage in stages]  # long video's is the base's
     asked = arguments.stages.split(",") if arguments.stages else found
     if arguments.memory:
         asked = ("super_resolution",)
     for stage in asked:
-        limits.check_choice(stage, get_args(StageName), "stages")
+        limits.check_choice(stage, CASCADE_STAGES, "stages")
     way_out = "Measure a model that has it, or --size full."
     check_stages(arguments.model, asked, found, way_out)
     return [stage for stage in found if stage in asked]

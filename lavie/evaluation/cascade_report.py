@@ -13,8 +13,7 @@ from lavie.data.world import contact_sheet
 from lavie.evaluation.cascade_prompts import JudgedStages
 from lavie.evaluation.measured import MeasuredClip, means
 from lavie.evaluation.rates import Rate
-from lavie.pipelines.model_folder import LATER_STAGES
-from lavie.types import Frames, StageName
+from lavie.types import CASCADE_STAGES, Frames, StageName
 
 _ATTRIBUTES = ("subject", "place", "motion")
 
@@ -219,7 +218,7 @@ def _prompt_targets(prompts: Sequence[JudgedStages]) -> list[Target]:
             0.03,
             False,
         )
-        for stage in LATER_STAGES
+        for stage in CASCADE_STAGES[1:]
         for name in _ATTRIBUTES
     ]
 
@@ -242,7 +241,7 @@ def _prompt_numbers(prompts: Sequence[JudgedStages]) -> dict[str, Any]:
         },
         "changed": {
             stage: {name: _changes(prompts, stage, name) for name in _ATTRIBUTES}
-            for stage in LATER_STAGES
+            for stage in CASCADE_STAGES[1:]
         },
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from lavie.errors import InputError
-from lavie.types import StageName
+from lavie.types import CASCADE_STAGES, StageName
 
 if TYPE_CHECKING:  # the command line has its flags before torch is imported
     import torch
@@ -134,6 +134,9 @@ def estimate_peak(profile: Profile, stage: StageName) -> int:
         profile: Under which.
         stage: Which.
     """
+    if stage == "long_video":  # the base's network once more
+        beside = 0 if profile.takes_turns else round(_NUMBERS["unet"] * _HALF)
+        return estimate_peak(profile, "base") + beside
     base = (_NUMBERS["unet"] + _VAE + _TEXT_ENCODER) * _HALF
     weights: dict[StageName, float] = {
         "base": base,
@@ -169,7 +172,6 @@ def profile_table() -> list[str]:
         "enlarge",
     )
     lines = ["".join(f"{title:>13}" for title in titles)]
-    stages: tuple[StageName, ...] = ("base", "interpolation", "super_resolution")
     for profile in PROFILES:
         cells = (
             profile.name,
@@ -178,7 +180,7 @@ def profile_table() -> list[str]:
             f"{profile.tile_size} px" if profile.tile_size else "whole",
             f"{profile.vae_tile_size} px" if profile.vae_tile_size else "whole",
             "two turns" if profile.guidance_takes_turns else "one",
-            *(f"{estimate_peak(profile, stage) / _GB:.1f} GB" for stage in stages),
+            *(f"{estimate_peak(profile, stage) / _GB:.1f} GB" for stage in CASCADE_STAGES),
         )
         lines.append("".join(f"{cell:>13}" for cell in cells))
     return [
