@@ -31,12 +31,13 @@ STAGES = {
     "vsr-image-whole": "loss",
     "vsr": "loss",
     "vsr-whole": "loss",
+    "long-video": "video_loss",
 }
 
 
 def main() -> None:
     """One panel a stage, each line of its log a faint dot, their running mean a line."""
-    _, panels = plt.subplots(3, 6, figsize=(22, 9.5), tight_layout=True)
+    _, panels = plt.subplots(4, 5, figsize=(19, 12.5), tight_layout=True)
     panels = panels.flatten()
     for panel in panels[len(STAGES) :]:
         panel.remove()

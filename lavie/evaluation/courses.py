@@ -24,6 +24,7 @@ MIN_POINTS = 6
 """Fewer frames of a subject say nothing of where it goes."""
 
 _SMALLEST = 8.0  # pixels
+_READ_SMALLER = 6.0  # pixels, at most, that a large subject is taken to be smaller than it is
 _HOP_PHASES = np.arange(0, np.pi, np.pi / 24)
 _LINE_IS_FINE = 1.5  # pixels; no hop is sought in a course that a line fits as well as this
 _VELOCITIES = {"left": (-ACROSS, 0.0), "right": (ACROSS, 0.0), "up": (0.0, -UP), "down": (0.0, UP)}
@@ -113,9 +114,16 @@ def _courses_of(motion: str, times: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _nearest_height(motion: str, times: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """How far heights are from those of a motion, for the first height that fits best."""
-    firsts = np.arange(_SMALLEST, TALLEST + 1)
-    gaps = [heights - _heights_of(motion, times, first) for first in firsts]
+    """How far heights are from those of a motion, for the first height that fits best.
+
+    What is wide or partly hidden is read as smaller than it is, all the time; so only how a height
+    changes counts, and that one who has stopped growing is large.
+    """
+    most = _READ_SMALLER if motion == "grow" else TALLEST
+    gaps = []
+    for first in np.arange(_SMALLEST, TALLEST + 1):
+        gap = heights - _heights_of(motion, times, first)
+        gaps.append(gap - np.clip(np.median(gap), -most, most))
     return min(gaps, key=lambda gap: float(np.abs(gap).sum()))
 
 

@@ -98,7 +98,7 @@ def test_a_film_is_redone_lengthened_and_smoothed(running):
 
 
 def test_what_a_story_takes_is_told_before(running):
-    with running() as (_, films):
+    with running() as (_service, films):
         cost = films.estimate(STORY, 2, 1)
         assert (cost.num_parts, cost.film_seconds) == (NUM_PARTS, 1.25)
         with pytest.raises(InputError, match="no lines"):
