@@ -150,6 +150,22 @@ def read_known_story(story: object, card: ModelCard) -> tuple[StoryLine, ...]:
     return lines
 
 
+def written_rows(story: object) -> list[tuple[int, dict[str, Any]]]:
+    """The rows of an editor in which something is written, with their numbers from 1.
+
+    For hints while somebody writes: nothing is refused here.
+    """
+    try:
+        rows = json.loads(story) if isinstance(story, str) else story
+    except (ValueError, RecursionError):
+        return []
+    return [
+        (number, row)
+        for number, row in enumerate(rows if isinstance(rows, list) else [], start=1)
+        if isinstance(row, dict) and isinstance(row.get("prompt"), str) and row["prompt"].strip()
+    ]
+
+
 def check_kept_video(file: Path) -> GivenFile:
     """A video that was made here, to go on from.
 

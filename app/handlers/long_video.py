@@ -10,7 +10,7 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen, texts
-from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story
+from app.films.check import BEGINNINGS, FILM_FIELDS, written_rows
 from app.films.request import FilmRequest
 from app.films.restore import film_values, form_story, is_film
 from app.films.service import Films
@@ -227,10 +227,12 @@ class LongVideoHandlers:
         form = self._tab.form
         usual = {name: getattr(form, name).value for name in _COST_FIELDS}
         story, overlap, steps = (values.get(name, usual[name]) for name in _COST_FIELDS)
-        note = gr.Markdown("\n\n".join(self._hints(story)), visible=bool(self._hints(story)))
+        hints = self._hints(story)
+        note = gr.Markdown("\n\n".join(hints), visible=bool(hints))
         updates: Updates = {self._tab.note: note}
         try:
-            cost = self._films.estimate(story, overlap, steps)
+            rows = [row for _, row in written_rows(story)]
+            cost = self._films.estimate(rows, overlap, steps)
         except InputError:  # said beside its field once the film is asked for
             return {**updates, self._tab.cost: ""}
         if cost.seconds is None:
@@ -246,13 +248,11 @@ class LongVideoHandlers:
 
     def _hints(self, story: object) -> list[str]:
         card = self._service.card
-        try:
-            lines = read_form_story(story)
-        except InputError:
-            return []
         hints = []
-        for number, line in enumerate(lines, start=1):
-            unknown, unread = card.unknown_words(line.prompt), card.unread_words(line.prompt)
+        for number, row in written_rows(story):
+            unknown, unread = (
+                read(row["prompt"]) for read in (card.unknown_words, card.unread_words)
+            )
             if unknown:
                 hints.append(film_texts.about_line(number, texts.unknown_words(unknown)))
             if unread:

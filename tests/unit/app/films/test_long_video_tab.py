@@ -1,0 +1,81 @@
+"""What the tab Long video says while somebody writes, and what its form is given back."""
+
+import asyncio
+import json
+
+import gradio as gr
+import pytest
+
+from app.films.service import Films
+from app.handlers.film_following import FilmFollowing
+from app.handlers.long_video import LongVideoHandlers
+from app.tabs.long_video import TAB_ID, create_long_video_tab
+from app.visitors import Visitors
+
+
+@pytest.fixture
+def tab_and_tabs(card):
+    async def create():  # in a loop of ours: Gradio would make one and leave it open
+        with gr.Blocks(analytics_enabled=False), gr.Tabs() as tabs, gr.Tab(id=TAB_ID):
+            return create_long_video_tab(card, None), tabs
+
+    return asyncio.run(create())
+
+
+@pytest.fixture
+def tab(tab_and_tabs):
+    return tab_and_tabs[0]
+
+
+@pytest.fixture
+def handlers(service, tab_and_tabs):
+    tab, tabs = tab_and_tabs
+    films = Films(service)
+    following = FilmFollowing(service, films, tab, tabs)
+    return LongVideoHandlers(service, films, tab, tabs, Visitors(), following)
+
+
+def rows(*lines):
+    return json.dumps([{"prompt": prompt, "seconds": seconds} for prompt, seconds in lines])
+
+
+def test_hints_and_length_are_told_while_a_line_is_still_empty(handlers, tab):
+    story = rows(("a fox", 2), ("a purple panda", 4), ("", 2))
+    told = handlers.read_form({"story": story})
+    assert "Line 2: “purple” is new to this small model" in told[tab.note].value
+    assert "6 seconds of film" in told[tab.cost]
+
+
+@pytest.mark.parametrize("kept", [None, [], {"story": 7}, {"story": "["}, {"story": "[1]"}])
+def test_whatever_a_browser_kept_breaks_nothing(handlers, tab, kept):
+    assert handlers.read_form(kept)[tab.cost] == ""
+    handlers.give_back(kept, "")
+
+
+def test_the_form_is_given_back_as_it_was(handlers, tab):
+    kept = {"story": rows(("a fox", 3)), "seed": "7", "begin": "picture"}
+    told = handlers.give_back(kept, "")
+    assert (told[tab.form.story], told[tab.form.seed]) == (kept["story"], "7")
+    assert told[tab.form.begin] == "picture"
+    assert told[tab.form.picture].visible
+
+
+def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, tab_and_tabs):
+    tab, tabs = tab_and_tabs
+    own = {"num_given": 3, "num_inference_steps": 9, "guidance_scale": 5.0}
+    own |= {"begins_with": "picture", "ends_with": None}
+    recipe = {
+        "stages": ["long_video", "interpolation"],
+        "settings": {"long_video": own, "interpolation": {"num_inference_steps": 2}},
+        "prompt": "a fox",
+        "seed": 11,
+        "story": [{"prompt": "a fox", "seconds": 2, "seed": 2**62}],
+        "fps": 8,
+    }
+    told = handlers.fill_in(recipe)
+    form = tab.form
+    assert told[tabs].selected == TAB_ID
+    assert json.loads(told[form.story]) == [{"prompt": "a fox", "seconds": 2, "seed": str(2**62)}]
+    assert (told[form.seed], told[form.overlap], told[form.num_inference_steps]) == ("11", 3, 9)
+    assert (told[form.smooth], told[form.smoothing_steps]) == (True, 2)
+    assert "Give them again" in told[tab.restored].value
