@@ -90,16 +90,16 @@ def _benchmark(arguments: argparse.Namespace) -> None:
 
 
 def _choose_stages(arguments: argparse.Namespace) -> "list[StageName]":
-    """The stages asked for, or all that are there."""
+    """The stages asked for, or all that are there; a film takes what its base takes."""
     from lavie.convert.resolve import find_stages
     from lavie.pipelines import limits
-    from lavie.types import CASCADE_STAGES
+    from lavie.types import CASCADE_STAGES, StageName
 
     if arguments.memory and arguments.size == "full":
         raise InputError("--memory measures a model: leave out --size full.", "size")
     is_full = arguments.size == "full"
     stages = CASCADE_STAGES if is_full else find_stages(arguments.model)
-    found = [stage for stage in CASCADE_STAGES if stage in stages]  # long video's is the base's
+    found: list[StageName] = [stage for stage in CASCADE_STAGES if stage in stages]
     asked = arguments.stages.split(",") if arguments.stages else found
     if arguments.memory:
         asked = ("super_resolution",)
