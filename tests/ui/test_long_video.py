@@ -1,31 +1,19 @@
-"""The tab Long video as its users meet it, on a tiny model. Nothing depends on the pictures."""
+"""The tab Long video as its users meet it. Nothing depends on the pictures."""
 
 import json
 import re
-import sys
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from lavie.media import read_metadata, read_video
-from tests.tiny import write_tiny_film_model
-from tests.ui.conftest import Server, serving
 from tests.ui.test_text_to_video import download, set_number
 
 pytestmark = pytest.mark.ui
 
 STORY = ("a fox in the snow", "a fox over the ocean", "a fox in the city")
-SECONDS = 0.75  # one window of the tiny model is as long
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    model = write_tiny_film_model(tmp_path_factory.mktemp("model"))
-    command = [sys.executable, "app.py", "--model", str(model)]
-    with serving(command, tmp_path_factory.mktemp("server")) as server:
-        yield server
+SECONDS = 0.75
 
 
 @pytest.fixture
@@ -71,7 +59,7 @@ def wait_for_film(page: Page) -> None:
 
 def test_a_story_grows_to_a_film_whose_end_is_redone_and_found_again(page, server, tmp_path):
     write_story(page)
-    make(page, steps=40)
+    make(page, steps=20)
     is_done(page, 1)  # the film so far plays before the rest is there
     expect(page.locator("#film-stop")).to_be_enabled()
     expect(page.locator("#film-player video.front")).to_be_visible()
@@ -110,7 +98,7 @@ def test_a_story_grows_to_a_film_whose_end_is_redone_and_found_again(page, serve
 
 def test_a_stopped_film_is_kept_and_gone_on_with(page, tmp_path):
     write_story(page)
-    make(page, steps=60)
+    make(page, steps=30)
     is_done(page, 1)
     page.keyboard.press("Escape")
     expect(page.get_by_text("Stopped. The film so far is kept.")).to_be_visible()
