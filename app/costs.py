@@ -81,7 +81,8 @@ class Costs:
         """From the first stage that has run, or the sample: the larger network takes longer."""
         if stage not in self._weights:
             return None
-        known = next(iter(self._speeds.items()), self._sample)
+        speeds = (known for known in self._speeds.items() if known[0] in self._weights)
+        known = next(speeds, self._sample)
         if known is None:
             return None
         other, speed = known

@@ -13,7 +13,7 @@ from app.request import MAX_SEED, SWITCHES, Range
 from app.texts import films as texts
 from app.texts import no_such_stage, not_on_or_off
 from lavie.errors import InputError
-from lavie.pipelines.limits import check_choice, check_prompt
+from lavie.pipelines.limits import MAX_SIZE_RATIO, check_choice, check_prompt
 from lavie.pipelines.story import StoryLine, read_story
 
 NUMBER_FIELDS = (
@@ -78,8 +78,9 @@ def check_film(
         card: Of the model.
         data: The data folder, where what is given is kept.
     """
-    if not card.goes_on_from_frames:
-        return [InputError(texts.NO_NETWORK, "story")]
+    is_at_once = not card.goes_on_from_frames
+    if is_at_once and (values.get("begin") != "nothing" or values.get("ends")):
+        return [InputError(texts.NO_NETWORK, "begin")]
     errors: list[InputError] = []
 
     def checked(check: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
@@ -100,9 +101,10 @@ def check_film(
     end = checked(_check_end, values, data)
     if errors:
         return errors
-    overlap = numbers.pop("overlap")
+    overlap = 0 if is_at_once else numbers["overlap"]
+    del numbers["overlap"]
     num_before, num_at_first = _given_frames(start, overlap, windows_of(card).fps)
-    return FilmRequest(
+    request = FilmRequest(
         story=story,
         negative_prompt=negative,
         num_given=overlap,
@@ -114,6 +116,10 @@ def check_film(
         num_before=num_before,
         num_at_first=num_at_first,
     )
+    longest = MAX_SIZE_RATIO * request.windows.num_frames
+    if is_at_once and request.shape[0] > longest:
+        return [InputError(texts.too_long_at_once(longest / request.windows.fps), "story")]
+    return request
 
 
 def read_form_story(story: object) -> tuple[StoryLine, ...]:

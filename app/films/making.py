@@ -107,7 +107,7 @@ def _open(
         guidance_scale=request.guidance_scale,
         height=request.windows.height,
         width=request.windows.width,
-        num_given=request.num_given,
+        num_given=request.num_given or None,
         on_event=on_event,
         cancel=cancel,
     )
@@ -137,8 +137,12 @@ def _make_parts(film: "Film", folder: Path, check: CheckFrames | None) -> None:
     num_done = count_done(folder)
     if num_done >= len(film.parts):
         return
-    latents = read_latents(folder, num_done - 1) if num_done else None
-    for segment in film.segments(num_done, latents):
+    is_at_once = film.way == "free_noise"
+    first = 0 if is_at_once else num_done
+    latents = read_latents(folder, first - 1) if first else None
+    for segment in film.segments(first, latents):
+        if segment.part.index < num_done:  # it was made at once, again
+            continue
         if check is not None:
             check(segment.frames)
         write_part(folder, segment.part.index, segment.frames, film.fps, segment.latents)

@@ -96,8 +96,8 @@ class Films:
         job = self._service.find_to_use(job_id)
         if not isinstance(job.request, FilmRequest):
             raise InputError(texts.NO_SUCH_FILM, "job_id")
-        if not self._service.card.goes_on_from_frames:
-            raise InputError(texts.NO_NETWORK, "story")
+        if part and not self._service.card.goes_on_from_frames:
+            raise InputError(texts.NO_NETWORK, "part")
         lines = read_form_story(story) if story else None
         drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed
         number = int(film_ranges(self._service.card)["seed"].check(drawn, "seed"))
@@ -128,11 +128,13 @@ class Films:
         lines, ranges, windows = read_form_story(story), film_ranges(card), windows_of(card)
         num_given = int(ranges["overlap"].check(overlap, "overlap"))
         num_steps = int(ranges["num_inference_steps"].check(steps, "num_inference_steps"))
+        num_given = num_given if card.goes_on_from_frames else 0
         parts = plan_parts(lines, 0, windows.fps, windows.num_frames, num_given, 0)
         num_frames = windows.num_frames * len(parts)
-        effort = Effort("long_video", num_steps, num_frames, windows.height, windows.width)
+        stage = "long_video" if card.goes_on_from_frames else "base"  # what makes it
+        effort = Effort(stage, num_steps, num_frames, windows.height, windows.width)
         num_new = sum(part.num_new for part in parts)
-        seconds = self._service.seconds_for(effort) if card.goes_on_from_frames else None
+        seconds = self._service.seconds_for(effort)
         return FilmCost(len(parts), num_new / windows.fps, seconds)
 
     def view(self, job: Job) -> FilmView | None:

@@ -239,7 +239,7 @@ class LongVideoHandlers:
             told = film_texts.length(cost.num_parts, cost.film_seconds)
         else:
             told = film_texts.cost(cost.num_parts, cost.seconds, cost.film_seconds)
-        is_known = cost.seconds is not None or not self._service.card.goes_on_from_frames
+        is_known = cost.seconds is not None
         return {
             **updates,
             self._tab.cost: f'<p class="progress-text">{told}</p>',

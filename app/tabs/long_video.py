@@ -193,7 +193,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         job_id=_kept("", "job"),
         chosen=gr.State(-1),
         watching=gr.State(Watching()),
-        timer=gr.Timer(2.0, active=card.goes_on_from_frames),
+        timer=gr.Timer(2.0),
     )
 
 
@@ -307,13 +307,12 @@ def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
             variant="primary",
             scale=3,
             min_width=180,
-            interactive=card.goes_on_from_frames,
             elem_id="film-make",
         )
         stop = gr.Button(
             films.STOP, variant="stop", min_width=90, interactive=False, elem_id="film-stop"
         )
-    sentence = films.GOES_ON_FROM_FRAMES if card.goes_on_from_frames else films.NO_NETWORK
+    sentence = films.GOES_ON_FROM_FRAMES if card.goes_on_from_frames else films.AT_ONCE
     html = f'<p id="film-mistakes" role="alert"></p><p class="progress-text">{sentence}</p>'
     gr.HTML(html, padding=False, elem_id="film-way")
     return make, stop

@@ -1,6 +1,7 @@
 """All words that the page says to its users, in plain language.
 
-They are one vocabulary, written ``texts.GENERATE``; the modules sort it by who says it.
+They are one vocabulary, written ``texts.GENERATE``; the modules sort it by who says it. What is
+said of films has a vocabulary of its own, `app.texts.films`.
 """
 
 from app.texts.form import *

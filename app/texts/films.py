@@ -41,7 +41,6 @@ CUT_INFO = "What is in the middle is used, in the shape and size of the model."
 
 MAKE = "Make the film"
 STOP = "Stop"
-STOP_INFO = "What is done stays."
 GO_ON = "Go on"
 EMPTY_SCREEN = "Your film will appear here and grow part by part."
 FILM_LABEL = "The film so far"
@@ -70,9 +69,12 @@ MAKE_LONGER = "Make it longer"
 GOES_ON_FROM_FRAMES = (
     "This model goes on from the last frames: each part is given the end of the one before."
 )
+AT_ONCE = (
+    "This model has no network for going on from frames: a film is made all at once (FreeNoise)."
+)
 NO_NETWORK = (
-    "This model has no network for going on from frames, so it makes no films and cannot begin "
-    "with a picture or a video. Use a model that has one."
+    "This model has no network for going on from frames, so a film cannot begin or end with a "
+    "picture or a video, and no part of it can be made again alone. Use a model that has one."
 )
 NO_SUCH_FILM = "There is no such film any more. Reload the page."
 NO_SUCH_PART = "There is no such part of the film. Reload the page."
@@ -154,3 +156,8 @@ def goes_on_from(prompt: str) -> str:
 def redo_note(names: Sequence[str]) -> str:
     """What is chosen."""
     return " ".join((*names, REDO_INFO))
+
+
+def too_long_at_once(seconds: float) -> str:
+    """Memory grows with a film that is made at once."""
+    return f"This model makes a film at once, of at most {seconds:g} seconds. Make it shorter."

@@ -81,7 +81,7 @@ def test_the_tools_are_the_endpoints_and_each_says_what_it_does(anna):
 
 def test_a_video_is_made_and_its_file_can_be_fetched(anna):
     job_id = anna.make()
-    place = anna.call("files", job_id=job_id, format="zip").content[0].text
+    place = anna.call("files", job_id=job_id, format="mp4").content[0].text
     assert httpx.get(place).status_code == 200
 
 

@@ -24,6 +24,8 @@ def defined_in(module: Path) -> set[str]:
 def test_every_word_has_one_place_and_is_said_by_its_name():
     places: dict[str, str] = {}
     for module in MODULES:
+        if module.stem == "films":  # a vocabulary of its own, said as films.MAKE
+            continue
         for name in defined_in(module):
             assert name not in places, (name, module.name, places[name])
             assert hasattr(texts, name)

@@ -89,10 +89,20 @@ def test_all_broken_fields_are_named_at_once(errors):
     assert set(told) == {"story", "seed", "overlap", "picture", "end_picture"}
 
 
-def test_a_model_without_the_network_makes_no_films(card, values, tmp_path):
+@pytest.mark.parametrize("changes", [{"begin": "picture"}, {"begin": "video"}, {"ends": True}])
+def test_a_model_without_the_network_goes_on_from_nothing(card, values, tmp_path, changes):
     alone = replace(card, stages=("base",))
-    (error,) = check_film(values, alone, tmp_path)
+    (error,) = check_film({**values, **changes}, alone, tmp_path)
     assert "no network for going on from frames" in str(error)
+
+
+def test_a_model_without_the_network_makes_films_at_once_of_a_length(card, values, tmp_path):
+    alone = replace(card, stages=("base",))
+    request = check_film(values, alone, tmp_path)
+    assert request.num_given == 0
+    assert sum(part.num_new for part in request.parts) == request.shape[0]
+    (error,) = check_film({**values, "story": "a fox | 40"}, alone, tmp_path)
+    assert str(error) == "This model makes a film at once, of at most 32 seconds. Make it shorter."
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from app.model_card import read_model_card
 from app.runner import CascadeRunner
 from app.service import Service
 from lavie.errors import InputError
-from tests.tiny import write_tiny_film_model
+from tests.tiny import write_tiny_cascade, write_tiny_film_model
 
 STORY = json.dumps([{"prompt": "a fox", "seconds": 0.75}, {"prompt": "a panda", "seconds": 0.5}])
 NUM_PARTS = 2
@@ -115,3 +115,22 @@ def test_the_strip_says_which_line_made_which_part_and_escapes_it(running):
     assert "1 · a &lt;b&gt;fox" in html
     assert html.count("data-part") == 2
     assert html.count('aria-current="step"') == 1
+
+
+def test_a_model_without_the_network_films_at_once(tmp_path):
+    model = str(write_tiny_cascade(tmp_path / "model"))
+    service = Service(read_model_card(model), ThreadCrew(CascadeRunner(model)), tmp_path / "data")
+    service.start()
+    films = Films(service)
+    usual = {"num_inference_steps": 1, "story": "a fox | 2.5\na panda | 0.5"}
+    job = service.wait(films.submit(values(service, **usual)).id, LONG)
+    assert (job.state, job.error) == ("done", None)
+    assert films.view(job).num_done == 3
+    assert job.results[0].effort.num_frames == 24
+    assert job.results[0].metadata["settings"]["long_video"]["way"] == "free_noise"
+    assert films.estimate(usual["story"], 1, 1).num_parts == 3
+    with pytest.raises(InputError, match="no part of it can be made again alone"):
+        films.redo(job.id, 1)
+    again = service.wait(films.redo(job.id, 0, seed=5).id, LONG)
+    assert again.state == "done"
+    service.stop()
