@@ -73,7 +73,7 @@ class CascadeRunner:
     def load_all(self) -> None:
         """Load every stage, as a process must that is to be forked for each job."""
         cascade = self._load()
-        for stage in cascade.stages:
+        for stage in cascade.loaded.names:
             cascade.pipeline(stage)
 
     def run(self, task: Task, on_event: OnEvent, cancel: CancelToken) -> Iterator[Result]:

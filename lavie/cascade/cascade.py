@@ -35,6 +35,7 @@ from lavie.runtime.devices import choose_device, choose_dtype
 from lavie.runtime.memory import free_memory
 from lavie.runtime.profiles import PROFILES, Profile, ProfileName, choose_profile
 from lavie.types import (
+    CASCADE_STAGES,
     CancelToken,
     Frames,
     FrameSequence,
@@ -123,8 +124,13 @@ class Cascade:
 
     @property
     def stages(self) -> tuple[StageName, ...]:
-        """The stages this model has, in their order."""
-        return self.loaded.names
+        """The stages of this model that a sentence goes through, in their order."""
+        return tuple(name for name in CASCADE_STAGES if name in self.loaded.names)
+
+    @property
+    def goes_on_from_frames(self) -> bool:
+        """Whether films go on from their last frames; else they are made at once."""
+        return "long_video" in self.loaded.names
 
     def pipeline(self, stage: StageName) -> VideoPipeline:
         """The pipeline of a stage, on the device, loaded if it was not.

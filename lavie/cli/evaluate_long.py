@@ -115,7 +115,7 @@ def _settings(arguments: argparse.Namespace, cascade: "Cascade") -> dict[str, An
     base = cascade.base.check_settings(None, None, None, *how)
     check_model_size(base.height, base.width)
     hashes, settings = {"base": cascade.model_hash}, {"base": asdict(base)}
-    if "long_video" in cascade.stages:
+    if cascade.goes_on_from_frames:
         film = _film_maker(arguments, cascade)(["a fox"] * 2)
         check_model_size(*film.size)
         hashes |= film.recipe["model_hashes"]

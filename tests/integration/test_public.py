@@ -58,7 +58,7 @@ def test_who_is_not_known_has_no_list_but_can_follow_by_id(visit):
     job_id = make(nobody)
     assert listed(nobody) == []
     assert nobody.predict(job_id, api_name="/status")["state"] == "done"
-    assert nobody.predict(job_id=job_id, format="zip", made_by="", api_name="/files")
+    assert nobody.predict(job_id=job_id, format="mp4", made_by="", api_name="/files")
 
 
 def test_nobody_takes_all_places_of_the_queue(visit):
@@ -76,7 +76,7 @@ def test_nobody_takes_all_places_of_the_queue(visit):
 def test_what_was_thrown_away_is_there_for_its_owner_only_and_comes_back(visit, studio):
     anna, bert = visit(), visit()
     job_id = make(anna)
-    file = bert.predict(job_id, "zip", api_name="/files")
+    file = bert.predict(job_id, "mp4", api_name="/files")
     (shown,) = (studio.data / "results").glob(f"*/{job_id}/base.video")
     address = f"{studio.url}/gradio_api/file={shown}"
     assert Path(file).is_file()
@@ -96,4 +96,4 @@ def test_what_was_thrown_away_is_there_for_its_owner_only_and_comes_back(visit, 
         bert.predict(job_id, True, api_name="/delete")
     anna.predict(job_id, True, api_name="/delete")
     assert httpx.get(address).status_code == 200
-    assert Path(bert.predict(job_id, "zip", api_name="/files")).is_file()
+    assert Path(bert.predict(job_id, "mp4", api_name="/files")).is_file()
