@@ -82,9 +82,11 @@ def render_continuation(
     caption = compose_caption(subject, place, motion, style, rng)
     after = Line(place, motion)
     before = _line_before(after, [c[1:] for c in choices if c[0] == subject], rng)
-    begins_at = int(rng.integers(1, MAX_BEFORE + 1))
+    # half of all clips show as much as a film gives its windows
+    begins_at = MAX_BEFORE if rng.random() < 0.5 else int(rng.integers(1, MAX_BEFORE + 1))
     lengths = (begins_at, num_frames - begins_at)
-    frames, focus = _render(subject, (before, after), lengths, _somewhere, scale, rng)
+    begin = _anywhere if before.motion == after.motion else _somewhere
+    frames, focus = _render(subject, (before, after), lengths, begin, scale, rng)
     frames = np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8)
     attributes = {"subject": subject, "place": place, "motion": motion, "style": style}
     return Clip(frames, caption, attributes, focus, begins_at)
@@ -175,6 +177,17 @@ def _somewhere(motion: str, rng: np.random.Generator) -> _State:
     x, y = rng.uniform(0, WIDTH), rng.uniform(HIGHEST, LOWEST)
     height = rng.uniform(9, TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
     return _State(Pose(x, y, height), rng.uniform(0, np.pi) if motion == "bounce" else 0.0)
+
+
+def _anywhere(motion: str, rng: np.random.Generator) -> _State:
+    """The same for one who goes on across: also on the way out of the picture, or in again."""
+    state = _somewhere(motion, rng)
+    x, y = state.pose.x, state.pose.y
+    if motion in ("left", "right"):
+        x = rng.uniform(-MARGIN, WIDTH + MARGIN)
+    elif motion in ("up", "down"):
+        y = rng.uniform(-MARGIN, HEIGHT + MARGIN)
+    return state._replace(pose=replace(state.pose, x=x, y=y))
 
 
 def _step(state: _State, motion: str) -> _State:
