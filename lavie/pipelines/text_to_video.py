@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from diffusers.loaders import StableDiffusionLoraLoaderMixin, TextualInversionLoaderMixin
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
@@ -55,7 +55,9 @@ class TextToVideoSettings(DenoisingSettings):
     num_frames: int
 
 
-class TextToVideoPipeline(VideoPipeline, FreeNoiseMixin, StableDiffusionLoraLoaderMixin):
+class TextToVideoPipeline(
+    VideoPipeline, FreeNoiseMixin, StableDiffusionLoraLoaderMixin, TextualInversionLoaderMixin
+):
     """LaVie's base text-to-video model.
 
     Args:
@@ -112,6 +114,10 @@ class TextToVideoPipeline(VideoPipeline, FreeNoiseMixin, StableDiffusionLoraLoad
             latent_rgb_factors=latent_rgb_factors,
             latent_rgb_bias=latent_rgb_bias,
         )
+
+    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
+        """Encode texts as `VideoPipeline` does; a textual inversion may take several tokens."""
+        return super().encode_prompt(self.maybe_convert_prompt(list(prompts), self.tokenizer))
 
     @torch.no_grad()
     def __call__(

@@ -1,0 +1,369 @@
+"""LoRA files: read in every naming that is in use, written as kohya, diffusers or peft name them.
+
+All of them hold pairs of matrices. What differs is how a layer is called, and where alpha stands::
+
+    kohya      lora_unet_down_blocks_0_..._to_q.lora_down.weight, ....alpha
+    diffusers  unet.down_blocks.0....to_q.lora_A.weight, alpha in the metadata
+    peft       base_model.model.down_blocks.0....to_q.lora_A.weight, alpha in adapter_config.json
+
+and older ones of diffusers. Layers are found by the names that the networks themselves have.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast, get_args
+
+import torch
+from peft import LoraConfig
+from peft.utils.other import get_pattern_key
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lavie.errors import CheckpointError, InputError, first_line
+from lavie.models import BaseUNet
+from lora.refusals import refuse_other_base, refuse_other_kinds
+from lora.weights import NETWORKS, Lora, LoraLayer, Network, adaptable_layers, shape_wanted
+
+LoraFormat = Literal["kohya", "diffusers", "peft"]
+MAX_BYTES = 2 << 30
+MAX_TENSORS = 20_000
+MAX_RANK = 1024
+
+_PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
+_DIFFUSERS_METADATA = "lora_adapter_metadata"
+_PREFIXES: tuple[tuple[str, Network | None], ...] = (
+    ("lora_unet_", "unet"),
+    ("lora_te1_", "text_encoder"),
+    ("lora_te_", "text_encoder"),
+    ("base_model.model.unet.", "unet"),
+    ("base_model.model.text_encoder.", "text_encoder"),
+    ("base_model.model.", None),
+    ("unet.", "unet"),
+    ("text_encoder.", "text_encoder"),
+    ("", None),
+)
+_PART = re.compile(
+    r"^(?P<layer>.+?)(?:[._](?P<part>lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up|"
+    r"lora_linear_layer\.down|lora_linear_layer\.up)(?:\.default)?\.weight|\.(?P<alpha>alpha))$"
+)
+_DOWN = {"lora_A", "lora_down", "lora.down", "lora_linear_layer.down"}
+_EMBEDDING = re.compile(r"^bundle_emb\.(?P<word>.+)\.string_to_param\.\*$")
+
+
+class _Contents(NamedTuple):
+    """What a file holds."""
+
+    name: str
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+    peft_configs: dict[Network, LoraConfig]
+
+
+def read_lora(path: Path, unet: BaseUNet, text_encoder: nn.Module) -> Lora:
+    """Read a LoRA and find the layers it belongs to.
+
+    Args:
+        path: A safetensors file, or a folder that peft has written.
+        unet: The video network that it is for.
+        text_encoder: CLIP of the same model.
+
+    Raises:
+        CheckpointError: The file is broken, unsafe, of another kind or for another model.
+    """
+    contents = _open(path)
+    pairs, embeddings = _pair_up(contents, text_encoder)
+    shapes: dict[Network, dict[str, tuple[int, ...]]] = {
+        "unet": adaptable_layers(unet),
+        "text_encoder": adaptable_layers(text_encoder),
+    }
+    layers: dict[Network, dict[str, LoraLayer]] = {"unet": {}, "text_encoder": {}}
+    for (network, layer), parts in pairs.items():
+        found = [
+            (owner, name)
+            for owner, of_one in shapes.items()
+            for name in of_one
+            if network in (None, owner) and _plain(name) == _plain(layer)
+        ]
+        if not found:
+            raise CheckpointError(
+                f"'{contents.name}' is for a layer '{layer[:100]}', which this model does not "
+                "have. Choose one made for Stable Diffusion 1.x or for LaVie."
+            )
+        owner, name = cast(tuple[Network, str], found[0])
+        layers[owner][name] = _make_layer(contents, owner, name, parts)
+        wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
+        if made_for != wanted:
+            refuse_other_base(contents.name, name, wanted, made_for)
+    if any(map(unet.is_temporal, layers["unet"])):
+        raise CheckpointError(
+            f"'{contents.name}' changes layers in time, which stay as they are. Choose a LoRA of "
+            "layers in space."
+        )
+    return Lora(layers, embeddings, contents.metadata)
+
+
+def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
+    """Write a LoRA in one step: either the whole file is there, or none.
+
+    Args:
+        lora: What to write.
+        path: A file that ends with ``.safetensors``; for peft a folder.
+        style: How layers are named. "kohya" is what most programs read, "peft" holds the layers of
+            the video network alone.
+
+    Raises:
+        InputError: The name or the style does not fit.
+    """
+    if style not in get_args(LoraFormat):
+        raise InputError(
+            f"Format '{style}' is unknown. Use one of {', '.join(get_args(LoraFormat))}.", "format"
+        )
+    if style == "peft":
+        return _write_peft(lora, path)
+    if path.suffix != ".safetensors":
+        raise InputError(f"'{path.name}' should end with .safetensors.", "output")
+    tensors, metadata = (_as_kohya if style == "kohya" else _as_diffusers)(lora)
+    for word, vectors in lora.embeddings.items():
+        tensors[f"bundle_emb.{word}.string_to_param.*"] = vectors.contiguous()
+    _save(tensors, {**lora.metadata, **metadata}, path)
+    return path
+
+
+def _open(path: Path) -> _Contents:
+    file = path
+    configs: dict[Network, LoraConfig] = {}
+    if path.is_dir():
+        file = path / _PEFT_FILES[0]
+        configs = {"unet": _read_peft_config(path / _PEFT_FILES[1])}
+    name = path.name
+    if file.suffix in (".ckpt", ".pt", ".pth", ".bin"):
+        raise CheckpointError(
+            f"'{name}' is a pickle, which can run code of its author when it is opened. Get the "
+            ".safetensors of it."
+        )
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise CheckpointError(f"'{name}' is {size >> 20} MiB. A LoRA has at most 2048 MiB.")
+        with safe_open(file, "pt") as archive:
+            opened: Any = archive
+            keys: list[str] = list(opened.keys())
+            if len(keys) > MAX_TENSORS:
+                raise CheckpointError(
+                    f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
+                )
+            metadata: dict[str, str] = dict(opened.metadata() or {})
+            refuse_other_kinds(name, keys)  # before anything of it is read
+            tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"'{name}' is no safetensors file that can be read: {first_line(error)}. Save or "
+            "download it again."
+        ) from error
+    for key, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"'{name}' holds whole numbers in '{key[:100]}', not weights.")
+        if not tensor.float().isfinite().all():
+            raise CheckpointError(f"'{name}' holds numbers that are not finite. Save it again.")
+    if not configs:
+        configs = _read_diffusers_configs(name, metadata)
+    return _Contents(name, tensors, metadata, configs)
+
+
+def _pair_up(
+    contents: _Contents, text_encoder: nn.Module
+) -> tuple[dict[tuple[Network | None, str], dict[str, Tensor]], dict[str, Tensor]]:
+    """What belongs to each layer, still as the file calls it; and what trigger words mean."""
+    pairs: dict[tuple[Network | None, str], dict[str, Tensor]] = {}
+    embeddings: dict[str, Tensor] = {}
+    for key, tensor in contents.tensors.items():
+        if word := _EMBEDDING.match(key):
+            embeddings[word["word"]] = _check_embedding(contents.name, tensor, text_encoder)
+        elif match := _PART.match(key):
+            part = match["alpha"] or ("down" if match["part"] in _DOWN else "up")
+            pairs.setdefault(_split_prefix(match["layer"]), {})[part] = tensor
+        else:
+            raise CheckpointError(
+                f"'{contents.name}' holds '{key[:100]}', which is no part of a plain LoRA. "
+                "Choose another file."
+            )
+    return pairs, embeddings
+
+
+def _read_peft_config(path: Path) -> LoraConfig:
+    try:
+        return _peft_config(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"'{path.parent.name}' is no folder of peft's: {path.name}: {first_line(error)}."
+        ) from error
+
+
+def _read_diffusers_configs(name: str, metadata: Mapping[str, str]) -> dict[Network, LoraConfig]:
+    """The settings that newer versions of diffusers write beside the weights."""
+    if _DIFFUSERS_METADATA not in metadata:
+        return {}
+    try:
+        values: dict[str, Any] = json.loads(metadata[_DIFFUSERS_METADATA])
+        configs: dict[Network, LoraConfig] = {}
+        for network in NETWORKS:
+            prefix = f"{network}."
+            own = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+            if own:
+                configs[network] = _peft_config(own)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"'{name}' describes itself in a way that can't be read: {first_line(error)}."
+        ) from error
+    return configs
+
+
+def _peft_config(values: dict[str, Any]) -> LoraConfig:
+    """Of all settings those that decide what the weights mean."""
+    if values.get("use_dora"):
+        raise ValueError("it is a DoRA")
+    alphas: dict[Any, Any] = values.get("alpha_pattern") or {}
+    if not all(isinstance(name, str) for name in alphas):
+        raise TypeError("alpha_pattern names no layers")
+    numbers: dict[str, float] = {name: float(alpha) for name, alpha in alphas.items()}
+    alpha = float(values.get("lora_alpha", 8))  # peft's own
+    if not all(map(math.isfinite, [alpha, *numbers.values()])):
+        raise ValueError("an alpha is not finite")
+    return LoraConfig(
+        lora_alpha=cast(int, alpha),
+        alpha_pattern=cast(Any, numbers),
+        use_rslora=bool(values.get("use_rslora")),
+    )
+
+
+def _split_prefix(layer: str) -> tuple[Network | None, str]:
+    prefix, network = next(each for each in _PREFIXES if layer.startswith(each[0]))
+    return network, layer.removeprefix(prefix)
+
+
+def _plain(name: str) -> str:
+    """A layer's name without what differs between formats and versions."""
+    name = name.replace(".processor.", ".").replace(".", "_").removeprefix("text_model_")
+    return f"{name}_0" if name.endswith("_to_out") else name
+
+
+def _make_layer(
+    contents: _Contents, network: Network, name: str, parts: Mapping[str, Tensor]
+) -> LoraLayer:
+    if not {"down", "up"} <= parts.keys():
+        raise CheckpointError(f"'{contents.name}' holds half of layer '{name}'. Save it again.")
+    down, up = parts["down"], parts["up"]
+    fits = down.ndim == up.ndim and down.ndim in (2, 4) and down.shape[0] == up.shape[1]
+    if not fits or not 0 < down.shape[0] <= MAX_RANK:
+        shapes = [list(part.shape) for part in (down, up)]
+        raise CheckpointError(
+            f"'{contents.name}' has matrices {shapes[0]} and {shapes[1]} for '{name}', which no "
+            f"LoRA of a rank from 1 to {MAX_RANK} has."
+        )
+    if "alpha" in parts:
+        if parts["alpha"].numel() != 1:
+            raise CheckpointError(f"'{contents.name}' has more than one alpha for '{name}'.")
+        alpha = float(parts["alpha"])
+    elif network in contents.peft_configs:
+        alpha = _alpha_of(contents.peft_configs[network], name, down.shape[0])
+    else:
+        alpha = float(down.shape[0])
+    return LoraLayer(down, up, alpha)
+
+
+def _alpha_of(config: LoraConfig, name: str, rank: int) -> float:
+    alphas: dict[str, Any] = config.alpha_pattern or {}
+    alpha = float(alphas.get(get_pattern_key(list(alphas), name), config.lora_alpha))
+    return alpha * math.sqrt(rank) if config.use_rslora else alpha
+
+
+def _check_embedding(name: str, vectors: Tensor, text_encoder: nn.Module) -> Tensor:
+    embedding = cast(Any, text_encoder).get_input_embeddings()
+    width = embedding.weight.shape[1]
+    if vectors.ndim != 2 or vectors.shape[1] != width or not 0 < len(vectors) <= 64:
+        raise CheckpointError(
+            f"'{name}' has a trigger word of shape {list(vectors.shape)}, this model's words are "
+            f"1 to 64 x {width}. Choose one made for this model."
+        )
+    return vectors
+
+
+def _as_kohya(lora: Lora) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors: dict[str, Tensor] = {}
+    for network, layers in lora.layers.items():
+        prefix = "lora_unet_" if network == "unet" else "lora_te_text_model_"
+        for name, layer in layers.items():
+            key = prefix + _plain(name)
+            tensors[f"{key}.lora_down.weight"] = layer.down.contiguous()
+            tensors[f"{key}.lora_up.weight"] = layer.up.contiguous()
+            tensors[f"{key}.alpha"] = torch.tensor(layer.alpha, dtype=layer.down.dtype)
+    return tensors, {}
+
+
+def _as_diffusers(lora: Lora) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors: dict[str, Tensor] = {}
+    described: dict[str, Any] = {}
+    for network, layers in lora.layers.items():
+        for name, layer in layers.items():
+            tensors[f"{network}.{name}.lora_A.weight"] = layer.down.contiguous()
+            tensors[f"{network}.{name}.lora_B.weight"] = layer.up.contiguous()
+        if layers:
+            values: dict[str, Any] = make_peft_config(layers).to_dict()
+            described |= {f"{network}.{key}": value for key, value in values.items()}
+    text = json.dumps(described, indent=2, sort_keys=True, default=sorted)
+    return tensors, {"format": "pt", _DIFFUSERS_METADATA: text}
+
+
+def make_peft_config(layers: Mapping[str, LoraLayer]) -> LoraConfig:
+    """The adapter settings of peft that these layers need.
+
+    Args:
+        layers: At least one, by name of the module.
+    """
+    ranks = {name: layer.rank for name, layer in layers.items()}
+    alphas = {name: layer.alpha for name, layer in layers.items()}
+    rank, alpha = next(iter(ranks.values())), next(iter(alphas.values()))
+    return LoraConfig(
+        r=rank,
+        lora_alpha=cast(int, alpha),
+        target_modules=list(layers),
+        rank_pattern={name: r for name, r in ranks.items() if r != rank},
+        alpha_pattern=cast(Any, {name: a for name, a in alphas.items() if a != alpha}),
+        init_lora_weights=False,
+    )
+
+
+def _write_peft(lora: Lora, folder: Path) -> Path:
+    if lora.layers.get("text_encoder") or lora.embeddings:
+        raise InputError(
+            "peft's folders hold one network; this LoRA changes the text encoder too. Write it as "
+            "kohya or diffusers.",
+            "format",
+        )
+    layers = lora.layers["unet"]
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    for name, layer in layers.items():
+        tensors[f"base_model.model.{name}.lora_A.weight"] = layer.down.contiguous()
+        tensors[f"base_model.model.{name}.lora_B.weight"] = layer.up.contiguous()
+    config: Any = make_peft_config(layers)
+    config.save_pretrained(str(folder))
+    _save(tensors, dict(lora.metadata), folder / _PEFT_FILES[0])
+    return folder
+
+
+def _save(tensors: dict[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        save_file(tensors, str(temporary), metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

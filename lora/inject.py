@@ -1,0 +1,212 @@
+"""LoRA on a pipeline: put on, weighted, mixed, merged and taken off again without a trace."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from peft import set_peft_model_state_dict
+from torch import Tensor, nn
+
+from lavie.errors import InputError
+from lavie.models import BaseUNet
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.formats import make_peft_config
+from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+
+SpatialPart = Literal["attention", "feed_forward", "projections", "convolutions"]
+MAX_WEIGHT = 4.0
+
+_NAMES: dict[SpatialPart, tuple[str, ...]] = {
+    "attention": (".attn1.", ".attn2."),
+    "feed_forward": (".ff.",),
+    "projections": (".proj_in", ".proj_out"),
+    "convolutions": (".conv1", ".conv2"),
+}
+
+
+def spatial_modules(
+    unet: BaseUNet, parts: Sequence[SpatialPart] = ("attention",), also_temporal: bool = False
+) -> list[str]:
+    """Names of the layers that a LoRA learns on, none of which works over time.
+
+    Args:
+        unet: The video network.
+        parts: Which of them: attention within a frame and to the text, as in the paper's
+            personalised videos; what follows it; what stands around both; the residual blocks.
+        also_temporal: Whether the attention over time is among them: the ablation.
+
+    Raises:
+        InputError: A part is unknown, or there is none.
+
+    Source: LaVie (arXiv:2309.15103), section 5.6: the temporal layers stay as they are.
+    """
+    if unknown := [part for part in parts if part not in get_args(SpatialPart)]:
+        known = ", ".join(get_args(SpatialPart))
+        raise InputError(f"Part '{unknown[0]}' is unknown. Use some of {known}.", "parts")
+    wanted = [name for part in parts for name in _NAMES[part]]
+    names = [
+        name
+        for name in adaptable_layers(unet)
+        if (also_temporal if unet.is_temporal(name) else any(part in name for part in wanted))
+    ]
+    if not names:
+        raise InputError("A LoRA of no layers changes nothing. Name at least one part.", "parts")
+    return names
+
+
+def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float = 1.0) -> None:
+    """Put a LoRA on a pipeline, beside those that are on it.
+
+    Args:
+        pipeline: Text-to-video or long video. Its weights stay; what is added is a layer around.
+        lora: Read for this model.
+        name: To weight it or take it off by: letters, digits, ``_`` and ``-``.
+        weight: As for `set_weights`.
+
+    Raises:
+        InputError: The name is taken or no name, the weight is out of range, or a trigger word
+            already means something.
+    """
+    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+        raise InputError(f"'{name[:80]}' is no name. Use letters, digits, _ and -.", "name")
+    if name in attached(pipeline):
+        raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
+    _check_weight(name, weight)
+    known = pipeline.tokenizer.get_vocab()
+    for word in lora.embeddings:
+        if word in known:
+            raise InputError(
+                f"The word '{word[:80]}' already means something to the model. Take the other LoRA "
+                "off first.",
+                "name",
+            )
+    weights = {**_weights(pipeline), name: weight}
+    networks: dict[Network, nn.Module] = {
+        "unet": pipeline.unet,
+        "text_encoder": pipeline.text_encoder,
+    }
+    for network, layers in lora.layers.items():
+        if layers:
+            _attach_to(networks[network], layers, name)
+    for word, vectors in lora.embeddings.items():
+        pipeline.load_textual_inversion({word: vectors})
+    _words_of(pipeline)[name] = tuple(
+        word if index == 0 else f"{word}_{index}"  # as diffusers names those of several vectors
+        for word, vectors in lora.embeddings.items()
+        for index in range(len(vectors))
+    )
+    set_weights(pipeline, weights)
+
+
+def attached(pipeline: TextToVideoPipeline) -> list[str]:
+    """Names of the LoRAs on a pipeline."""
+    names = [name for of_one in pipeline.get_list_adapters().values() for name in of_one]
+    return list(dict.fromkeys([*names, *_words_of(pipeline)]))
+
+
+def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> None:
+    """Say how much each LoRA counts, at once and without loading anything.
+
+    Args:
+        pipeline: With these on it.
+        weights: 0 is as without it, 1 as trained; those not named count 0.
+
+    Raises:
+        InputError: A name is not on it, or a weight is not within -4 and 4.
+    """
+    names = attached(pipeline)
+    for name, weight in weights.items():
+        if name not in names:
+            raise InputError(f"No LoRA '{name[:80]}' is on. Attach it first.", "name")
+        _check_weight(name, weight)
+    pipeline.set_adapters(list(weights), list(weights.values()))
+    _weights(pipeline).clear()
+    _weights(pipeline).update(weights)
+
+
+def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
+    """Take LoRAs off; when none is left, the pipeline is what it was, bit for bit.
+
+    Args:
+        pipeline: With these on it.
+        *names: Which; none means all.
+
+    Raises:
+        InputError: A name is not on it.
+    """
+    on = attached(pipeline)
+    if unknown := [name for name in names if name not in on]:
+        raise InputError(f"No LoRA '{unknown[0][:80]}' is on.", "name")
+    going = names or tuple(on)
+    kept = {name: weight for name, weight in _weights(pipeline).items() if name not in going}
+    for name in going:
+        if words := _words_of(pipeline).pop(name, ()):
+            pipeline.unload_textual_inversion(list(words))
+    if kept:
+        pipeline.delete_adapters(list(going))
+        set_weights(pipeline, kept)
+    else:
+        pipeline.unload_lora_weights()
+        _weights(pipeline).clear()
+
+
+def merge(pipeline: TextToVideoPipeline) -> None:
+    """Add what is on to the weights themselves, for good: as fast as without any.
+
+    Trigger words stay. Nothing can be taken off or weighted afterwards.
+
+    Args:
+        pipeline: With at least one LoRA on it.
+
+    Raises:
+        InputError: None is on it.
+    """
+    if not attached(pipeline):
+        raise InputError("No LoRA is on, so there is nothing to merge. Attach one first.", "name")
+    pipeline.fuse_lora(adapter_names=list(_weights(pipeline)))
+    pipeline.unload_lora_weights()
+    _weights(pipeline).clear()
+    _words_of(pipeline).clear()
+
+
+def _attach_to(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
+    adaptable: Any = network
+    with warnings.catch_warnings():  # peft warns of a second one, which is what we want
+        warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+        adaptable.add_adapter(make_peft_config(layers), name)
+    weights: dict[str, Tensor] = {}
+    for module, layer in layers.items():
+        weights[f"{module}.lora_A.weight"] = layer.down
+        weights[f"{module}.lora_B.weight"] = layer.up
+    set_peft_model_state_dict(network, weights, adapter_name=name)
+    for key, parameter in network.named_parameters():
+        if f".{name}." in key:
+            parameter.requires_grad_(False)
+
+
+def _weights(pipeline: TextToVideoPipeline) -> dict[str, float]:
+    return _record(pipeline)[0]
+
+
+def _words_of(pipeline: TextToVideoPipeline) -> dict[str, tuple[str, ...]]:
+    return _record(pipeline)[1]
+
+
+def _record(
+    pipeline: TextToVideoPipeline,
+) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
+    """What is on a pipeline, kept on it: weights by name, and trigger words by name."""
+    return pipeline.__dict__.setdefault("_attached_loras", ({}, {}))
+
+
+def _check_weight(name: str, weight: float) -> None:
+    if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too
+        raise InputError(
+            f"Weight {weight} of '{name}' is not between -{MAX_WEIGHT:g} and {MAX_WEIGHT:g}. "
+            "Use 0 to 1 as a rule.",
+            "weight",
+        )

@@ -1,0 +1,84 @@
+"""Why a file can't be used as a LoRA of these models: one sentence for each kind."""
+
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lavie.errors import CheckpointError
+
+_ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
+
+# What a key looks like, what the file is then, and the way out. The first one that fits says it.
+_KINDS: tuple[tuple[str, str], ...] = (
+    (r"(^model\.diffusion_model\.|^first_stage_model\.|^cond_stage_model\.)", "a whole model"),
+    (r"^control_model\.|controlnet_|^lora_controlnet", "a ControlNet"),
+    (r"motion_modules|_motion_|temporal_transformer|attn_temp", "made for layers in time"),
+    (r"dora_scale|lora_magnitude_vector|\.w_norm", "a DoRA"),
+    (r"hada_w[12]|hada_t[12]", "a LyCORIS of kind LoHa"),
+    (r"lokr_w[12]|lokr_t2", "a LyCORIS of kind LoKr"),
+    (r"oft_(blocks|diag|R)|\.oft_", "a LyCORIS of kind OFT"),
+    (r"on_input|\.ia3_", "a LyCORIS of kind IA3"),
+    (r"lora_mid\.|\.lora_mid", "a LoCon with an inner convolution"),
+    (r"vera_lambda", "a VeRA"),
+    (r"\.diff(_b)?$", "a difference of whole weights"),
+    (
+        r"^lora_te2_|^text_encoder_2\.|add_embedding|_transformer_blocks_[2-9]_|"
+        r"transformer_blocks\.[2-9]\.(attn|ff)|^lora_unet_(input|middle|output)_block",
+        "made for Stable Diffusion XL",
+    ),
+    (r"double_blocks|single_blocks|single_transformer_blocks", "made for Flux"),
+    (r"joint_blocks|^lora_te3_|^text_encoder_3\.", "made for Stable Diffusion 3"),
+    (
+        r"^(diffusion_model\.|transformer\.|lora_transformer_|lora_unet_blocks_\d)",
+        "made for a network of transformers alone",
+    ),
+    (r"^lora_(prior|decoder)_|^(prior|decoder)\.", "made for a cascade of another kind"),
+)
+_EMBEDDING = re.compile(r"^(emb_params|string_to_param|clip_l|clip_g|\*)$|string_to_param\.")
+
+
+def refuse_other_kinds(name: str, keys: Sequence[str]) -> None:
+    """Raise if the keys of a file say that it is something else than a plain LoRA.
+
+    Args:
+        name: Of the file, for the sentence.
+        keys: Names of its tensors.
+
+    Raises:
+        CheckpointError: They do; the text says what it is.
+    """
+    if not keys:
+        raise CheckpointError(f"'{name}' holds no weights. Save or download it again.")
+    for pattern, what in _KINDS:
+        if any(map(re.compile(pattern).search, keys)):
+            raise CheckpointError(f"'{name}' is {what}. {_ONLY_LORA}")
+    if not any("lora" in key.lower() for key in keys):
+        if all(map(_EMBEDDING.search, keys)):
+            raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {_ONLY_LORA}")
+        raise CheckpointError(f"'{name}' holds weights, but no LoRA. {_ONLY_LORA}")
+
+
+def refuse_other_base(
+    name: str, layer: str, wanted: Sequence[int], found: Sequence[int]
+) -> NoReturn:
+    """Say that a layer of a LoRA has another shape than the model's.
+
+    Args:
+        name: Of the file.
+        layer: Name of the layer.
+        wanted: Its shape in the model.
+        found: Its shape in the file.
+
+    Raises:
+        CheckpointError: Always; a known base model is named.
+    """
+    if layer.endswith(("attn2.to_k", "attn2.to_v")) and found[1] != wanted[1]:
+        bases = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "SDXL"}
+        raise CheckpointError(
+            f"'{name}' was made for {bases.get(found[1], 'another model')}: its text is {found[1]} "
+            f"wide, this model's {wanted[1]}. Choose one made for this model."
+        )
+    shapes = " instead of ".join("x".join(map(str, shape)) for shape in (found, wanted))
+    raise CheckpointError(
+        f"'{name}' was made for another model: {layer} is {shapes}. Choose one made for this."
+    )

@@ -1,0 +1,86 @@
+"""A LoRA in memory: what it adds to which layers, in the networks' own names."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from torch import Tensor, nn
+
+Network = Literal["unet", "text_encoder"]
+NETWORKS: tuple[Network, ...] = ("unet", "text_encoder")
+
+
+@dataclass(frozen=True, eq=False)
+class LoraLayer:
+    """What is added to one linear layer or convolution: ``alpha / rank * up @ down``.
+
+    Args:
+        down: ``(r, D_in)``, or ``(r, C_in, k, k)`` of a convolution.
+        up: ``(D_out, r)``, or ``(C_out, r, 1, 1)``.
+        alpha: See above; the rank makes the factor 1.
+
+    Source: Hu et al. (arXiv:2106.09685), Eq. 3.
+    """
+
+    down: Tensor
+    up: Tensor
+    alpha: float
+
+    @property
+    def rank(self) -> int:
+        """R."""
+        return self.down.shape[0]
+
+    @property
+    def scale(self) -> float:
+        """The factor of the product."""
+        return self.alpha / self.rank
+
+    def product(self) -> Tensor:
+        """What merging adds to the weight of the layer, of its shape, float32."""
+        up, down = self.up.float(), self.down.float()
+        product = up.flatten(1) @ down.flatten(1)
+        return self.scale * product.reshape(len(up), *down.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Lora:
+    """A LoRA of one model.
+
+    Args:
+        layers: By network, by name of the module.
+        embeddings: What words new to the text encoder mean, ``(n, D)`` for each: a trigger word
+            that its vocabulary had no place for.
+        metadata: As in the file: text by name, such as ``modelspec.title``.
+    """
+
+    layers: Mapping[Network, Mapping[str, LoraLayer]]
+    embeddings: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """All ranks in use, rising."""
+        layers = [layer for of_one in self.layers.values() for layer in of_one.values()]
+        return tuple(sorted({layer.rank for layer in layers}))
+
+
+def adaptable_layers(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights that a LoRA can change, by name of their layer.
+
+    Args:
+        network: Any; where LoRAs are on a layer, the layer itself counts.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, module in cast(Iterable[tuple[str, Any]], network.named_modules()):
+        is_part_of_lora = ".base_layer" in name or ".lora_" in name
+        layer: Any = getattr(module, "base_layer", module)
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not is_part_of_lora:
+            weight: Tensor = layer.weight
+            shapes[name] = tuple(weight.shape)
+    return shapes
+
+
+def shape_wanted(layer: LoraLayer) -> tuple[int, ...]:
+    """Shape of the weight that a layer of a LoRA was made for."""
+    return (layer.up.shape[0], *layer.down.shape[1:])

@@ -1,0 +1,279 @@
+import json
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from lavie.errors import CheckpointError, InputError
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.formats import read_lora, write_lora
+from lora.inject import attach, detach
+from lora.weights import NETWORKS
+
+TARGETS = ["attn1.to_q", "attn2.to_v", "attn1.to_out.0", "proj_in"]
+
+
+def products(lora):
+    return {
+        (network, name): layer.product()
+        for network in NETWORKS
+        for name, layer in lora.layers.get(network, {}).items()
+    }
+
+
+def assert_same(first, second, tolerance=1e-6):
+    first_products, second_products = products(first), products(second)
+    assert first_products.keys() == second_products.keys()
+    for key, product in first_products.items():
+        assert torch.allclose(product, second_products[key], atol=tolerance), key
+    assert first.embeddings.keys() == second.embeddings.keys()
+    for word, vectors in first.embeddings.items():
+        assert torch.equal(vectors, second.embeddings[word])
+
+
+def read(path, pipeline):
+    return read_lora(path, pipeline.unet, pipeline.text_encoder)
+
+
+def adapted(pipeline, **settings):
+    """What peft itself makes of a network."""
+    config = LoraConfig(r=3, target_modules=TARGETS, init_lora_weights=False, **settings)
+    pipeline.unet.add_adapter(config)
+    return config, get_peft_model_state_dict(pipeline.unet)
+
+
+def make(pipeline):
+    settings = {"height": 16, "width": 32, "num_frames": 2, "num_inference_steps": 1}
+    generator = torch.Generator().manual_seed(0)
+    return pipeline("a fox", generator=generator, output_type="latent", **settings).frames
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers"])
+@pytest.mark.parametrize("alpha", [1.0, 8.0])
+def test_what_is_written_comes_back(pipeline, make_lora, tmp_path, style, alpha):
+    parts = ("attention", "projections", "convolutions")
+    lora = make_lora(pipeline, alpha=alpha, parts=parts, words=["zog"])
+    path = write_lora(lora, tmp_path / "mine.safetensors", style)
+    again = read(path, pipeline)
+    assert_same(lora, again)
+    assert again.metadata["modelspec.title"] == "test"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+def test_peft_reads_what_is_written_for_it(pipeline, make_lora, tmp_path):
+    lora = make_lora(pipeline, alpha=3.0, text=False)
+    write_lora(lora, tmp_path / "mine", "peft")
+    assert_same(lora, read(tmp_path / "mine", pipeline))
+    attach(pipeline, lora, "mine")
+    expected = make(pipeline)
+    detach(pipeline)
+    theirs = PeftModel.from_pretrained(pipeline.unet, tmp_path / "mine")
+    pipeline.unet = theirs.base_model.model
+    assert torch.allclose(make(pipeline), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers"])
+def test_diffusers_reads_what_is_written(pipeline, make_lora, tmp_path, style):
+    lora = make_lora(pipeline, alpha=3.0, text=False)
+    attach(pipeline, lora, "mine")
+    expected = make(pipeline)
+    detach(pipeline)
+    path = write_lora(lora, tmp_path / "mine.safetensors", style)
+    pipeline.load_lora_weights(path.parent, weight_name=path.name)
+    assert torch.allclose(make(pipeline), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{"lora_alpha": 6}, {"lora_alpha": 2, "use_rslora": True}])
+def test_files_of_diffusers_are_read_as_diffusers_means_them(pipeline, tmp_path, settings):
+    config, weights = adapted(pipeline, **settings)
+    expected = make(pipeline)
+    TextToVideoPipeline.save_lora_weights(
+        tmp_path, weights, unet_lora_adapter_metadata=config.to_dict()
+    )
+    pipeline.unload_lora_weights()
+    attach(pipeline, read(tmp_path / "pytorch_lora_weights.safetensors", pipeline), "theirs")
+    assert torch.allclose(make(pipeline), expected, atol=1e-5)
+
+
+def test_folders_of_peft_are_read_as_peft_means_them(pipeline, tmp_path):
+    names = [n for n, _ in pipeline.unet.named_modules() if n.endswith("attn1.to_q")]
+    config = LoraConfig(
+        r=2,
+        lora_alpha=5,
+        target_modules=TARGETS,
+        init_lora_weights=False,
+        rank_pattern={names[0]: 4},
+        alpha_pattern={names[0]: 1},
+    )
+    unet = pipeline.unet
+    theirs = get_peft_model(unet, config)
+    theirs.save_pretrained(tmp_path)
+    expected = make(pipeline)
+    pipeline.unet = theirs.unload()
+    attach(pipeline, read(tmp_path, pipeline), "theirs")
+    assert torch.allclose(make(pipeline), expected, atol=1e-5)
+
+
+def test_files_of_kohya_are_read_as_diffusers_converts_to_them(pipeline, tmp_path):
+    from diffusers.utils import convert_state_dict_to_kohya
+
+    _, weights = adapted(pipeline, lora_alpha=3)
+    expected = make(pipeline)
+    pipeline.unload_lora_weights()
+    kohya = convert_state_dict_to_kohya({f"unet.{key}": value for key, value in weights.items()})
+    kohya = {key.replace("unet.", "lora_unet_", 1): value for key, value in kohya.items()}
+    for key in kohya:
+        if key.endswith(".alpha"):
+            kohya[key] = torch.tensor(3.0)
+    save_file(kohya, tmp_path / "kohya.safetensors")
+    attach(pipeline, read(tmp_path / "kohya.safetensors", pipeline), "theirs")
+    assert torch.allclose(make(pipeline), expected, atol=1e-5)
+
+
+def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
+    lora = make_lora(pipeline, alpha=2.0)  # equal to the rank: these files hold no alpha
+    tensors = {}
+    for name, layer in lora.layers["unet"].items():
+        head, _, last = name.replace(".to_out.0", ".to_out").rpartition(".")
+        tensors[f"unet.{head}.processor.{last}_lora.down.weight"] = layer.down
+        tensors[f"unet.{head}.processor.{last}_lora.up.weight"] = layer.up
+    for name, layer in lora.layers["text_encoder"].items():
+        key = f"text_encoder.text_model.{name}.lora_linear_layer"
+        tensors[f"{key}.down.weight"], tensors[f"{key}.up.weight"] = layer.down, layer.up
+    save_file(tensors, tmp_path / "old.safetensors")
+    assert_same(lora, read(tmp_path / "old.safetensors", pipeline))
+
+
+def test_a_lora_can_be_read_while_another_is_on(pipeline, make_lora, tmp_path):
+    lora = make_lora(pipeline)
+    path = write_lora(lora, tmp_path / "mine.safetensors")
+    attach(pipeline, make_lora(pipeline, seed=1), "other")
+    assert_same(lora, read(path, pipeline))
+
+
+@pytest.fixture
+def written(pipeline, make_lora, tmp_path):
+    path = write_lora(make_lora(pipeline), tmp_path / "mine.safetensors")
+    return load_file(path)
+
+
+def renamed(tensors, old, new):
+    return {key.replace(old, new): value for key, value in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda t: renamed(t, "lora_down", "hada_w1_a"), "LoHa"),
+        (lambda t: renamed(t, "lora_down", "lokr_w1"), "LoKr"),
+        (lambda t: {**t, "lora_unet_x.dora_scale": torch.ones(1)}, "a DoRA"),
+        (lambda t: renamed(t, "lora_te_", "lora_te2_"), "Stable Diffusion XL"),
+        (lambda t: renamed(t, "attn1", "attn_temp"), "layers in time"),
+        (lambda t: {"motion_modules.0.lora_A.weight": torch.ones(1, 1)}, "layers in time"),
+        (lambda t: {"model.diffusion_model.x": torch.ones(1)}, "a whole model"),
+        (lambda t: {"emb_params": torch.ones(1, 4)}, "a textual embedding"),
+        (lambda t: {"x": torch.ones(1)}, "no LoRA"),
+        (lambda t: {}, "holds no weights"),
+        (lambda t: {"transformer.x.lora_A.weight": torch.ones(1, 1)}, "transformers alone"),
+        (lambda t: renamed(t, "attn1", "attn9"), "does not have"),
+        (lambda t: {k: v for k, v in t.items() if "lora_up" not in k}, "holds half"),
+        (lambda t: {k: v.half() * float("nan") for k, v in t.items()}, "not finite"),
+        (lambda t: {k: v.int() for k, v in t.items()}, "whole numbers"),
+        (lambda t: {**t, "lora_unet_x.bias": torch.ones(1)}, "no part"),
+        (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
+        (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
+    ],
+)
+def test_other_files_get_a_sentence_that_says_what_they_are(
+    pipeline, written, tmp_path, change, match
+):
+    path = tmp_path / "changed.safetensors"
+    save_file({k: v.contiguous() for k, v in change(written).items()}, path)
+    with pytest.raises(CheckpointError, match=match):
+        read(path, pipeline)
+
+
+def test_a_wrong_base_is_named(pipeline, written, tmp_path):
+    def widen(key, value):
+        if "attn2_to_k.lora_down" in key:
+            return torch.ones(len(value), 1024)
+        return value
+
+    path = tmp_path / "sd2.safetensors"
+    save_file({key: widen(key, value) for key, value in written.items()}, path)
+    with pytest.raises(CheckpointError, match=r"Stable Diffusion 2\.x"):
+        read(path, pipeline)
+
+
+def test_pickles_are_never_opened(pipeline, tmp_path):
+    for name in ("a.ckpt", "a.pt", "a.bin"):
+        torch.save({"x": torch.ones(1)}, tmp_path / name)
+        with pytest.raises(CheckpointError, match="can run code"):
+            read(tmp_path / name, pipeline)
+
+
+def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
+    """More than a hundred: cut, flipped, with wrong headers, of wrong shapes."""
+    whole = tmp_path / "whole.safetensors"
+    save_file(written, whole)
+    data = whole.read_bytes()
+    generator = torch.Generator().manual_seed(0)
+
+    def numbers(count, end):
+        return torch.randint(end, (count,), generator=generator).tolist()
+
+    contents = [data[:cut] for cut in (0, 1, 7, 8, 9, 100, *numbers(20, len(data)))]
+    contents += [bytes(numbers(size, 256)) for size in (8, 64, 4096) for _ in range(5)]
+    header = int.from_bytes(data[:8], "little")
+    for place in numbers(60, header + 8):
+        contents.append(data[:place] + bytes([data[place] ^ 0x15]) + data[place + 1 :])
+    for text in ("{}", "[]", "null", '{"a":1}', '{"__metadata__":3}', "{" * 5000, '{"a":{}}'):
+        raw = text.encode()
+        contents.append(len(raw).to_bytes(8, "little") + raw)
+    contents.append((1 << 62).to_bytes(8, "little") + b"{}")
+    contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
+    sentences = []
+    for number, content in enumerate(contents):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(content)
+        try:
+            read(path, pipeline)  # a changed character of a header may do no harm
+        except CheckpointError as error:
+            sentences.append(str(error))
+    assert len(contents) > 100
+    assert len(sentences) > 90
+    assert all("\n" not in sentence and len(sentence) < 600 for sentence in sentences)
+
+
+def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
+    lora = make_lora(pipeline, text=False)
+    folder = write_lora(lora, tmp_path / "mine", "peft")
+    for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}'):
+        (folder / "adapter_config.json").write_text(text)
+        with pytest.raises(CheckpointError, match="no folder of peft's"):
+            read(folder, pipeline)
+    path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
+    weights = load_file(path)
+    for value in (
+        "",
+        "[]",
+        json.dumps({"unet.lora_alpha": {}}),
+        json.dumps({"unet.use_dora": True}),
+    ):
+        save_file(weights, path, {"lora_adapter_metadata": value})
+        with pytest.raises(CheckpointError, match="describes itself"):
+            read(path, pipeline)
+
+
+def test_wrong_names_and_formats_are_refused_before_anything_is_written(
+    pipeline, make_lora, tmp_path
+):
+    lora = make_lora(pipeline)
+    with pytest.raises(InputError, match="unknown"):
+        write_lora(lora, tmp_path / "a.safetensors", "pickle")
+    with pytest.raises(InputError, match="should end"):
+        write_lora(lora, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match="text encoder too"):
+        write_lora(lora, tmp_path / "a", "peft")
+    assert list(tmp_path.iterdir()) == []
