@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from lavie.cascade.enhancing import Enhancer
 from lavie.cascade.film_start import FilmStart, check_picture
 from lavie.cascade.film_ways import choose_way
 from lavie.cascade.generation import Generation
@@ -18,9 +19,6 @@ from lavie.pipelines import limits
 from lavie.pipelines.long_video import Segment
 from lavie.pipelines.story import StoryLike, read_story, story_json
 from lavie.types import CancelToken, Frames, FrameSequence, OnEvent, SchedulerName
-
-if TYPE_CHECKING:
-    from lavie.cascade.cascade import Cascade
 
 
 class Film:
@@ -61,7 +59,7 @@ class Film:
 
     def __init__(
         self,
-        cascade: "Cascade",
+        cascade: Enhancer,
         story: StoryLike,
         start: Generation | FrameSequence | None = None,
         end: Frames | None = None,
