@@ -14,7 +14,7 @@ MAX_SECONDS = 600.0
 
 _MAX_TEXT = 300_000  # no story needs more characters
 _SEED_STEP = 0x9E3779B9
-_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|sec|seconds)?\s*$", re.IGNORECASE)
+_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|secs?|seconds?)?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _check_line(line: StoryLine, number: int) -> StoryLine:
         return StoryLine(line.prompt, None, seed)
     try:
         seconds = float(line.seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = float("nan")
     if not 0 < seconds <= MAX_SECONDS:
         raise InputError(

@@ -21,6 +21,11 @@ def test_a_text_is_read_line_by_line():
     )
 
 
+@pytest.mark.parametrize("unit", ["", "s", "sec", "secs", "Second", "seconds"])
+def test_seconds_may_be_said(unit):
+    assert read_story(f"a fox | 1 {unit}") == (StoryLine("a fox", 1.0),)
+
+
 def test_a_recipe_gives_the_story_back():
     story = read_story([{"prompt": "a fox", "seconds": 2, "seed": 5}, "a frog"])
     assert read_story(story_json(story)) == story
@@ -35,6 +40,7 @@ def test_a_recipe_gives_the_story_back():
         (["a fox"] * 10_000, "10,000 lines"),
         ("a fox | soon", "Line 1 of the story is to last 'soon' seconds, which is not a number"),
         ("a fox\na frog | 0", "Line 2 of the story is to last '0' seconds"),
+        ([{"prompt": "a fox", "seconds": 10**400}], "which is not a number above 0"),
         ("a fox | nan", "which is not a number"),
         ("a fox | 601", "not a number above 0 and up to 600"),
         ("a fox | 400\na frog | 400", "lasts 800 seconds. Use at most 600"),
