@@ -12,7 +12,7 @@ import torch
 from lavie.cascade.enhancing import Enhancer
 from lavie.cascade.film import Film
 from lavie.cascade.generation import Generation
-from lavie.cascade.running import run_base
+from lavie.cascade.running import no_frames, run_base
 from lavie.convert.resolve import check_has_stage, find_stages, load_pipeline
 from lavie.errors import InputError
 from lavie.pipelines import limits
@@ -172,7 +172,7 @@ class Cascade(Enhancer):
             self._check_later(stage, later[stage], shape)
 
         recipe = self.make_recipe(prompt, seed, fps) | {"negative_prompt": negative_prompt}
-        nothing = Generation(np.empty((0, *shape[1:], 3), np.uint8), fps, seed, recipe)
+        nothing = Generation(no_frames(*shape[1:]), fps, seed, recipe)
         generation = self._run(
             "base",
             nothing,

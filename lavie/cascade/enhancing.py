@@ -82,6 +82,7 @@ class Enhancer:
         window_overlap: int | None = None,
         sample_posterior: bool = False,
         keep_details: bool | None = None,
+        on_frames: Callable[[Frames], None] | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Generation:
@@ -99,6 +100,8 @@ class Enhancer:
             window_overlap: Given frames that two windows share.
             sample_posterior: Encode as the published code does.
             keep_details: Give back what the VAE loses of the given frames; None: the model's own.
+            on_frames: Gets the frames ``(f, H, W, 3)`` as soon as they are final, in place of the
+                generation, so that memory does not grow with their number.
             on_event: As in `Cascade.generate`.
             cancel: As in `Cascade.generate`.
 
@@ -137,6 +140,7 @@ class Enhancer:
                 prompt,
                 seed,
                 self.profile.guidance_takes_turns,
+                on_frames,
                 on_event,
                 cancel,
             ),
