@@ -16,6 +16,7 @@ from lavie.pipelines import limits
 from lavie.pipelines.between import FACTOR as TIMES_THE_FRAMES
 from lavie.pipelines.given_video import check_video, size_of
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.story import common_prompt
 from lavie.pipelines.super_resolution import (
     FACTOR,
     SuperResolutionPipeline,
@@ -330,9 +331,8 @@ def _asked_anew(
 ) -> tuple[str, int, dict[str, Any]]:
     """Prompt and seed of a stage, and those of the two that are not the recipe's."""
     recipe = given.metadata
-    own_prompt = recipe["prompt"] if len(recipe.get("story") or ()) < 2 else ""  # else one of many
     asked = {
-        "prompt": own_prompt if prompt is None else limits.check_optional_prompt(prompt),
+        "prompt": common_prompt(recipe) if prompt is None else limits.check_optional_prompt(prompt),
         "seed": recipe["seed"] if seed is None else limits.check_seed(seed),
     }
     changes = {name: value for name, value in asked.items() if value != recipe[name]}

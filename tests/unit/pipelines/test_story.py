@@ -3,9 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lavie.errors import InputError
-from lavie.pipelines.story import MAX_LINES, StoryLine, plan_parts, read_story, story_json
+from lavie.pipelines.story import (
+    MAX_LINES,
+    StoryLine,
+    common_prompt,
+    plan_parts,
+    prompts_of,
+    read_story,
+    story_json,
+)
 
 WINDOW, GIVEN, FPS = 16, 4, 8
+SHORT = ["a fox", "a frog", "a fox"]
 
 
 def plan(story, num_at_first=0, **options):
@@ -24,6 +33,21 @@ def test_a_text_is_read_line_by_line():
 @pytest.mark.parametrize("unit", ["", "s", "sec", "secs", "Second", "seconds"])
 def test_seconds_may_be_said(unit):
     assert read_story(f"a fox | 1 {unit}") == (StoryLine("a fox", 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "prompts"),
+    [
+        ({}, []),
+        ({"prompt": "a fox"}, ["a fox"]),
+        ({"prompt": "a fox | a frog", "story": story_json(read_story(SHORT))}, SHORT),
+        ({"prompt": "a fox", "story": 3}, ["a fox"]),
+        ({"prompt": "a fox", "story": ["a frog"]}, ["a fox"]),
+    ],
+)
+def test_a_recipe_says_what_each_line_shows(recipe, prompts):
+    assert prompts_of(recipe) == prompts
+    assert common_prompt(recipe) == ("" if len(set(prompts)) != 1 else prompts[0])
 
 
 def test_a_recipe_gives_the_story_back():
