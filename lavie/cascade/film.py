@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from lavie.cascade.enhancing import Enhancer
 from lavie.cascade.film_start import FilmStart, check_picture
 from lavie.cascade.film_ways import choose_way
 from lavie.cascade.generation import Generation
@@ -18,9 +19,6 @@ from lavie.pipelines import limits
 from lavie.pipelines.long_video import Segment
 from lavie.pipelines.story import StoryLike, read_story, story_json
 from lavie.types import CancelToken, Frames, FrameSequence, OnEvent, SchedulerName
-
-if TYPE_CHECKING:
-    from lavie.cascade.cascade import Cascade
 
 
 class Film:
@@ -61,7 +59,7 @@ class Film:
 
     def __init__(
         self,
-        cascade: "Cascade",
+        cascade: Enhancer,
         story: StoryLike,
         start: Generation | FrameSequence | None = None,
         end: Frames | None = None,
@@ -112,19 +110,23 @@ class Film:
 
         Args:
             first: The part to begin with; those before it are there already.
-            latents: Of the segment before it.
+            latents: Of the segment before it, ``(1, C, k, h, w)``; None for the first part.
 
         Yields:
             What each part adds, as soon as it is done.
 
         Raises:
-            InputError: There is no such part, or nothing to go on from.
+            InputError: There is no such part, or the latents are not those before it.
             MemoryBudgetError: A window does not fit the device's memory.
             Cancelled: The token was set.
         """
         limits.check_whole_number(first, "first", 0, len(self.parts) - 1)
         if first and latents is None:
             raise InputError("To go on with a later part, give the latents before it.", "latents")
+        if not first and latents is not None:
+            raise InputError(
+                "There is nothing before the first part. Leave latents out.", "latents"
+            )
         num_steps = self._way.num_steps(first)
         options: dict[str, Any] = {
             "negative_prompt": self._negative_prompt,

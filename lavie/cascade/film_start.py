@@ -21,7 +21,8 @@ class FilmStart:
 
     Args:
         start: See `Film`.
-        fps: Of frames; None: what the file says, else the film's.
+        fps: Of frames; None: what the file says, else the film's. Of a faster video some frames are
+            left out, a slower one plays faster.
         own_fps: Of the film.
         size: Height and width of the film in pixels.
 
@@ -29,7 +30,7 @@ class FilmStart:
         begins_with: What it is.
 
     Raises:
-        InputError: It is none of them.
+        InputError: It is none of them, or has no use for ``fps``.
     """
 
     def __init__(
@@ -43,19 +44,20 @@ class FilmStart:
         self._frames: FrameSequence | None = None
         self._pace = 1.0  # of its frames, as many as one of the film's stands for
         self._size = size
-        if start is None:
+        if isinstance(start, Generation):
+            if fps is not None:
+                raise InputError("This video has its frames per second. Leave fps out.", "fps")
+            start, fps = start.frames, start.fps
+        if start is None or (isinstance(start, np.ndarray) and start.ndim == 3):
             if fps is not None:
                 raise InputError("There is no video to go on from. Leave fps out.", "fps")
-        elif isinstance(start, np.ndarray) and start.ndim == 3:
-            self.begins_with, self._frames = "picture", check_picture(start, "start")[None]
-        else:
-            frames, speed = start, fps
-            if isinstance(start, Generation):
-                frames, speed = start.frames, start.fps
-            self.begins_with = "video"
-            self._frames = cast(FrameSequence, check_video(cast(FrameSequence, frames)))
-            speed = default_to(speed, getattr(frames, "fps", None))
-            self._pace = max(limits.check_speed(default_to(speed, own_fps)) / own_fps, 1.0)
+            if start is not None:
+                self.begins_with, self._frames = "picture", check_picture(start, "start")[None]
+            return
+        self.begins_with = "video"
+        self._frames = cast(FrameSequence, check_video(start))
+        speed = default_to(default_to(fps, getattr(start, "fps", None)), own_fps)
+        self._pace = max(limits.check_speed(speed) / own_fps, 1.0)
 
     def beginning(self) -> Iterator[Frames]:
         """All of a video in the film's size and pace, one frame ``(H, W, 3)`` after another."""

@@ -55,7 +55,8 @@ class Recursion:
     ) -> tuple[Part, ...]:
         """Share the story out over windows."""
         self._start, self._end = start, end
-        self.num_given = self._pipeline.check_num_given(num_given, self.settings.num_frames)
+        num_free = self.settings.num_frames - (end is not None)
+        self.num_given = self._pipeline.check_num_given(num_given, num_free)
         there = start.count_last(self.num_given)
         self.parts = plan_parts(
             story, seed, self.fps, self.settings.num_frames, self.num_given, there, end is not None
@@ -64,7 +65,8 @@ class Recursion:
 
     def num_steps(self, first: int) -> int:
         """Steps of the parts from ``first`` on."""
-        begins = first == 0 and self._start.begins_with == "text" and self._end is None
+        begins_alone = self._end is None or len(self.parts) > 1
+        begins = first == 0 and self._start.begins_with == "text" and begins_alone
         opening = self._opening_settings.num_inference_steps if begins else 0
         num_windows = len(self.parts) - first - begins
         return opening + num_windows * self.settings.num_inference_steps
@@ -83,6 +85,7 @@ class Recursion:
                     **asdict(self._opening_settings),
                     **options,
                 )
+            self._stages.begin(self.stage)  # whose VAE decodes it
             return output.frames
 
         made: Iterator[Segment] | None = None

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from lavie.models.latents import in_tiles
+from lavie.pipelines.chunks import smooth_in_chunks
 from lavie.pipelines.given_video import size_of
 from lavie.pipelines.interpolation import InterpolationPipeline, InterpolationSettings
 from lavie.pipelines.stages import stage_generator
@@ -17,7 +18,7 @@ from lavie.pipelines.super_resolution import (
     SuperResolutionSettings,
 )
 from lavie.pipelines.text_to_video import TextToVideoPipeline, TextToVideoSettings
-from lavie.pipelines.video_pipeline import StepCallback, VideoPipeline
+from lavie.pipelines.video_pipeline import StepCallback, VideoPipeline, default_to
 from lavie.pipelines.work import Work
 from lavie.types import (
     CancelToken,
@@ -62,23 +63,28 @@ def run_interpolation(
     prompt: str,
     seed: int,
     guidance_takes_turns: bool,
+    on_frames: Callable[[Frames], None] | None,
     on_event: OnEvent | None,
     cancel: CancelToken | None,
 ) -> Frames:
-    """Smooth a video."""
+    """Smooth a video; no frames if they went to ``on_frames``."""
     report = on_event and _Report("interpolation", on_event)
-    output: Any = pipeline(
+    parts: list[Frames] = []
+    leave = default_to(on_frames, parts.append)
+    for frames in smooth_in_chunks(
+        pipeline,
         video,
-        prompt,
-        generator=stage_generator("interpolation", seed),
+        settings,
+        stage_generator("interpolation", seed),
+        report and report.progress,
+        prompt=prompt,
         guidance_takes_turns=guidance_takes_turns,
-        on_progress=report and report.progress,
         callback_on_step_end=report and report.preview,
         callback_on_step_end_tensor_inputs=_PREVIEWED,
         cancel=cancel,
-        **asdict(settings),
-    )
-    return output.frames[0]
+    ):
+        leave(frames)
+    return np.concatenate(parts) if on_frames is None else no_frames(*size_of(video)[1:])
 
 
 def run_super_resolution(
@@ -108,7 +114,12 @@ def run_super_resolution(
     if output.frames is not None:
         return output.frames[0]
     _, height, width = size_of(video)
-    return np.empty((0, FACTOR * height, FACTOR * width, 3), np.uint8)
+    return no_frames(FACTOR * height, FACTOR * width)
+
+
+def no_frames(height: int, width: int) -> Frames:
+    """A video ``(0, H, W, 3)`` of which there is nothing, yet or any more."""
+    return np.empty((0, height, width, 3), np.uint8)
 
 
 class _Report:

@@ -14,6 +14,7 @@ from lavie.cli.shared import (
     choose_seed,
     draw_bar,
     load_cascade,
+    own_recipe,
     print_result,
     refuse_own_input,
     tile_size,
@@ -106,9 +107,7 @@ def _interpolate(arguments: argparse.Namespace) -> None:
     def run(
         cascade: "Cascade", video: "VideoFile", writer: "VideoWriter", settings: dict[str, Any]
     ) -> "Generation":
-        generation = cascade.interpolate(video, **settings)
-        writer.write(generation.frames)
-        return generation
+        return cascade.interpolate(video, on_frames=writer.write, **settings)
 
     _enhance(arguments, "interpolation", run, times_the_frames=4)
 
@@ -139,10 +138,11 @@ def _enhance(
 
     from lavie.media import VideoWriter, open_video, write_recipe
     from lavie.pipelines import limits
+    from lavie.pipelines.story import common_prompt
 
     with open_video(arguments.file) as video:
-        recipe = _own_recipe(video)
-        prompt = _default_to(arguments.prompt, recipe.get("prompt"))
+        recipe = own_recipe(video)
+        prompt = _default_to(arguments.prompt, common_prompt(recipe))
         settings["prompt"] = limits.check_optional_prompt(prompt)
         settings["seed"] = choose_seed(_default_to(arguments.seed, recipe.get("seed")))
         refuse_own_input(arguments.file, arguments.output)
@@ -195,12 +195,6 @@ def _settings(arguments: argparse.Namespace, stage: "StageName") -> dict[str, An
     if arguments.prompt:
         limits.check_prompt(arguments.prompt)
     return settings
-
-
-def _own_recipe(video: "VideoFile") -> dict[str, Any]:
-    """The recipe in a file, if it is one of ours: other programs keep a prompt there, too."""
-    recipe = video.metadata or {}
-    return recipe if {"stages", "model_hash"} <= recipe.keys() else {}
 
 
 def _default_to(asked: Any, known: Any) -> Any:  # noqa: ANN401

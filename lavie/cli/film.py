@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,14 +16,14 @@ from lavie.cli.shared import (
     choose_seed,
     draw_bar,
     load_cascade,
+    own_recipe,
     print_result,
     refuse_own_input,
 )
-from lavie.errors import InputError
+from lavie.errors import InputError, LaVieError
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film, Generation
-    from lavie.media import VideoFile, VideoWriter
     from lavie.types import Frames, FrameSequence
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
@@ -97,17 +98,17 @@ def read_story_file(path: Path) -> str:
 
 
 def check_film_stages(asked: str | None) -> list[str]:
-    """The stages that are to follow a film.
+    """The stages that are to follow a film, in their order.
 
     Raises:
         InputError: One cannot.
     """
     from lavie.pipelines import limits
 
-    stages = [stage for stage in (asked or "").split(",") if stage not in ("", "base")]
-    for stage in stages:
-        limits.check_choice(stage, _LATER, "stages")
-    return stages
+    names = [name for name in (asked or "").split(",") if name not in ("", "base")]
+    for name in names:
+        limits.check_choice(name, _LATER, "stages")
+    return [stage for stage in _LATER if stage in names]
 
 
 def make_film(
@@ -127,7 +128,7 @@ def make_film(
         end: See `Film`.
     """
     # The door
-    from lavie.media import LOSSLESS, VideoWriter, open_video, write_recipe
+    from lavie.media import LOSSLESS
     from lavie.pipelines import limits
     from lavie.pipelines.story import read_story
 
@@ -139,33 +140,37 @@ def make_film(
     output = choose_output(arguments.output)
 
     # The work: the film into a file that loses nothing, and from there to where it is asked for
+    from lavie.cascade import Generation
+    from lavie.cascade.running import no_frames
+
     cascade, seconds = load_cascade(arguments)
     for stage in stages:
         cascade.loaded.check(stage)
     film = cascade.film(story, start, end, on_event=draw_bar(), **settings)
-    smooth = "interpolation" in stages
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".film-") as folder:
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
         stop = _film_into(whole, film, with_start=not getattr(arguments, "only_new", False))
         seconds["long_video"] = time.perf_counter() - started
-        if stop is not None:
-            print("Stopped: what was done is kept.", file=sys.stderr)
-            stages, smooth = [], False
-        fps = film.fps * (4 if smooth else 1)
-        with open_video(whole) as frames, VideoWriter(output, fps) as writer:
-            made = _follow(cascade, film, frames, stages, writer)
-            writer.metadata = made.metadata | source
-    write_recipe(output, writer.metadata)
-    print_result(
-        arguments.json, output, settings["seed"], writer.shape, fps, seconds | made.seconds
-    )
+        made = Generation(no_frames(*film.size), film.fps, settings["seed"], film.recipe)
+        later = [] if stop is not None else stages
+        try:
+            made, shape = _follow(cascade, made, whole, later, output, source)
+        except (KeyboardInterrupt, LaVieError) as error:
+            if not later:
+                raise
+            stop = error
+            made, shape = _follow(cascade, made, whole, [], output, source)
+    if stop is not None:
+        print("Stopped: what was done is kept.", file=sys.stderr)
+    seconds |= made.seconds
+    print_result(arguments.json, output, settings["seed"], shape, made.fps, seconds)
     if stop is not None:
         raise stop
 
 
-def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt | None:
-    """Write a film part by part; Ctrl-C ends it, and is given back, once there is a part."""
+def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt | LaVieError | None:
+    """Write a film part by part; once there is one, what stops it is given back, as Ctrl-C."""
     from lavie.media import LOSSLESS, VideoWriter
 
     with VideoWriter(path, film.fps, format=LOSSLESS) as writer:
@@ -175,7 +180,7 @@ def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt 
         try:
             for segment in film.segments():
                 writer.write(segment.frames)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, LaVieError) as stop:
             if writer.shape[0] == num_given:
                 raise
             return stop
@@ -184,27 +189,37 @@ def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt 
 
 def _follow(
     cascade: "Cascade",
-    film: "Film",
-    frames: "VideoFile",
+    given: "Generation",
+    path: Path,
     stages: Sequence[str],
-    writer: "VideoWriter",
-) -> "Generation":
-    """Write a film, or what later stages make of it."""
-    from lavie.cascade import Generation
+    output: Path,
+    source: dict[str, Any],
+) -> "tuple[Generation, tuple[int, ...]]":
+    """Write a video whose frames lie in a file, or what later stages make of it, and its shape."""
+    from lavie.media import LOSSLESS, MP4, VideoWriter, open_video, write_recipe
 
-    seed, bar = film.recipe["seed"], draw_bar()
-    made = Generation(cast("Frames", frames), film.fps, seed, film.recipe)
-    if "interpolation" in stages:
-        made = cascade.interpolate(made, on_event=bar)
-    if "super_resolution" in stages:
-        return cascade.upscale(made, on_frames=writer.write, on_event=bar)
-    writer.write(made.frames)
-    return made
+    is_last = len(stages) < 2
+    target = output if is_last else path.with_stem(stages[0])
+    fps = given.fps * (4 if stages[:1] == ["interpolation"] else 1)
+    kind = MP4 if is_last else LOSSLESS
+    with open_video(path) as frames, VideoWriter(target, fps, format=kind) as writer:
+        made = replace(given, frames=cast("Frames", frames))
+        if stages:
+            run = cascade.interpolate if stages[0] == "interpolation" else cascade.upscale
+            made = run(made, on_frames=writer.write, on_event=draw_bar())
+        else:
+            writer.write(made.frames)
+        writer.metadata = made.metadata | source
+    if not is_last:
+        return _follow(cascade, made, target, stages[1:], output, source)
+    write_recipe(output, writer.metadata)
+    return made, writer.shape
 
 
 def _extend(arguments: argparse.Namespace) -> None:
     from lavie.data.decode import read_picture
     from lavie.media import open_video
+    from lavie.pipelines.story import prompts_of
 
     if arguments.story is not None and arguments.prompt is not None:
         raise InputError("Give --story or --prompt, not both.", "story")
@@ -218,16 +233,15 @@ def _extend(arguments: argparse.Namespace) -> None:
         make_film(arguments, story or _one_line(arguments), picture, {"source": source}, end)
         return
     with open_video(arguments.file) as video:
-        recipe = video.metadata or {}
         source["recipe"] = video.metadata
-        own = recipe.get("prompt") if {"stages", "model_hash"} <= recipe.keys() else None
-        told = story or _one_line(arguments, own)
+        shown = prompts_of(own_recipe(video))
+        told = story or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
         make_film(arguments, told, video, {"source": source}, end)
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:
-    """A story of the one prompt that was given, or that the video was made from."""
+    """A story of the one prompt that was given, or of the last that the video was made from."""
     prompt = arguments.prompt if arguments.prompt is not None else own
     if prompt is None:
         raise InputError(

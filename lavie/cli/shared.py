@@ -15,6 +15,7 @@ from lavie.runtime.profiles import AUTO, PROFILES
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade
+    from lavie.media import VideoFile
     from lavie.types import Event, OnEvent, StageName
 
 OUTPUT_FOLDER = Path("outputs")
@@ -144,6 +145,12 @@ def refuse_own_input(file: Path, output: Path | None) -> None:
     """
     if output is not None and output.exists() and output.samefile(file):
         raise InputError(f"Output '{output}' is the given video. Choose another name.", "output")
+
+
+def own_recipe(video: "VideoFile") -> dict[str, Any]:
+    """The recipe in a file, if it is one of ours: other programs keep a prompt there, too."""
+    recipe = video.metadata or {}
+    return recipe if {"stages", "model_hash"} <= recipe.keys() else {}
 
 
 def check_stages(model: str, asked: Iterable[str], found: Sequence[str], way_out: str) -> None:

@@ -28,13 +28,15 @@ class KeptFilms:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "settings.json"
         text = json.dumps(settings, indent=1, sort_keys=True)
-        if path.is_file() and (old := json.loads(path.read_text(encoding="utf-8"))) != settings:
-            names = [name for name in {**old, **settings} if old.get(name) != settings.get(name)]
-            raise InputError(
-                f"The films in '{folder}' were made with another {names[0]}. Use another --output, "
-                "or delete them.",
-                "output",
-            )
+        if path.is_file():
+            old, new = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+            for name in {**old, **new}:
+                if (name in old, old.get(name)) != (name in new, new.get(name)):
+                    raise InputError(
+                        f"The films in '{folder}' were made with another {name}. Use another "
+                        "--output, or delete them.",
+                        "output",
+                    )
         path.write_text(text + "\n", encoding="utf-8")
 
     def get(self, name: str, make: Callable[[], Arrays]) -> Arrays:

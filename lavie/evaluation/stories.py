@@ -1,6 +1,8 @@
 """What a model is asked to film: stories of the world in two lines."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -61,10 +63,8 @@ def make_stories(count: int, seed: int = 0) -> list[FilmStory]:
         raise InputError(f"{count} stories measure nothing. Use 1 or more.", "num_stories")
     rng = np.random.default_rng([seed, 5])
     words = [triple for split in SPLITS for triple in triples(split)]
-    order = np.concatenate([rng.permutation(len(words)) for _ in range(-(-count // len(words)))])
     stories = []
-    for index in range(count):
-        subject, place, motion = words[order[index]]
+    for index, (subject, place, motion) in enumerate(islice(_in_turn(words, rng), count)):
         change = CHANGES[index % len(CHANGES)]
         second = Line(
             place if change == "motion" else pick_word(rng, PLACES, but=place),
@@ -73,3 +73,12 @@ def make_stories(count: int, seed: int = 0) -> list[FilmStory]:
         own_seed = seed * 1_000_003 + index
         stories.append(FilmStory(subject, Line(place, motion), second, change, own_seed))
     return stories
+
+
+def _in_turn(
+    words: Sequence[tuple[str, str, str]], rng: np.random.Generator
+) -> Iterator[tuple[str, str, str]]:
+    """All in a mixed order, again and again; each order is drawn when it begins."""
+    while True:
+        for number in rng.permutation(len(words)):
+            yield words[number]

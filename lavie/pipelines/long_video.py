@@ -1,5 +1,6 @@
 """Videos that go on from given frames: from a picture, between two shots, window after window."""
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
@@ -24,7 +25,7 @@ from lavie.pipelines.text_to_video import (
     TextToVideoPipeline,
     TextToVideoSettings,
 )
-from lavie.pipelines.video_pipeline import DenoisingSettings, Network
+from lavie.pipelines.video_pipeline import DenoisingSettings, Network, default_to
 from lavie.types import Frames
 
 
@@ -146,9 +147,12 @@ class LongVideoPipeline(TextToVideoPipeline):
         """
         limits.check_choice(output_type, get_args(OutputType), "output_type")
         limits.check_slice_size(decode_slice_size, "decode_slice_size")
-        size = (options.get(name) for name in ("height", "width", "num_frames"))
+        call = inspect.signature(TextToVideoPipeline.__call__).bind(self, prompt, *args, **options)
+        size = (call.arguments.get(name) for name in ("height", "width", "num_frames"))
         shape = self.latent_shape(self.check_settings(*size))
-        given = _Given(shape, first_latents, last_latents)
+        prompts = default_to(call.arguments.get("prompt_embeds"), prompt)
+        batch_size = len(prompts) if isinstance(prompts, list | tuple | Tensor) else 1
+        given = _Given((batch_size, *shape), first_latents, last_latents)
         nothing = encode_nothing(self.vae, *shape[2:]).to(self._execution_device)
         (latents,) = super().__call__(
             prompt,
@@ -208,7 +212,14 @@ class LongVideoPipeline(TextToVideoPipeline):
         Source: LaVie (arXiv:2309.15103), section 5.6. That a window may be given more than one
         frame, and that its words may be new ones, is ours.
         """
-        num_given = self.check_num_given(num_given, settings.num_frames)
+        num_last = 0 if last_latents is None else last_latents.shape[2]
+        num_given = self.check_num_given(num_given, settings.num_frames - num_last)
+        if first_latents is not None and first_latents.shape[2] > num_given:
+            raise InputError(
+                f"{first_latents.shape[2]} frames are given, more than {num_given}. Leave the first"
+                " of them out.",
+                "first_latents",
+            )
         make_generator = make_generator or (lambda seed: torch.Generator().manual_seed(seed))
         there = first_latents
         for part in parts:
@@ -248,14 +259,19 @@ class LongVideoPipeline(TextToVideoPipeline):
 
         Args:
             num_given: None: the model's own, as far as the window has room for it.
-            num_frames: F, of a window.
+            num_frames: F, of a window, without those that are given at its end.
 
         Raises:
             InputError: It is not at least 1 and below F.
         """
-        if num_given is None:
-            return max(min(self.config["default_num_given"], num_frames - 1), 1)
-        return limits.check_whole_number(num_given, "num_given", 1, num_frames - 1)
+        most = num_frames - 1
+        if most < 1:
+            raise InputError(
+                "A window of fewer than 2 frames has no room for given ones. Make it longer.",
+                "num_frames",
+            )
+        num_given = default_to(num_given, min(self.config["default_num_given"], most))
+        return limits.check_whole_number(num_given, "num_given", 1, most)
 
     def _seeing(self, given: "_Given", nothing: Tensor) -> Network:
         """The network with mask and given frames beside the noisy latents."""
@@ -272,7 +288,7 @@ class _Given:
     """The frames of a window that are given.
 
     Args:
-        shape: Of one sample, ``(C, F, h, w)``.
+        shape: Of the window, ``(B, C, F, h, w)``.
         first: Latents of the first frames, if any.
         last: Latents of the last frames, if any.
 
@@ -283,11 +299,13 @@ class _Given:
     def __init__(self, shape: tuple[int, ...], first: Tensor | None, last: Tensor | None) -> None:
         self._first, self._last = first, last
         for name, latents in (("first_latents", first), ("last_latents", last)):
-            if latents is None or (latents.ndim == 5 and _sides(latents.shape) == _sides(shape)):
+            if latents is None or _fits(latents.shape, shape):
                 continue
-            expected = f"(B, {shape[0]}, K, {shape[2]}, {shape[3]})"
+            batch_size, channels, _, height, width = shape
+            copies = "1" if batch_size == 1 else f"1 or {batch_size}"
+            expected = f"({copies}, {channels}, K, {height}, {width})"
             raise InputError(f"{name} {tuple(latents.shape)} should be {expected}.", name)
-        num_frames = shape[1]
+        num_frames = shape[2]
         self._num_first = 0 if first is None else first.shape[2]
         self._num_last = 0 if last is None else last.shape[2]
         if self._num_first + self._num_last >= num_frames:
@@ -313,6 +331,8 @@ class _Given:
         return latents
 
 
-def _sides(shape: Sequence[int]) -> tuple[int, ...]:
-    """Channels, height and width of ``(..., C, F, h, w)``."""
-    return (shape[-4], *shape[-2:])
+def _fits(shape: Sequence[int], window: Sequence[int]) -> bool:
+    """Whether ``(B or 1, C, K, h, w)`` may lie in a window ``(B, C, F, h, w)``, for any K."""
+    if len(shape) != len(window) or shape[0] not in (1, window[0]):
+        return False
+    return (shape[1], *shape[3:]) == (window[1], *window[3:])

@@ -14,7 +14,7 @@ MAX_SECONDS = 600.0
 
 _MAX_TEXT = 300_000  # no story needs more characters
 _SEED_STEP = 0x9E3779B9
-_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|sec|seconds)?\s*$", re.IGNORECASE)
+_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|secs?|seconds?)?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,20 @@ def story_json(story: Sequence[StoryLine]) -> list[dict[str, Any]]:
     return [asdict(line) for line in story]
 
 
+def prompts_of(recipe: Mapping[str, Any]) -> list[str]:
+    """What each line of a recipe's story shows; its one prompt where it has no story, if any."""
+    story = recipe.get("story")
+    if isinstance(story, list) and story and all(isinstance(line, Mapping) for line in story):
+        return [line.get("prompt", "") for line in story]
+    return [recipe["prompt"]] if "prompt" in recipe else []
+
+
+def common_prompt(recipe: Mapping[str, Any]) -> str:
+    """What all of a recipe's video shows; nothing where its lines show different things."""
+    prompts = prompts_of(recipe)
+    return prompts[0] if prompts and prompts.count(prompts[0]) == len(prompts) else ""
+
+
 def plan_parts(
     story: Sequence[StoryLine],
     seed: int,
@@ -192,7 +206,7 @@ def _check_line(line: StoryLine, number: int) -> StoryLine:
         return StoryLine(line.prompt, None, seed)
     try:
         seconds = float(line.seconds)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = float("nan")
     if not 0 < seconds <= MAX_SECONDS:
         raise InputError(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lavie.models import SuperResolutionUNet
 from lavie.pipelines import super_resolution
+from lavie.pipelines.chunks import WINDOWS_PER_CHUNK, plan_chunks, smooth_in_chunks
 from lavie.pipelines.windows import Window, plan_windows
 from tests.peak_bytes import PeakBytes
 from tests.tiny import make_tiny_interpolation, make_tiny_super_resolution
@@ -128,6 +129,26 @@ def test_windows_of_interpolation_that_disagree_fade_into_each_other():
     assert seams[4] <= MAX_SEAM
 
 
+def smooth_waves(num_frames, window, on_frames=None):
+    """Frames of the result, smoothed in chunks."""
+    pipeline, frames = make_tiny_interpolation(default_num_frames=window), []
+    settings = pipeline.check_settings(2, 1.0, keep_details=True)
+    for part in smooth_in_chunks(pipeline, Waves(num_frames), settings, generator()):
+        (on_frames or frames.extend)(part)
+    return frames
+
+
+def test_chunks_of_interpolation_leave_no_seam():
+    chunks = plan_chunks(40, 8 * WINDOWS_PER_CHUNK, 2)
+    assert len(chunks) == 2
+    frames = torch.from_numpy(np.stack(smooth_waves(40, 8))).float()
+    changes = frames.diff(dim=0).abs().mean(dim=(1, 2, 3))
+    meet = 4 * chunks[1].given.start + chunks[1].kept.start
+    for border in (meet - 1, meet):  # the changes to the frame where they meet, and from it
+        beside = [changes[border + 4 * step] for step in (-2, -1, 1, 2)]
+        assert changes[border] <= MAX_SEAM * np.mean(beside)
+
+
 # Super-resolution: 20 frames in windows of 8
 
 
@@ -200,7 +221,8 @@ class Waves:
         return self.shape[0]
 
     def __getitem__(self, part):
-        return moving_waves(len(range(*part.indices(len(self)))), 8, 8)
+        start, stop, _ = part.indices(len(self))
+        return moving_waves(stop, 8, 8)[start:]
 
 
 def peak_of_enlarging(num_frames, on_frames):
@@ -219,6 +241,16 @@ def test_memory_of_super_resolution_does_not_grow_with_the_video():
     assert sum(left) == 8 + 61 + 244
     assert more <= 1.02 * few, "a window that is carried over, and no more"
     assert many == more
+
+
+def test_memory_of_interpolation_does_not_grow_with_the_video():
+    left, peaks = [], []
+    for num_frames in (64, 124, 244):  # chunks of 16 given frames at most
+        with PeakBytes() as counter:
+            smooth_waves(num_frames, 4, lambda frames: left.append(len(frames)))
+        peaks.append(counter.peak)
+    assert sum(left) == 4 * (64 + 124 + 244) - 9
+    assert max(peaks) <= 1.05 * min(peaks)
 
 
 def test_memory_grows_where_the_caller_keeps_the_frames():

@@ -75,6 +75,14 @@ def test_what_our_own_recipe_says_is_the_default(lavie, tmp_path):
     assert (theirs["prompt"], theirs["seed"]) == ("a car", 5)
 
 
+def test_a_film_of_many_lines_has_no_prompt_for_all_of_it(lavie, tmp_path):
+    story = [{"prompt": "a fox"}, {"prompt": "a frog"}]
+    recipe = RECIPE | {"prompt": "a fox | a frog", "story": story}
+    write_video(tmp_path / "film.mp4", grey_frames([50, 100], (16, 32)), 2, recipe)
+    assert lavie("interpolate", "film.mp4", "--output", "a.mp4")[0] == 0
+    assert read_metadata(tmp_path / "a.mp4")["prompt"] == ""
+
+
 def test_another_program_s_recipe_says_nothing_of_ours(lavie, tmp_path):
     theirs = {"prompt": {"3": {"class_type": "KSampler"}}, "seed": "any"}
     write_video(tmp_path / "theirs.mp4", grey_frames([50, 100], (16, 32)), 2, theirs)

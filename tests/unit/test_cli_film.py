@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lavie import Cascade
 from lavie.cascade.film import Film
 from lavie.cli import main
+from lavie.errors import MemoryBudgetError
 from lavie.media import read_metadata, read_video, write_video
 from tests.tiny import write_tiny_film_model
 
@@ -76,18 +78,46 @@ def test_a_picture_comes_to_life_is_smoothed_and_enlarged(lavie, tmp_path):
     assert video.metadata["stages"] == ["long_video", "interpolation", "super_resolution"]
 
 
-def test_stopping_keeps_the_parts_that_are_done(lavie, tmp_path, monkeypatch):
+STOPS = [(KeyboardInterrupt(), 130), (MemoryBudgetError("It does not fit."), 2)]
+
+
+@pytest.mark.parametrize(("error", "expected"), STOPS)
+def test_stopping_keeps_the_parts_that_are_done(lavie, tmp_path, monkeypatch, error, expected):
     segments = Film.segments
 
     def interrupted(film):
         yield next(segments(film))
-        raise KeyboardInterrupt
+        raise error
 
     monkeypatch.setattr(Film, "segments", interrupted)
     code, _, errors = lavie("generate", "--story", "story.txt", "--output", "a.mp4")
-    assert code == 130
+    assert code == expected
     assert "what was done is kept" in errors
     assert len(read_video(tmp_path / "a.mp4").frames) == 6
+
+
+def test_extend_goes_on_with_the_last_line_of_a_story(lavie, tmp_path):
+    lavie("generate", "--story", "story.txt", "--output", "a.mp4")
+    assert lavie("extend", "a.mp4", "--output", "b.mp4")[0] == 0
+    assert read_metadata(tmp_path / "b.mp4")["prompt"] == "a frog"
+
+
+@pytest.mark.parametrize(("error", "code"), STOPS)
+@pytest.mark.parametrize("stage", ["interpolate", "upscale"])
+def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, stage, error, code):
+    def stop(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Cascade, stage, stop)
+    stages = "super_resolution,interpolation"
+    command = ("generate", "--story", "story.txt", "--stages", stages, "--output", "a.mp4")
+    told, _, errors = lavie(*command)
+    assert told == code
+    assert "what was done is kept" in errors
+    video = read_video(tmp_path / "a.mp4")
+    assert video.frames.shape == (10, 16, 24, 3)
+    assert video.metadata["stages"] == ["long_video"]
+    assert video.fps == 8
 
 
 @pytest.mark.parametrize(

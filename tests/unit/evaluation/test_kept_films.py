@@ -26,3 +26,10 @@ def test_films_of_other_settings_are_not_mixed_in(tmp_path):
     KeptFilms(tmp_path, {"seed": 0, "steps": 4})
     with pytest.raises(InputError, match="made with another steps"):
         KeptFilms(tmp_path, {"seed": 0, "steps": 5})
+
+
+def test_settings_are_compared_as_they_are_kept(tmp_path):
+    for _ in range(2):
+        KeptFilms(tmp_path, {"size": (40, 64)})
+    with pytest.raises(InputError, match="made with another steps"):
+        KeptFilms(tmp_path, {"size": (40, 64), "steps": None})

@@ -257,13 +257,19 @@ def test_a_file_is_read_once_in_order_and_is_the_same_as_its_frames(cascade, sta
     assert from_file.fps == in_memory.fps == 12.5 * (4 if stage == "interpolate" else 1)
 
 
-def test_frames_can_leave_as_they_are_made(cascade):
+@pytest.mark.parametrize(
+    ("stage", "video", "shape"),
+    [("interpolate", clip(20), (0, 9, 10, 3)), ("upscale", clip(6), (0, 36, 40, 3))],
+)
+def test_frames_can_leave_as_they_are_made(cascade, stage, video, shape):
     left, events = [], []
     options = {"num_inference_steps": 1, "seed": 1}
-    large = cascade.upscale(clip(6), on_frames=left.append, on_event=events.append, **options)
-    assert large.frames.shape == (0, 36, 40, 3)
-    assert np.array_equal(np.concatenate(left), cascade.upscale(clip(6), **options).frames)
-    assert events[-1].frames.shape == (0, 36, 40, 3)
+    run = getattr(cascade, stage)
+    made = run(video, on_frames=left.append, on_event=events.append, **options)
+    assert made.frames.shape == shape
+    assert len(left) > 1
+    assert np.array_equal(np.concatenate(left), run(video, **options).frames)
+    assert events[-1].frames.shape == shape
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lavie import Cascade
+from lavie import Cascade, Generation
 from lavie.errors import Cancelled, InputError
 from lavie.types import CancelToken, Progress
 from tests.tiny import write_tiny_film_model
@@ -88,6 +88,20 @@ def test_progress_counts_the_steps_of_all_parts_and_cancelling_keeps_what_is_don
     assert steps == [(1, 4), (2, 4)]
 
 
+def test_the_steps_of_the_base_stage_count_where_another_part_reaches_the_end(cascade):
+    events = []
+    cascade.film(STORY, end=clip()[0], seed=3, on_event=events.append).make()
+    steps = [(e.step, e.total) for e in events if isinstance(e, Progress)]
+    assert steps == [(step, 5) for step in range(1, 6)]  # 4 of the base stage and 1
+
+
+def test_the_network_that_goes_on_has_the_device_again_after_the_beginning(cascade, monkeypatch):
+    begun, begin = [], cascade.loaded.begin
+    monkeypatch.setattr(cascade.loaded, "begin", lambda name: begun.append(name) or begin(name))
+    next(cascade.film(STORY, seed=3, height=16, width=24).segments())
+    assert begun == ["long_video", "base", "long_video"]
+
+
 def test_later_stages_take_a_film_and_are_told_no_prompt_that_is_not_theirs(cascade, whole):
     smooth = cascade.interpolate(whole, num_inference_steps=1)
     assert smooth.frames.shape == (4 * FRAMES - 3, 16, 24, 3)
@@ -106,11 +120,14 @@ def test_generate_says_that_films_are_made_elsewhere(cascade):
         ({"story": ""}, "no lines"),
         ({"seed": -1}, "Seed"),
         ({"fps": 8}, "no video to go on from"),
+        ({"start": clip()[0], "fps": 8}, "no video to go on from"),
+        ({"start": Generation(clip(), 8, 0, {}), "fps": 8}, "has its frames per second"),
         ({"start": np.zeros((2, 3), np.uint8)}, "cannot be read"),
         ({"start": clip()[0].astype(float)}, "A picture of shape"),
         ({"end": clip()}, "A picture of shape"),
         ({"start": clip(2, 4, 4)}, "must be between"),
         ({"num_given": 6}, "not between 1 and 5|1 to 5|at most 5|5"),
+        ({"num_given": 5, "end": clip()[0]}, "not between 1 and 4"),
         ({"height": 17}, "multiple"),
     ],
 )
@@ -125,6 +142,11 @@ def test_a_later_part_needs_what_was_before_it(cascade):
         next(film.segments(1))
     with pytest.raises(InputError, match="First"):
         next(film.segments(5, torch.zeros(1)))
+    latents = next(film.segments()).latents
+    with pytest.raises(InputError, match="nothing before"):
+        next(film.segments(0, latents))
+    with pytest.raises(InputError, match="3 frames are given, more than 2"):
+        next(film.segments(1, torch.cat([latents, latents[:, :, :1]], dim=2)))
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,7 @@ def test_frames_come_out_as_a_video(long_pipeline):
         ({"first_latents": torch.zeros(1, 3, 2, 4, 6)}, "should be"),
         ({"last_latents": torch.zeros(1, LATENT_CHANNELS, 2, 4, 5)}, "should be"),
         ({"first_latents": torch.zeros(1, LATENT_CHANNELS, 6, 4, 6)}, "leave nothing to make"),
+        ({"first_latents": torch.zeros(2, LATENT_CHANNELS, 1, 4, 6)}, "should be"),
     ],
 )
 def test_what_does_not_fit_the_window_is_refused(long_pipeline, given, sentence):
@@ -176,6 +177,18 @@ def test_a_prompt_gets_the_words_that_the_network_was_trained_with():
 def test_frames_to_give_that_no_window_has_are_refused(long_pipeline, num_given):
     with pytest.raises(InputError, match="num given|Given"):
         long_pipeline.check_num_given(num_given, 6)
+
+
+def test_windows_of_one_frame_cannot_go_on(long_pipeline):
+    for num_given in (None, 1):
+        with pytest.raises(InputError, match="fewer than 2 frames"):
+            long_pipeline.check_num_given(num_given, 1)
+
+
+def test_arguments_may_be_told_by_their_place(long_pipeline):
+    generator = torch.Generator().manual_seed(1)
+    made = long_pipeline("a fox", None, 16, 24, 6, 2, generator=generator, output_type="latent")
+    assert torch.equal(made.frames, latents_of(long_pipeline))
 
 
 def shown(pipeline, latents):

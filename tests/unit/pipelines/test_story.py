@@ -3,9 +3,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lavie.errors import InputError
-from lavie.pipelines.story import MAX_LINES, StoryLine, plan_parts, read_story, story_json
+from lavie.pipelines.story import (
+    MAX_LINES,
+    StoryLine,
+    common_prompt,
+    plan_parts,
+    prompts_of,
+    read_story,
+    story_json,
+)
 
 WINDOW, GIVEN, FPS = 16, 4, 8
+SHORT = ["a fox", "a frog", "a fox"]
 
 
 def plan(story, num_at_first=0, **options):
@@ -19,6 +28,26 @@ def test_a_text_is_read_line_by_line():
         StoryLine("a fox jumping"),
         StoryLine("a frog", 3.0),
     )
+
+
+@pytest.mark.parametrize("unit", ["", "s", "sec", "secs", "Second", "seconds"])
+def test_seconds_may_be_said(unit):
+    assert read_story(f"a fox | 1 {unit}") == (StoryLine("a fox", 1.0),)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "prompts"),
+    [
+        ({}, []),
+        ({"prompt": "a fox"}, ["a fox"]),
+        ({"prompt": "a fox | a frog", "story": story_json(read_story(SHORT))}, SHORT),
+        ({"prompt": "a fox", "story": 3}, ["a fox"]),
+        ({"prompt": "a fox", "story": ["a frog"]}, ["a fox"]),
+    ],
+)
+def test_a_recipe_says_what_each_line_shows(recipe, prompts):
+    assert prompts_of(recipe) == prompts
+    assert common_prompt(recipe) == ("" if len(set(prompts)) != 1 else prompts[0])
 
 
 def test_a_recipe_gives_the_story_back():
@@ -35,6 +64,7 @@ def test_a_recipe_gives_the_story_back():
         (["a fox"] * 10_000, "10,000 lines"),
         ("a fox | soon", "Line 1 of the story is to last 'soon' seconds, which is not a number"),
         ("a fox\na frog | 0", "Line 2 of the story is to last '0' seconds"),
+        ([{"prompt": "a fox", "seconds": 10**400}], "which is not a number above 0"),
         ("a fox | nan", "which is not a number"),
         ("a fox | 601", "not a number above 0 and up to 600"),
         ("a fox | 400\na frog | 400", "lasts 800 seconds. Use at most 600"),
