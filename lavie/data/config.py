@@ -38,6 +38,9 @@ class SourceConfig(Config):
     continuations: bool = False
     """Clips of the ``world`` that begin in the middle: the first frames show what came before."""
 
+    strangers: bool = False
+    """Stills of the ``world`` of what it has no word for, for auto-encoders."""
+
     stills: bool = False
     """False: clips only. True: one-frame samples, from every picture and one frame of a clip."""
 
@@ -85,6 +88,8 @@ class SourceConfig(Config):
             raise ValueError("Only stills of the world can be of some subjects; leave it out.")
         if self.continuations and (self.kind != "world" or self.stills):
             raise ValueError("Only clips of the world can be continuations; leave it out.")
+        if self.strangers and not (self.kind == "world" and self.stills):
+            raise ValueError("Only stills of the world can be of strangers; leave it out.")
         if self.handheld and not self.stills:
             raise ValueError("Only stills can be moved about; set stills to true as well.")
         if self.to_step is not None and self.to_step <= self.from_step:

@@ -50,7 +50,8 @@ def _open_files(config: SourceConfig, reader: ClipReader, num_frames: int) -> Vi
 
             size = (reader.height, reader.width)
             moving = "continuations" if config.continuations else "clips"
-            kind = "stills" if config.stills else moving
+            still = "strangers" if config.strangers else "stills"
+            kind = still if config.stills else moving
             return WorldSource(config.split, num_frames, *size, kind, config.subjects)
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)

@@ -12,7 +12,7 @@ from lavie.data.sources import Draw, Sample, VideoSource, derive_seed
 from lavie.errors import InputError
 from lavie.media import frames_to_pixels
 
-Kind = Literal["clips", "stills", "continuations"]
+Kind = Literal["clips", "stills", "continuations", "strangers"]
 
 
 class WorldSource(VideoSource):
@@ -25,7 +25,8 @@ class WorldSource(VideoSource):
         num_frames: Frames of a clip.
         height: A whole multiple of the world's height.
         width: The same multiple of the world's width.
-        kind: Clips, stills, or clips that begin in the middle, see `world.render_continuation`.
+        kind: Clips, stills, clips that begin in the middle, see `world.render_continuation`, or
+            stills of what has no name, see `world.render_stranger`.
         subjects: Which subjects the stills show; clips show all that may move.
 
     Raises:
@@ -70,6 +71,8 @@ class WorldSource(VideoSource):
                 clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
             case "continuations":
                 clip = world.render_continuation(seed, self.split, self.num_frames, self.scale)
+            case "strangers":
+                clip = world.render_stranger(seed, self.split, self.scale)
         self.reports[0].add_sample()
         pixels = frames_to_pixels(clip.frames[None])[0]
         return Sample(pixels, clip.caption, torch.from_numpy(clip.focus), clip.begins_at)

@@ -4,6 +4,7 @@ from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_st
 from lavie.data.world.continuations import Line, render_continuation, render_story
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
+from lavie.data.world.strangers import NEWCOMERS, STRANGERS, render_stranger
 from lavie.data.world.vocabulary import (
     MOTIONS,
     MOVING_SUBJECTS,
@@ -24,10 +25,12 @@ __all__ = [
     "HEIGHT",
     "MOTIONS",
     "MOVING_SUBJECTS",
+    "NEWCOMERS",
     "NUM_FRAMES",
     "PLACES",
     "SPLITS",
     "STILL_ONLY_SUBJECTS",
+    "STRANGERS",
     "STYLES",
     "SUBJECTS",
     "WIDTH",
@@ -41,6 +44,7 @@ __all__ = [
     "render_continuation",
     "render_still",
     "render_story",
+    "render_stranger",
     "split_of",
     "triples",
     "world_sheet",

@@ -39,13 +39,23 @@ def _font() -> ImageFont.FreeTypeFont:
     )
 
 
-@cache
 def sprite(subject: str, height: int) -> np.ndarray:
-    """A subject on a transparent ground.
+    """A subject on a transparent ground; see `draw_emoji`.
 
     Args:
         subject: A key of `SUBJECTS`.
-        height: Wanted height in pixels, at least 1. The width follows; a wide subject is made
+        height: Wanted height in pixels, at least 1.
+    """
+    return draw_emoji(SUBJECTS[subject].emoji, height)
+
+
+@cache
+def draw_emoji(emoji: str, height: int) -> np.ndarray:
+    """A character of the emoji font on a transparent ground; do not write to it.
+
+    Args:
+        emoji: The character.
+        height: Wanted height in pixels, at least 1. The width follows; what is wide is made
             smaller until it is at most 1.2 times as wide as this.
 
     Returns:
@@ -56,7 +66,7 @@ def sprite(subject: str, height: int) -> np.ndarray:
     """
     image = Image.new("RGBA", (160, 160))
     draw = ImageDraw.Draw(image)
-    draw.text((8, 8), SUBJECTS[subject].emoji, font=_font(), embedded_color=True)
+    draw.text((8, 8), emoji, font=_font(), embedded_color=True)
     image = image.crop(image.getbbox())
     zoom = min(height / image.height, 1.2 * height / image.width)
     width, height = max(1, round(image.width * zoom)), max(1, round(image.height * zoom))

@@ -1,6 +1,7 @@
 """Stage ``vae``: an image auto-encoder for worlds that Stable Diffusion's is too large for."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -42,6 +43,11 @@ class VAEConfig(RunConfig):
     """False trains the decoder alone: sharper pictures, and the latents stay what they are."""
     images: tuple[SourceConfig, ...] = (SourceConfig(kind="world", stills=True),)
     """Stills to learn from."""
+    kept_images: tuple[SourceConfig, ...] = ()
+    """Stills of which each step sees a second batch, whose latents are to stay those of init_from:
+    networks that were trained on them still fit. Then the latents are not normalised anew."""
+    kept_weight: Annotated[float, Field(ge=0)] = 4.0
+    """Weight of the squared change of those latents."""
     height: Annotated[int, Field(ge=8)] = HEIGHT
     """Pixels, a multiple of the VAE's factor."""
     width: Annotated[int, Field(ge=8)] = WIDTH
@@ -61,6 +67,11 @@ class VAEConfig(RunConfig):
             raise ValueError("Give init_from, or vae to start from nothing.")
         if self.init_from is None and not self.train_encoder:
             raise ValueError("A decoder alone needs a trained encoder; give init_from.")
+        if self.kept_images and (self.init_from is None or not self.train_encoder):
+            raise ValueError(
+                "kept_images keep what an encoder that learns on has learnt; give init_from and "
+                "train_encoder, or leave them out."
+            )
         return self
 
 
@@ -77,6 +88,9 @@ class VAEStage(Stage):
             self.vae = load_component(AutoencoderKL, config.init_from / "vae", torch.float32)
         else:
             self.vae = AutoencoderKL.from_config(config.vae)
+        self._teacher = (
+            copy.deepcopy(self.vae).requires_grad_(False) if config.kept_images else None
+        )
         check_size(self.vae, config.height, config.width)
         self.multiple = vae_scale_factor(self.vae)
         check_patch(config.patch_size, config.height, config.width, self.multiple)
@@ -87,11 +101,24 @@ class VAEStage(Stage):
             if self.vae.quant_conv is not None:
                 self.vae.quant_conv.requires_grad_(False)
 
-    def batches(self, start: int, rank: int, world_size: int) -> Iterator[JointBatch]:
-        """Rows of one still."""
-        return self._stills(self.config.batch_size, self.config.seed, start, rank, world_size)
+    def batches(self, start: int, rank: int, world_size: int) -> Iterator[list[JointBatch]]:
+        """One batch of stills from each list of sources."""
+        lists = [self.config.images, *filter(None, [self.config.kept_images])]
+        share = (self.config.batch_size, self.config.seed, start, rank, world_size)
+        for batches in zip(*(self._stills(images, *share) for images in lists), strict=False):
+            yield list(batches)
 
-    def forward(self, batch: JointBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def forward(self, batch: list[JointBatch], generator: torch.Generator) -> dict[str, Tensor]:
+        """Losses of all batches as one."""
+        parts = [self._losses(each, generator, number > 0) for number, each in enumerate(batch)]
+        return {
+            name: torch.stack([losses[name] for losses in parts if name in losses]).mean()
+            for name in parts[-1]
+        }
+
+    def _losses(
+        self, batch: JointBatch, generator: torch.Generator, is_kept: bool
+    ) -> dict[str, Tensor]:
         """Losses of a batch of images; the weight of what is in focus averages to 1."""
         batch = cut_patches(batch, self.config.patch_size, self.multiple, generator)
         pixels = self._images(batch)
@@ -106,13 +133,20 @@ class VAEStage(Stage):
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         loss = l1 + self.config.l2_weight * l2 + self.config.kl_weight * kl
         psnr = -10 * (error.detach().square().mean() / 4).log10()  # pixels span [-1, 1]
-        return {"loss": loss, "l1": l1, "kl": kl, "psnr": psnr}
+        losses = {"loss": loss, "l1": l1, "kl": kl, "psnr": psnr}
+        if is_kept and self._teacher is not None:
+            with torch.no_grad():
+                before = self._teacher.encode(pixels).latent_dist.mean
+            moved = (posterior.mean - before).square().mean()
+            losses |= {"loss": loss + self.config.kept_weight * moved, "moved": moved}
+            losses["kept_psnr"] = psnr
+        return losses
 
     @torch.no_grad()
     def preview(self, folder: Path, step: int) -> None:
         """Originals above their reconstructions, of images drawn for this purpose."""
         seed = derive_seed(self.config.seed, "preview")
-        pixels = self._images(next(self._stills(_PREVIEW_IMAGES, seed)))
+        pixels = self._images(next(self._stills(self.config.images, _PREVIEW_IMAGES, seed)))
         decoded = self.vae.decode(self.vae.encode(pixels).latent_dist.mode()).sample
         rows = [("original", _frames(pixels)), ("reconstruction", _frames(decoded))]
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,8 +157,10 @@ class VAEStage(Stage):
     @torch.no_grad()
     def export(self, folder: Path) -> None:
         """Write the VAE; if its encoder was trained, its latents normalised per channel."""
-        if self.config.train_encoder:
-            stills = self._stills(64, derive_seed(self.config.seed, "statistics"))
+        if self.config.train_encoder and not self.config.kept_images:
+            stills = self._stills(
+                self.config.images, 64, derive_seed(self.config.seed, "statistics")
+            )
             batches = (self._images(batch) for batch in islice(stills, _MEASURED_BATCHES))
             modes = torch.cat([self.vae.encode(images).latent_dist.mode() for images in batches])
             normalise_latents(self.vae, modes.mean((0, 2, 3)), modes.std((0, 2, 3)))
@@ -134,11 +170,17 @@ class VAEStage(Stage):
         return rearrange(batch.pixels, "B C 1 H W -> B C H W").to(self.vae.device)
 
     def _stills(
-        self, batch_size: int, seed: int, start: int = 0, rank: int = 0, world_size: int = 1
+        self,
+        images: Sequence[SourceConfig],
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> Iterator[JointBatch]:
         config = self.config
         per_step = config.batch_size * config.gradient_accumulation_steps
-        source = open_mixture(config.images, 1, config.height, config.width, 1, per_step)
+        source = open_mixture(images, 1, config.height, config.width, 1, per_step)
         return load_batches(
             None,
             source,

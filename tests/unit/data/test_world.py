@@ -146,7 +146,7 @@ def test_bad_arguments_are_refused_in_a_sentence():
 def test_a_missing_font_names_its_install_line(monkeypatch, tmp_path):
     monkeypatch.setenv("LAVIE_EMOJI_FONT", str(tmp_path / "none.ttf"))
     drawing._font.cache_clear()
-    drawing.sprite.cache_clear()
+    drawing.draw_emoji.cache_clear()
     try:
         with pytest.raises(MissingDependencyError, match="fonts-noto-color-emoji"):
             world.render_clip(0)

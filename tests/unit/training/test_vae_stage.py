@@ -38,7 +38,7 @@ def test_exported_latents_are_normalised(tmp_path, pictures):
     stage = VAEStage(vae_config(tmp_path / "run", pictures)).eval()
     stage.export(tmp_path / "model")
     vae = AutoencoderKL.from_pretrained(tmp_path / "model" / "vae")
-    images = stage._images(next(stage.batches(0, 0, 1)))
+    images = stage._images(next(stage.batches(0, 0, 1))[0])
     again = vae.encode(images).latent_dist.mean
     torch.testing.assert_close(again, stage.vae.encode(images).latent_dist.mean)
     assert vae.config.scaling_factor == 1
@@ -60,9 +60,34 @@ def test_a_decoder_alone_learns_without_moving_the_latents(tmp_path, pictures):
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
+def test_latents_of_kept_images_are_held_where_they_were(tmp_path, pictures):
+    VAEStage(vae_config(tmp_path / "run", pictures)).export(tmp_path / "model")
+    kept = {
+        "init_from": tmp_path / "model",
+        "vae": None,
+        "kept_images": [{"kind": "world", "stills": True}],
+        "images": [{"kind": "world", "stills": True, "strangers": True}],
+        "height": 40,
+        "width": 64,
+    }
+    stage = VAEStage(vae_config(tmp_path / "wide", pictures, **kept))
+    batch = next(stage.batches(0, 0, 1))
+    losses = stage(batch, torch.Generator().manual_seed(0))
+    assert losses["moved"] < 1e-9
+    with torch.no_grad():
+        stage.vae.quant_conv.bias += 0.5
+    moved = stage(batch, torch.Generator().manual_seed(0))["moved"]
+    torch.testing.assert_close(moved, torch.tensor(0.25))
+    state = copy.deepcopy(stage.vae.state_dict())
+    stage.export(tmp_path / "wide" / "model")  # and does not normalise anew
+    after = AutoencoderKL.from_pretrained(tmp_path / "wide" / "model" / "vae").state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in state.items())
+    assert not any("teacher" in name for name, p in stage.named_parameters() if p.requires_grad)
+
+
 def test_focus_counts_more(tmp_path, pictures):
     stage = VAEStage(vae_config(tmp_path, pictures, focus_weight=9.0, kl_weight=0.0))
-    batch = next(stage.batches(0, 0, 1))
+    (batch,) = next(stage.batches(0, 0, 1))
     left = torch.zeros(2, 1, 16, 24)
     left[..., :12] = 1
     pixels = left[:, None].expand(-1, 3, -1, -1, -1)  # all that a decoder of zeros gets wrong
@@ -72,7 +97,7 @@ def test_focus_counts_more(tmp_path, pictures):
         with torch.no_grad():
             for parameter in stage.vae.decoder.conv_out.parameters():
                 parameter.zero_()
-            return stage(sample, torch.Generator().manual_seed(0))["loss"]
+            return stage([sample], torch.Generator().manual_seed(0))["loss"]
 
     torch.testing.assert_close(loss(torch.ones_like(left)), loss(None))
     assert loss(1 - left) < loss(None) < loss(left)
@@ -85,5 +110,7 @@ def test_what_cannot_be_trained_is_said(tmp_path, pictures):
         VAEStage(vae_config(tmp_path, pictures, height=18))
     with pytest.raises(ConfigError, match="'vae' has nothing to compile"):
         VAEStage(vae_config(tmp_path, pictures)).compile_networks()
+    with pytest.raises(ValueError, match="kept_images keep what an encoder"):
+        vae_config(tmp_path, pictures, kept_images=[{"kind": "world", "stills": True}])
     with pytest.raises(ValueError, match="decoder alone needs a trained encoder"):
         VAEConfig(output=tmp_path, num_steps=1, vae=VAE, train_encoder=False)
