@@ -138,7 +138,7 @@ class Film:
         height, width = self.size
         at_work = {
             "too_large": f"{self._way.settings.num_frames} frames of {width}x{height} do not fit",
-            "way_out": "Ask for a smaller size",
+            "way_out": self._way.way_out,
         }
         return self._way.segments(first, latents, options, at_work)
 

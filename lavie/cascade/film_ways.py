@@ -35,6 +35,7 @@ class Recursion:
 
     name: WayName = "recursion"
     stage: StageName = "long_video"
+    way_out = "Ask for a smaller size"
 
     def __init__(self, stages: Stages, asked: Mapping[str, Any]) -> None:
         self._stages = stages
@@ -130,6 +131,7 @@ class AtOnce:
 
     name: WayName = "free_noise"
     stage: StageName = "base"
+    way_out = "Ask for a smaller size or a shorter story"
 
     def __init__(self, stages: Stages, asked: Mapping[str, Any]) -> None:
         self._stages, self._asked = stages, asked
@@ -176,18 +178,17 @@ class AtOnce:
         """
         if first:
             raise InputError("This model makes a film at once. Make all of it again.", "first")
-        with self._stages.at_work(self.stage, **at_work):
-            self._base.enable_free_noise(context_length=None)
-            try:
-                output: Any = self._base(
-                    self._prompt_over_time(),  # type: ignore[arg-type]
-                    generator=stage_generator("base", self.parts[0].seed),
-                    output_type="latent",
-                    **asdict(self.settings),
-                    **options,
-                )
-            finally:
-                self._base.disable_free_noise()
+        with (
+            self._stages.at_work(self.stage, **at_work),
+            self._base.free_noise(context_length=None),
+        ):
+            output: Any = self._base(
+                self._prompt_over_time(),  # type: ignore[arg-type]
+                generator=stage_generator("base", self.parts[0].seed),
+                output_type="latent",
+                **asdict(self.settings),
+                **options,
+            )
         start = 0
         for part in self.parts:
             window = output.frames[:, :, start : start + part.num_new]

@@ -87,7 +87,7 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
     check_stages(arguments.model, needed, found, way_out)
 
     from lavie.evaluation.kept_films import KeptFilms
-    from lavie.evaluation.long_report import table, write_report
+    from lavie.evaluation.long_report import MeasuredFilms, table, write_report
 
     # The work
     silence_loading_bars()
@@ -97,10 +97,10 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
     cascade = Cascade.from_pretrained(arguments.model, arguments.device, stages=folders)
     settings = _settings(arguments, cascade)
     kept = KeptFilms(arguments.output / "films", settings)
-    measured = _measure(arguments, cascade, judge, kept)
+    measured = MeasuredFilms(**_measure(arguments, cascade, judge, kept))
     settings |= {"model": arguments.model, "num_stories": arguments.num_stories}
     settings |= {"recursions": arguments.recursions, "judge": str(judge_folder)}
-    summary = write_report(arguments.output, settings, **measured)
+    summary = write_report(arguments.output, settings, measured)
     print(*table(summary), sep="\n")
     print(f"{arguments.output}: report.json, sheet.png, and films in films/")
     if arguments.json:
@@ -165,6 +165,7 @@ def _measure(
 
 def _measure_instrument(arguments: argparse.Namespace, judge: "Judge") -> None:
     from lavie.evaluation.long_instrument import instrument_table, measure_known_films
+    from lavie.evaluation.measured import write_json
 
     films = measure_known_films(
         judge,
@@ -174,9 +175,7 @@ def _measure_instrument(arguments: argparse.Namespace, judge: "Judge") -> None:
         on_event=draw_bar("film"),
     )
     summary, lines = instrument_table(films)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(summary, indent=1, allow_nan=False)
-    (arguments.output / "instrument.json").write_text(text + "\n", encoding="utf-8")
+    write_json(arguments.output / "instrument.json", summary)
     print(*lines, sep="\n")
     if arguments.json:
         print(json.dumps(summary))

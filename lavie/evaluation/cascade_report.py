@@ -1,6 +1,5 @@
 """What the later stages are worth, as numbers beside targets, as a table and as pictures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from PIL.Image import Image
 
 from lavie.data.world import contact_sheet
 from lavie.evaluation.cascade_prompts import JudgedStages
-from lavie.evaluation.measured import MeasuredClip, means
+from lavie.evaluation.measured import MeasuredClip, means, write_json
 from lavie.evaluation.rates import Rate
 from lavie.types import CASCADE_STAGES, Frames, StageName
 
@@ -127,10 +126,8 @@ def write_report(
     Returns:
         What the JSON file holds.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     summary = {"settings": settings} | summarize(interpolation, super_resolution, prompts)
-    text = json.dumps(summary, indent=1, allow_nan=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "report.json", summary)
     if interpolation:
         sheet(interpolation, 4).save(folder / "sheet-interpolation.png")
     if super_resolution:

@@ -1,7 +1,6 @@
 """Long videos of the base network without training, measured as films are."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -45,7 +44,7 @@ def measure_free_noise(
     lengths = (NUM_FRAMES,) * NUM_WINDOWS
 
     def film(story: FilmStory) -> Frames:
-        with _free_noise(pipeline):
+        with pipeline.free_noise():
             output: Any = pipeline(
                 story.prompts[0],
                 num_frames=sum(lengths),
@@ -60,13 +59,3 @@ def measure_free_noise(
         return measure_film(judge, FilmedStory(story, made["frames"], lengths))
 
     return for_each(stories, measure, "free_noise", on_event)
-
-
-@contextmanager
-def _free_noise(pipeline: TextToVideoPipeline) -> Iterator[None]:
-    """FreeNoise as it usually is, for a while."""
-    pipeline.enable_free_noise()
-    try:
-        yield
-    finally:
-        pipeline.disable_free_noise()

@@ -160,17 +160,12 @@ def film_story(make_film: FilmMaker, story: FilmStory, num_recursions: int) -> d
         ``frames``, ``lengths`` and ``changed`` of a `FilmedStory`, as arrays.
     """
     first, second = story.prompts
-    made = []
-    beginning: Segment | None = None
-    for segment in make_film([first] * (num_recursions + 1), seed=story.seed).segments():
-        beginning = beginning or segment
-        made.append(segment.frames)
-    latents = None if beginning is None else beginning.latents
-    (changed,) = make_film([first, second], seed=story.seed).segments(1, latents)
+    made = list(make_film([first] * (num_recursions + 1), seed=story.seed).segments())
+    (changed,) = make_film([first, second], seed=story.seed).segments(1, made[0].latents)
     return {
-        "frames": np.concatenate(made),
-        "lengths": np.array([len(frames) for frames in made]),
-        "changed": np.concatenate([made[0], changed.frames]),
+        "frames": np.concatenate([segment.frames for segment in made]),
+        "lengths": np.array([len(segment.frames) for segment in made]),
+        "changed": np.concatenate([made[0].frames, changed.frames]),
     }
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from lavie.data.world import NUM_FRAMES, SUBJECTS, render_story
 from lavie.evaluation.judge import Judge
 from lavie.evaluation.long_films import FilmedStory, MeasuredStory, measure_film
-from lavie.evaluation.long_report import rows_of
+from lavie.evaluation.long_report import MeasuredFilms, rows_of
 from lavie.evaluation.measured import for_each
 from lavie.evaluation.spoiling import pick_word
 from lavie.evaluation.stories import FilmStory, make_stories
@@ -152,7 +152,7 @@ def instrument_table(
         target, a column for each kind: an exclamation mark stands behind what is not reached.
     """
     rows = {
-        kind: [row for part in rows_of(films=measured).values() for row in part]
+        kind: [row for part in rows_of(MeasuredFilms(films=measured)).values() for row in part]
         for kind, measured in films.items()
     }
     by_name = {kind: {row.measure: row for row in rows[kind]} for kind in rows}

@@ -1,8 +1,7 @@
 """The report on long films: a file, a table and a picture."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from lavie.evaluation.long_rows import (
     story_rows,
     transition_rows,
 )
+from lavie.evaluation.measured import write_json
 from lavie.evaluation.still_films import MeasuredStill
 from lavie.types import Frames
 
@@ -34,28 +34,34 @@ _TITLES = {
 _SHOWN = 11  # frames in a row of the sheet
 
 
-def rows_of(
-    films: Sequence[MeasuredStory] = (),
-    pictures: Sequence[MeasuredStill] = (),
-    transitions: Sequence[MeasuredStill] = (),
-    free_noise: Sequence[MeasuredStory] = (),
-) -> dict[str, list[Row]]:
-    """All numbers, by what was measured.
+@dataclass(frozen=True)
+class MeasuredFilms:
+    """All that was measured; nothing of a part that was left out.
 
     Args:
-        films: Measured ones; none if the part was left out, likewise the others.
-        pictures: As above.
-        transitions: As above.
-        free_noise: As above.
+        films: Of stories, window after window.
+        pictures: From a picture.
+        transitions: Between two pictures.
+        free_noise: Made at once, without training.
     """
+
+    films: Sequence[MeasuredStory] = ()
+    pictures: Sequence[MeasuredStill] = ()
+    transitions: Sequence[MeasuredStill] = ()
+    free_noise: Sequence[MeasuredStory] = ()
+
+
+def rows_of(measured: MeasuredFilms) -> dict[str, list[Row]]:
+    """All numbers, by what was measured."""
+    films, free_noise = measured.films, measured.free_noise
     rows: dict[str, list[Row]] = {}
     if films:
         rows["films"] = film_rows(films, min(CHECKED, len(films[0].parts) - 1))
         rows["stories"] = story_rows(films)
-    if pictures:
-        rows["pictures"] = picture_rows(pictures)
-    if transitions:
-        rows["transitions"] = transition_rows(transitions)
+    if measured.pictures:
+        rows["pictures"] = picture_rows(measured.pictures)
+    if measured.transitions:
+        rows["transitions"] = transition_rows(measured.transitions)
     if free_noise:
         rows["free_noise"] = film_rows(
             free_noise, len(free_noise[0].parts) - 1, has_targets=False, unit="lengths"
@@ -64,39 +70,29 @@ def rows_of(
 
 
 def write_report(
-    folder: Path,
-    settings: Mapping[str, Any],
-    films: Sequence[MeasuredStory] = (),
-    pictures: Sequence[MeasuredStill] = (),
-    transitions: Sequence[MeasuredStill] = (),
-    free_noise: Sequence[MeasuredStory] = (),
+    folder: Path, settings: Mapping[str, Any], measured: MeasuredFilms
 ) -> dict[str, Any]:
     """Write ``report.json`` and ``sheet.png``.
 
     Args:
         folder: Made if it is not there; reports in it are replaced.
         settings: How the films were made, kept in the report.
-        films: As in `rows_of`; likewise the others.
-        pictures: As above.
-        transitions: As above.
-        free_noise: As above.
+        measured: At least one film.
 
     Returns:
         What the JSON file holds.
     """
-    rows = rows_of(films, pictures, transitions, free_noise)
+    rows = rows_of(measured)
     summary = {
         "settings": dict(settings),
         "rows": {part: [row.as_json() for row in rows[part]] for part in rows},
-        "films": [_film_json(film) for film in films],
-        "pictures": [_still_json(each) for each in pictures],
-        "transitions": [_still_json(each) for each in transitions],
-        "free_noise": [_film_json(film) for film in free_noise],
+        "films": [_film_json(film) for film in measured.films],
+        "pictures": [_still_json(each) for each in measured.pictures],
+        "transitions": [_still_json(each) for each in measured.transitions],
+        "free_noise": [_film_json(film) for film in measured.free_noise],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(summary, indent=1, allow_nan=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    sheet(films, pictures, transitions, free_noise).save(folder / "sheet.png")
+    write_json(folder / "report.json", summary)
+    sheet(measured).save(folder / "sheet.png")
     return summary
 
 
@@ -108,30 +104,21 @@ def table(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def sheet(
-    films: Sequence[MeasuredStory] = (),
-    pictures: Sequence[MeasuredStill] = (),
-    transitions: Sequence[MeasuredStill] = (),
-    free_noise: Sequence[MeasuredStory] = (),
-    count: int = 8,
-) -> Image:
+def sheet(measured: MeasuredFilms, count: int = 8) -> Image:
     """The first films of each kind, under what was asked for and what was seen.
 
     Of a long film it shows the last frame of each part, of the others moments of all.
 
     Args:
-        films: As in `rows_of`; likewise the others. There is one at least.
-        pictures: As above.
-        transitions: As above.
-        free_noise: As above.
+        measured: At least one film.
         count: Of each kind.
     """
     rows: list[tuple[str, Frames]] = []
-    for film in films[:count]:
+    for film in measured.films[:count]:
         rows += _film_captions(film)
-    for each in (*pictures[:count], *transitions[:count]):
+    for each in (*measured.pictures[:count], *measured.transitions[:count]):
         rows.append((_still_caption(each), each.frames))
-    for film in free_noise[:count]:
+    for film in measured.free_noise[:count]:
         rows.append((f"FreeNoise: {_parts_caption(film)}", film.film.frames))
     return contact_sheet(rows, _SHOWN, 1, zoom=2)
 

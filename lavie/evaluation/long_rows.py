@@ -1,7 +1,7 @@
 """What long films are worth, as rows of numbers beside targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lavie.evaluation.drift import Drift
@@ -201,4 +201,4 @@ def _mean_rows(measure: str, values: Sequence[float]) -> list[Row]:
 
 
 def _with_target(row: Row, least: float | None = None, most: float | None = None) -> Row:
-    return Row(row.measure, row.value, row.n, row.low, row.high, least, most)
+    return replace(row, least=least, most=most)

@@ -1,9 +1,11 @@
-"""A held-out clip with numbers and pictures, and the means of many."""
+"""A held-out clip with numbers and pictures, the means of many, and what is kept of them."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from lavie.types import Frames, OnEvent, Progress
 
@@ -24,6 +26,16 @@ class MeasuredClip:
     caption: str
     numbers: Mapping[str, float]
     pictures: Mapping[str, Frames] = field(default_factory=dict)
+
+
+def write_json(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write the numbers of a report; its folder is made if it is not there.
+
+    Raises:
+        ValueError: One is not finite, which JSON cannot say.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def means(clips: Sequence[MeasuredClip]) -> dict[str, float]:

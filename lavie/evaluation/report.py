@@ -1,6 +1,5 @@
 """What came out, as numbers, as a table and as a picture."""
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from PIL.Image import Image
 
 from lavie.data.world import contact_sheet
+from lavie.evaluation.measured import write_json
 from lavie.evaluation.prompt_accuracy import JudgedClip
 from lavie.evaluation.questions import CAPTION_SETS
 from lavie.evaluation.rates import Rate, difference
@@ -91,9 +91,8 @@ def write_report(
     Returns:
         What the JSON file holds.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     summary = {"settings": settings} | summarize(judged)
-    (folder / "report.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    write_json(folder / "report.json", summary)
     sheet(judged).save(folder / "sheet.png")
     return summary
 

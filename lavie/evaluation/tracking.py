@@ -40,7 +40,12 @@ class Track:
 
     @classmethod
     def of(cls, path: np.ndarray, states: tuple[str, ...]) -> "Track":
-        """From what the judge read in each frame."""
+        """From what the judge read in each frame.
+
+        Args:
+            path: As above.
+            states: What there was to see in each of the F frames, as in `Verdict`.
+        """
         inside = _from_edge(path[:, :2]) >= _EDGE
         is_there = np.array([state not in ("absent", "cut") for state in states])
         return cls(path, inside & is_there)

@@ -1,7 +1,8 @@
 """FreeNoise: long videos from a network that was made for short ones, without training."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
@@ -225,6 +226,23 @@ class FreeNoiseMixin:
     def disable_free_noise(self) -> None:
         """Make videos as the network was made for again."""
         self._free_noise = None
+
+    @contextmanager
+    def free_noise(self, **settings) -> Iterator[None]:
+        """`enable_free_noise` for as long as the block lasts; then it is as it was before.
+
+        Args:
+            **settings: As for `enable_free_noise`.
+
+        Raises:
+            InputError: A value breaks its rule, or the network goes on from given frames.
+        """
+        before = self._free_noise
+        self.enable_free_noise(**settings)
+        try:
+            yield
+        finally:
+            self._free_noise = before
 
 
 def one_changing_prompt_each(

@@ -1,6 +1,5 @@
 """Stage ``long_video``: the base model learns to go on from frames that are given."""
 
-import inspect
 from typing import Annotated, Self
 
 import torch
@@ -78,13 +77,13 @@ class LongVideoStage(BaseStage):
     def pipeline(self) -> LongVideoPipeline:
         """The model as users run it."""
         base = super().pipeline()
-        values = {
-            name: base.config[name]
-            for name in inspect.signature(LongVideoPipeline.__init__).parameters
-            if name.startswith(("default_", "latent_rgb_")) and name in base.config
+        usual = {
+            name: value
+            for name, value in base.config.items()
+            if name.startswith(("default_", "latent_rgb_"))
         }
-        values["default_num_given"] = self._given_settings.max_given
-        pipeline = LongVideoPipeline(**base.components, **values)
+        num_given = self._given_settings.max_given
+        pipeline = LongVideoPipeline(**base.components, **usual, default_num_given=num_given)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 

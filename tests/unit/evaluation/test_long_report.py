@@ -5,7 +5,7 @@ import pytest
 
 from lavie.evaluation.drift import Drift
 from lavie.evaluation.long_films import FilmedStory, MeasuredStory, PartReading, measure_seam
-from lavie.evaluation.long_report import rows_of, sheet, table, write_report
+from lavie.evaluation.long_report import MeasuredFilms, rows_of, sheet, table, write_report
 from lavie.evaluation.still_films import MeasuredStill, StillStory, make_transition_stories
 from lavie.evaluation.stories import make_stories
 
@@ -49,7 +49,7 @@ def films(count=12, **faults):
 
 
 def verdicts(**parts):
-    rows = [row for part in rows_of(**parts).values() for row in part]
+    rows = [row for part in rows_of(MeasuredFilms(**parts)).values() for row in part]
     return {row.measure: row.is_reached for row in rows if row.is_reached is not None}
 
 
@@ -92,12 +92,12 @@ def test_each_fault_misses_its_own_targets(faults, missed):
 def test_what_is_out_of_view_counts_neither_way():
     hidden = {"subject": None, "is_subject_in_view": False, "is_motion_in_view": False}
     mixed = films(3) + films(2, continues=None, motion=None, **hidden)
-    rows = by_name(rows_of(films=mixed)["films"])
+    rows = by_name(rows_of(MeasuredFilms(films=mixed))["films"])
     assert rows["subject, lost after 5 recursions"].n == 3
     assert rows["subject, after 5 recursions"].value == 1
     assert rows["borders that the subject goes on over"].n == 18
     nobody = films(2, continues=None, motion=None, **hidden)
-    names = by_name(rows_of(films=nobody)["films"])
+    names = by_name(rows_of(MeasuredFilms(films=nobody))["films"])
     assert "subject, lost after 5 recursions" not in names
 
 
@@ -105,13 +105,15 @@ def test_pictures_and_cuts_are_told():
     found = verdicts(pictures=[still(psnr=20.0)], transitions=[still("same", 20.0, change=0.9)])
     assert not any(found.values())
     rows = by_name(
-        rows_of(transitions=[still("other", change=c) for c in (0.2, 1.0)])["transitions"]
+        rows_of(MeasuredFilms(transitions=[still("other", change=c) for c in (0.2, 1.0)]))[
+            "transitions"
+        ]
     )
     assert rows["unrelated pictures: without a cut"].value == 0.5
 
 
 def test_free_noise_has_no_targets():
-    rows = rows_of(free_noise=films(2, num_parts=4))["free_noise"]
+    rows = rows_of(MeasuredFilms(free_noise=films(2, num_parts=4)))["free_noise"]
     assert rows
     assert all(row.is_reached is None for row in rows)
 
@@ -136,10 +138,10 @@ def test_the_report_is_written_and_shown(tmp_path):
         "transitions": [still("same", change=0.3)],
         "free_noise": films(1, num_parts=4),
     }
-    summary = write_report(tmp_path, {"seed": 0}, **parts)
+    summary = write_report(tmp_path, {"seed": 0}, MeasuredFilms(**parts))
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(summary))
     assert len(summary["films"]) == 3
     lines = table(summary)
     assert sum("NOT REACHED" in line for line in lines) == 1
     assert any("FreeNoise" in line for line in lines)
-    assert sheet(**parts).height > 9 * 80
+    assert sheet(MeasuredFilms(**parts)).height > 9 * 80

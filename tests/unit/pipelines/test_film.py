@@ -164,14 +164,11 @@ def test_a_model_without_the_network_for_it_makes_a_film_at_once(base_alone):
     made = film.make()
     assert np.array_equal(made.frames, np.concatenate([s.frames for s in segments]))
     assert made.metadata["settings"]["long_video"]["way"] == "free_noise"
-    base_alone.base.enable_free_noise(context_length=None)
-    try:
+    with base_alone.base.free_noise(context_length=None):
         prompt = {0: "a fox", 20: "a fox", 24: "a frog"}
         alone = base_alone.base(
             prompt, num_frames=44, generator=torch.Generator().manual_seed(3), **small
         )
-    finally:
-        base_alone.base.disable_free_noise()
     assert np.array_equal(made.frames, alone.frames[0])
 
 

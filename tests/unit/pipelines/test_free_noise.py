@@ -49,6 +49,20 @@ def test_it_is_off_until_it_is_switched_on(pipeline, small, generator):
     assert torch.equal(pipeline("a fox", generator=generator(0), **small).frames, before)
 
 
+def test_for_a_while_it_is_otherwise_and_then_as_it_was(pipeline):
+    before = pipeline._free_noise
+    with pipeline.free_noise(context_length=8):
+        assert pipeline._free_noise.context_length == 8
+    assert pipeline._free_noise is before
+    with pytest.raises(InputError), pipeline.free_noise(context_length=8):
+        pipeline("")
+    assert pipeline._free_noise is before
+    plain = make_tiny_pipeline()
+    with plain.free_noise():
+        assert plain.free_noise_enabled
+    assert not plain.free_noise_enabled
+
+
 @pytest.mark.parametrize("noise_type", ["shuffle_context", "repeat_context", "random"])
 def test_a_video_of_one_window_is_exactly_the_ordinary_one(pipeline, small, generator, noise_type):
     def make():
