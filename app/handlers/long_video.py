@@ -95,13 +95,14 @@ class LongVideoHandlers:
             if film is None:
                 raise InputError(film_texts.NO_SUCH_FILM, "job_id")
             visitor = self._visitors.visitor(request)
-            job = self._films.redo(film.job_id, int(chosen), story, None, *visitor)
+            told = story if written_rows(story) else None  # the film may be another browser's
+            job = self._films.redo(film.job_id, int(chosen), told, None, *visitor)
         except InputError as error:
             raise alert(error) from error
-        told: Updates = {}
+        form: Updates = {}
         if isinstance(job.request, FilmRequest):
-            told = {self._tab.form.story: form_story(job.request.story)}
-        return told | self._take(job, job_id)
+            form = {self._tab.form.story: form_story(job.request.story)}
+        return form | self._take(job, job_id)
 
     def check_smoothing(self, job_id: str, shown: str, steps: object) -> list[dict[str, Any]]:
         """Say beside the steps what is wrong with them, before anything is queued."""

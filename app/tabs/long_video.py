@@ -369,10 +369,9 @@ def _slider(
 def _create_result() -> FilmResult:
     display = gr.HTML(screen.empty(films.EMPTY_SCREEN), padding=False, elem_id="film-display")
     player = gr.HTML(
-        {"clips": [], "duration": 0, "key": "", "label": ""},
+        page.NOTHING_TO_PLAY,
         html_template=page.player(),
-        js_on_load=_script("film.js"),
-        visible="hidden",
+        js_on_load=_script("film.js"),  # which hides it while there is nothing to play
         padding=False,
         elem_id="film-player",
     )
