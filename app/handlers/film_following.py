@@ -84,7 +84,7 @@ class FilmFollowing(Follower[LongVideoTab]):
             **{part: gr.HTML(visible=False) for part in (view.timeline, view.progress)},
             **{part: gr.update(visible=False) for part in hidden},
             view.retry: gr.Button(visible=False),
-            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
+            self._tab.cancel: gr.Button(film_texts.STOP, interactive=False),
         }
 
     def choose(self, job_id: str, event: gr.EventData) -> Updates:
@@ -124,7 +124,7 @@ class FilmFollowing(Follower[LongVideoTab]):
                 view.screen: gr.HTML(screen.working(job), visible=not can_be_seen),
                 view.progress: gr.HTML(screen.progress(status), visible=True),
                 view.retry: gr.Button(visible=False),
-                self._tab.stop: stop,
+                self._tab.cancel: stop,
             }
         stopped = film_texts.STOPPED if can_be_seen else film_texts.NOTHING_KEPT
         sentence = job.error or job.note or (stopped if job.state == "cancelled" else "")
@@ -134,7 +134,7 @@ class FilmFollowing(Follower[LongVideoTab]):
             view.screen: gr.HTML(display, visible=not can_be_seen),
             view.progress: gr.HTML(note, visible=bool(note)),
             view.retry: gr.Button(visible=job.can_go_on),
-            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
+            self._tab.cancel: gr.Button(film_texts.STOP, interactive=False),
         }
 
     def _version(self, job: Job, result: Result) -> Updates:

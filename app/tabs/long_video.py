@@ -93,7 +93,7 @@ class LongVideoTab:
     restored: gr.HTML
     recipe_file: gr.File
     make: gr.Button
-    stop: gr.Button
+    cancel: gr.Button
     result: FilmResult
     kept: gr.BrowserState
     source: gr.BrowserState
@@ -108,7 +108,7 @@ class LongVideoTab:
 
     def watched(self) -> list[Shown]:
         """What changes while a film is followed."""
-        return [self.job_id, self.stop, *self.result.all()]
+        return [self.job_id, self.cancel, *self.result.all()]
 
 
 def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
@@ -153,7 +153,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
             smooth, upscale = _create_switches(card)
             cost = gr.HTML(padding=False, elem_id="film-cost")
             restored = gr.HTML(visible=False, padding=False, elem_id="film-restored")
-            make, stop = _create_actions(card)
+            make, cancel = _create_actions(card)
         with gr.Column(elem_id="film-stage"):
             result = _create_result()
             with gr.Column(elem_id="film-settings"):
@@ -186,7 +186,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         restored=restored,
         recipe_file=recipe_file,
         make=make,
-        stop=stop,
+        cancel=cancel,
         result=result,
         kept=_kept({}, "form"),
         source=_kept("", "source"),
@@ -309,13 +309,13 @@ def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
             min_width=180,
             elem_id="film-make",
         )
-        stop = gr.Button(
+        cancel = gr.Button(
             films.STOP, variant="stop", min_width=90, interactive=False, elem_id="film-stop"
         )
     sentence = films.GOES_ON_FROM_FRAMES if card.goes_on_from_frames else films.AT_ONCE
     html = f'<p id="film-mistakes" role="alert"></p><p class="progress-text">{sentence}</p>'
     gr.HTML(html, padding=False, elem_id="film-way")
-    return make, stop
+    return make, cancel
 
 
 def _create_settings(card: ModelCard) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def test_a_film_is_made_again_from_a_page_whose_form_is_empty(service, handlers,
     service.pause(True)
     film = service.add(A_FILM)
     told = handlers.redo(film.id, 0, rows(("", 2)))
-    assert service.get(told[tab.job_id]).request.story == A_FILM.story
+    *_, status = service.queue()
+    assert status.job.request.story == A_FILM.story
     assert json.loads(told[tab.form.story])[0]["prompt"] == "a panda"
 
 
