@@ -1,7 +1,7 @@
 """The tab Long video: its components and what they are called. Layout only."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from app import screen, texts
 from app.films import page
 from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, windows_of
 from app.model_card import ModelCard
-from app.request import MAX_SEED, Range
+from app.request import MAX_SEED
+from app.tabs.form import create_sliders, create_switches
+from app.tabs.result import create_download, create_next_buttons, create_versions
 from app.texts import films
 from app.watching import Watching
 from app.words import Words, compose
@@ -22,7 +24,7 @@ from app.words import Words, compose
 TAB_ID = "long-video"
 _SCRIPTS = Path(__file__).parents[1]
 _STORAGE_SECRET = "lavie-studio"
-_PICTURES = [".png", ".jpg", ".jpeg", ".webp"]
+_PREFIX = "film-"
 
 Shown = Component | BlockContext
 Story = Sequence[tuple[str, float]]
@@ -150,7 +152,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
                 source_note = gr.HTML(padding=False)
                 drop_source = gr.Button(texts.CLOSE, size="sm", min_width=80, scale=0)
             ends, end_picture = _create_end(card)
-            smooth, upscale = _create_switches(card)
+            smooth, upscale = create_switches(card, films.SMOOTH_INFO, films.UPSCALE_INFO, _PREFIX)
             cost = gr.HTML(padding=False, elem_id="film-cost")
             restored = gr.HTML(visible=False, padding=False, elem_id="film-restored")
             make, cancel = _create_actions(card)
@@ -281,25 +283,6 @@ def _picture(label: str, elem_id: str) -> gr.Image:
     )
 
 
-def _create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
-    with gr.Row(elem_id="film-switches"):
-        smooth = gr.Checkbox(
-            label=texts.SMOOTH_LABEL,
-            info=films.SMOOTH_INFO,
-            visible="interpolation" in card.stages,
-            min_width=150,
-            elem_id="film-smooth",
-        )
-        upscale = gr.Checkbox(
-            label=texts.UPSCALE_LABEL,
-            info=films.UPSCALE_INFO,
-            visible="super_resolution" in card.stages,
-            min_width=150,
-            elem_id="film-upscale",
-        )
-    return smooth, upscale
-
-
 def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
     with gr.Row(elem_id="film-actions"):
         make = gr.Button(
@@ -320,7 +303,6 @@ def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
 
 def _create_settings(card: ModelCard) -> dict[str, Any]:
     """The other controls of the form, by the field's name."""
-    ranges = film_ranges(card)
     negative_prompt = gr.Textbox(
         label=texts.NEGATIVE_LABEL, info=films.NEGATIVE_INFO, elem_id="film-negative"
     )
@@ -331,39 +313,15 @@ def _create_settings(card: ModelCard) -> dict[str, Any]:
         max_length=len(str(MAX_SEED)),
         elem_id="film-seed",
     )
-    sliders = {
-        "overlap": (films.OVERLAP_LABEL, films.OVERLAP_INFO, True),
-        "num_inference_steps": (texts.STEPS_LABEL, texts.STEPS_INFO, True),
-        "guidance_scale": (texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO, True),
-        "smoothing_steps": (
-            texts.SMOOTHING_STEPS_LABEL,
-            films.SMOOTHING_STEPS_INFO,
-            "interpolation" in card.stages,
-        ),
-        "upscaling_steps": (
-            texts.UPSCALING_STEPS_LABEL,
-            films.UPSCALING_STEPS_INFO,
-            "super_resolution" in card.stages,
-        ),
+    told = {
+        "overlap": (films.OVERLAP_LABEL, films.OVERLAP_INFO),
+        "num_inference_steps": (texts.STEPS_LABEL, texts.STEPS_INFO),
+        "guidance_scale": (texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO),
+        "smoothing_steps": (texts.SMOOTHING_STEPS_LABEL, films.SMOOTHING_STEPS_INFO),
+        "upscaling_steps": (texts.UPSCALING_STEPS_LABEL, films.UPSCALING_STEPS_INFO),
     }
-    made = {name: _slider(name, ranges, *told) for name, told in sliders.items()}
-    return {"negative_prompt": negative_prompt, "seed": seed, **made}
-
-
-def _slider(
-    name: str, ranges: Mapping[str, Range], label: str, info: str, visible: bool
-) -> gr.Slider:
-    limits = ranges[name]
-    return gr.Slider(
-        limits.minimum,
-        limits.maximum,
-        value=limits.default,
-        step=limits.step or 0.1,
-        label=label,
-        info=info,
-        visible=visible,
-        elem_id=f"film-{name}",
-    )
+    sliders = create_sliders(card, film_ranges(card), told, _PREFIX)
+    return {"negative_prompt": negative_prompt, "seed": seed, **sliders}
 
 
 def _create_result() -> FilmResult:
@@ -384,22 +342,12 @@ def _create_result() -> FilmResult:
         redo_note = gr.HTML(padding=False)
         redo = gr.Button(films.REDO, size="md", min_width=140, elem_id="film-redo-button")
     with gr.Row(visible=False, elem_id="film-choices") as choices:
-        shown = gr.Radio(
-            label=texts.SHOWN_LABEL,
-            info=texts.SHOWN_INFO,
-            elem_id="film-shown",
-            elem_classes="chips",
-        )
+        shown = create_versions("film-shown")
     with gr.Row(visible=False, elem_id="film-next") as next_row:
-        smooth_it, upscale_it = (
-            gr.Button(label, size="md", min_width=120, elem_id=f"film-{name}-it")
-            for name, label in (("smooth", texts.SMOOTH_IT), ("upscale", texts.UPSCALE_IT))
-        )
+        smooth_it, upscale_it = create_next_buttons(_PREFIX)
     with gr.Row(visible=False, elem_id="film-downloads") as downloads:
         view, original, recipe = (
-            gr.DownloadButton(
-                texts.DOWNLOADS[name], size="sm", min_width=80, elem_id=f"film-download-{name}"
-            )
+            create_download(name, gr.DownloadButton, _PREFIX)
             for name in ("view", "video", "recipe")
         )
     return FilmResult(
