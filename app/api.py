@@ -25,7 +25,7 @@ _Answer = TypeVar("_Answer")
 _MAX_LISTED = 200
 
 
-def _told(function: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
+def told(function: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
     """What is wrong with the input reaches the caller as a sentence, and is no fault in the log."""
 
     @wraps(function)
@@ -50,7 +50,7 @@ class Api:
         self._service = service
         self._visitors = visitors
 
-    @_told
+    @told
     def submit_stage(
         self,
         request: gr.Request,
@@ -81,7 +81,7 @@ class Api:
         )
         return self._json(new.id)
 
-    @_told
+    @told
     def status(self, request: gr.Request, job_id: str) -> dict:
         """Say how a job is: its state, place in the queue, stage, step, seconds left, results.
 
@@ -104,7 +104,7 @@ class Api:
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    @_told
+    @told
     def cancel(self, request: gr.Request, job_id: str) -> dict:
         """Stop a job: at once if it waits, within a step if it runs. Finished stages are kept.
 
@@ -113,7 +113,7 @@ class Api:
         """
         return self._json(self._service.cancel(_id(job_id), self._visitors.owner(request)).id)
 
-    @_told
+    @told
     def retry(self, request: gr.Request, job_id: str) -> dict:
         """Queue a job again that failed, was cancelled or interrupted. Finished stages are kept.
 
@@ -123,7 +123,7 @@ class Api:
         visitor = self._visitors.visitor(request)
         return self._json(self._service.retry(_id(job_id), *visitor).id)
 
-    @_told
+    @told
     def history(
         self,
         request: gr.Request,
@@ -149,13 +149,13 @@ class Api:
         jobs = self._service.history(owner, clean_text(search), number, before_id, starred)
         return [job_json(self._service.status(job)) for job in jobs]
 
-    @_told
+    @told
     def queue(self, request: gr.Request) -> list[dict]:
         """List the jobs that run and those that wait, in their order."""
         owner = self._visitors.owner(request)
         return [job_json(status) for status in self._service.queue(owner)]
 
-    @_told
+    @told
     def star(self, request: gr.Request, job_id: str, is_starred: bool = True) -> dict:
         """Mark a job to find it again, or no longer.
 
@@ -166,7 +166,7 @@ class Api:
         owner = self._visitors.owner(request)
         return self._json(self._service.star(_id(job_id), _switch(is_starred), owner).id)
 
-    @_told
+    @told
     def delete(self, request: gr.Request, job_id: str, undo: bool = False) -> dict:
         """Throw a job and its files away, or bring it back within an hour.
 
@@ -178,7 +178,7 @@ class Api:
         change = self._service.undelete if _switch(undo) else self._service.delete
         return self._json(change(job_id, self._visitors.owner(request)).id)
 
-    @_told
+    @told
     def files(self, job_id: str, format: str = "mp4", made_by: str = "") -> str:  # noqa: A002
         """Download a result.
 
@@ -194,7 +194,7 @@ class Api:
             raise InputError(texts.NO_SUCH_RESULT, "job_id")
         return str(export(result, format))
 
-    @_told
+    @told
     def restore(self, file: str) -> dict:
         """Read the settings of a video made here, from its MP4 or recipe: values for submit.
 
@@ -204,7 +204,7 @@ class Api:
         values, notes = form_values(read_recipe(_file(file)), self._service.card)
         return {"values": values, "notes": notes}
 
-    @_told
+    @told
     def batch(self, request: gr.Request, file: str) -> dict:
         """Queue many videos, or none if a row is wrong: returns the ids of the jobs.
 
@@ -263,7 +263,7 @@ def _submit_for(service: Service, api: Api) -> Callable[..., dict[str, Any]]:
     """The endpoint whose defaults are those of the model."""
     own: dict[str, Any] = _defaults(service)
 
-    @_told
+    @told
     def submit(
         request: gr.Request,
         prompt: str,

@@ -51,6 +51,7 @@ const update = () => {
   clips = value.clips;
   duration = value.duration;
   element.dataset.key = value.key;
+  element.toggleAttribute("data-empty", !clips.length);
   players.forEach((player) => player.setAttribute("aria-label", value.label || ""));
   if (!clips.length) { players.forEach((player) => player.removeAttribute("src")); return; }
   if (isOther || !front().src) { now = -1; goTo(isWhole ? Math.min(at, duration - 0.1) : 0); }

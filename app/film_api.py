@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.api import told
 from app.films.check import film_ranges
 from app.films.service import Films
 from app.schema import job_json
@@ -33,6 +34,7 @@ class FilmApi:
         """The endpoint whose defaults are those of the model."""
         own: dict[str, Any] = self._own
 
+        @told
         def film(
             request: gr.Request,
             story: str,
@@ -67,12 +69,13 @@ class FilmApi:
             names = ("story", "negative_prompt", "smooth", "upscale", *own)
             values = {name: given[name] for name in names}
             if go_on_from:
-                video = self._told(lambda: self._films.video_of(str(go_on_from)))
+                video = self._films.video_of(str(go_on_from))
                 return self._submit(request, {**values, "begin": "video", "video": video})
             return self._submit(request, {**values, "begin": "nothing"})
 
         return film
 
+    @told
     def film_from(
         self, request: gr.Request, start: str, story: str, seed: str = ""
     ) -> dict[str, Any]:
@@ -85,9 +88,10 @@ class FilmApi:
         """
         values = {"story": story, "smooth": False, "upscale": False, "negative_prompt": ""}
         values |= {**self._own, "seed": seed}
-        kind = self._told(lambda: _kind_of(start))
+        kind = _kind_of(start)
         return self._submit(request, {**values, "begin": kind, kind: start})
 
+    @told
     def redo(
         self,
         request: gr.Request,
@@ -106,22 +110,13 @@ class FilmApi:
         """
         visitor = self._visitors.visitor(request)
         number = part if type(part) is int else -1
-        job = self._told(
-            lambda: self._films.redo(str(job_id), number, story or None, seed, *visitor)
-        )
+        job = self._films.redo(str(job_id), number, story or None, seed, *visitor)
         return job_json(self._service.status(job))
 
     def _submit(self, request: gr.Request, values: dict[str, object]) -> dict[str, Any]:
         visitor = self._visitors.visitor(request)
-        job = self._told(lambda: self._films.submit(values, *visitor))
+        job = self._films.submit(values, *visitor)
         return job_json(self._service.status(job))
-
-    def _told(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the work gives
-        """What is wrong with the input reaches the caller as a sentence."""
-        try:
-            return work()
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
 
 def _kind_of(start: object) -> str:

@@ -80,7 +80,9 @@ class Line:
                 return math.inf
             progress, seconds = job.progress, cost.seconds
             if progress is not None and progress.stage == effort.stage:
-                share = progress.step / max(progress.total, 1)
-                seconds -= share * (cost.seconds - cost.seconds_after)
+                seconds = progress.seconds_left
+                if seconds is None:
+                    share = progress.step / max(progress.total, 1)
+                    seconds = cost.seconds - share * (cost.seconds - cost.seconds_after)
             total += seconds
         return total

@@ -1,21 +1,30 @@
 () => {
   // A field that was refused may be out of sight, on a phone above all: bring the first one back.
   // Gradio may take back what it said there before anything was changed: then it is said again.
-  const mistakes = document.getElementById("mistakes");
-  let said = new Map();
+  const places = { studio: "mistakes", "film-studio": "film-mistakes" };
+  let said = new Map(), lost = new Map();
+  const sayAgain = () => {
+    for (const [desk, place] of Object.entries(places)) {
+      const own = [...lost].filter(([field]) => document.getElementById(field)?.closest(`#${desk}`));
+      const text = own.map(([, sentence]) => sentence).join(" ");
+      const mistakes = document.getElementById(place);
+      if (mistakes && mistakes.textContent !== text) mistakes.textContent = text;
+    }
+  };
   const observer = new MutationObserver(() => {
     const refused = document.querySelector("input.validation-error, textarea.validation-error");
     if (refused && refused !== observer.last) refused.focus();
     observer.last = refused;
     const sentences = document.querySelectorAll(".validation-error:not(input, textarea)");
     const now = new Map([...sentences].map((e) => [e.closest(".block")?.id, e.textContent]));
-    const lost = [...said].filter(([field]) => !now.has(field)).map(([, sentence]) => sentence);
-    if (lost.length) mistakes.textContent = lost.join(" ");
+    said.forEach((sentence, field) => { if (!now.has(field)) lost.set(field, sentence); });
+    now.forEach((_, field) => lost.delete(field));
     said = now;
+    sayAgain();
   });
   observer.observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] });
   for (const name of ["input", "click"]) {
-    document.addEventListener(name, () => { said.clear(); mistakes.textContent = ""; }, true);
+    document.addEventListener(name, () => { said.clear(); lost.clear(); sayAgain(); }, true);
   }
 
   // Keys press buttons, from anywhere on their tab.

@@ -20,7 +20,7 @@ def queue(
     """The jobs in their order; nothing where there are none but the one that is watched anyway.
 
     Args:
-        statuses: Of the jobs.
+        statuses: Of the jobs, also of those that ran when the server stopped.
         watched: The id of the one on the screen, if any.
         is_paused: Whether no further job is begun.
         is_steered: Whether whoever sees this may move jobs, and stop the queue.
@@ -29,8 +29,9 @@ def queue(
     others = [s for s in statuses if s.job.id != watched or s.job.state == "queued"]
     if not others and not is_paused:
         return ""
-    num_waiting = sum(status.job.state == "queued" for status in statuses)
     waiting = [status.job.id for status in statuses if status.job.state == "queued"]
+    num_running = sum(status.job.state == "running" for status in statuses)
+    is_switch = is_steered and (is_paused or bool(waiting) or num_running > 0)
     items = "".join(
         f'<li class="queue-job{" edited" if status.job.id == edited else ""}">'
         f"{_job(status, watched, waiting, is_steered, status.job.id == edited)}</li>"
@@ -38,9 +39,9 @@ def queue(
     )
     return (
         f'<div class="queue"><div class="queue-head"><h3 tabindex="-1">'
-        f"{escape(texts.queue_heading(num_waiting))}</h3>"
-        f"{_switch(is_paused) if is_steered else ''}</div>"
-        f"{_note(is_paused, num_running=len(statuses) - num_waiting)}"
+        f"{escape(texts.queue_heading(len(waiting)))}</h3>"
+        f"{_switch(is_paused) if is_switch else ''}</div>"
+        f"{_note(is_paused, num_running)}"
         f'<ol class="queue-jobs">{items}</ol></div>'
     )
 
@@ -83,8 +84,9 @@ def _state(status: Status, is_watched: bool) -> str:
     if job.state == "queued":
         place = texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
         return f'<p class="queue-state">{escape(place)}</p>'
-    if is_watched:
-        return f'<p class="queue-state">{escape(texts.BEING_MADE)}</p>'
+    if job.is_over or is_watched:
+        sentence = texts.WAS_INTERRUPTED if job.is_over else texts.BEING_MADE
+        return f'<p class="queue-state">{escape(sentence)}</p>'
     return screen.bar(status)
 
 
@@ -96,7 +98,10 @@ def _buttons(job: Job, is_watched: bool, waiting: list[str], is_steered: bool) -
     if is_queued and is_steered and len(waiting) > 1:
         buttons.append(_button(job, "up", is_off=job.id == waiting[0]))
         buttons.append(_button(job, "down", is_off=job.id == waiting[-1]))
-    buttons.append(_button(job, "remove" if is_queued else "cancel", job.is_cancel_requested))
+    if job.is_over:
+        buttons.append(_button(job, "retry"))
+    is_running = job.state == "running"
+    buttons.append(_button(job, "cancel" if is_running else "remove", job.is_cancel_requested))
     return "".join(buttons)
 
 

@@ -237,6 +237,10 @@ class Service:
         """The jobs that run and those that wait, in their order; in public only an owner's."""
         return [status for status in self._line if self._may_list(status.job, owner)]
 
+    def interrupted(self, owner: str = "") -> list[Job]:
+        """The jobs that ran when the server stopped, as `queue` lists them."""
+        return [job for job in self._store.interrupted() if self._may_list(job, owner)]
+
     def _may_list(self, job: Job, owner: str) -> bool:
         return not self.policy.is_public or job.owner == owner
 

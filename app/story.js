@@ -112,23 +112,6 @@ new MutationObserver(() => {
     else field.removeAttribute("aria-invalid");
   });
 }).observe(document.body, { subtree: true, childList: true });
-// Gradio may take back what it said beside a field before anything was changed: then it is said again.
-let said = new Map();
-new MutationObserver(() => {
-  const again = document.getElementById("film-mistakes");
-  const sentences = document.querySelectorAll("#film-studio .validation-error:not(input, textarea)");
-  const nowSaid = new Map([...sentences].map((e) => [e.closest(".block")?.id, e.textContent]));
-  const lost = [...said].filter(([field]) => !nowSaid.has(field)).map(([, sentence]) => sentence);
-  if (lost.length && again) again.textContent = lost.join(" ");
-  said = nowSaid;
-}).observe(document.body, { subtree: true, childList: true });
-for (const name of ["input", "click"]) {
-  document.addEventListener(name, () => {
-    said.clear();
-    const again = document.getElementById("film-mistakes");
-    if (again?.textContent) again.textContent = "";
-  }, true);
-}
 const begin = () => {
   if (!box()) { setTimeout(begin, 50); return; }
   if (box().value) window.showStory(box().value); else { render(); send(); }

@@ -75,8 +75,10 @@ def create_page(
         film_asked = bind_long_video(page, film_tab, film_handlers, tabs)
         ended += bind_film_following(page, film_tab, following, film_asked)
         asked += film_asked
-        queue_handlers = QueueHandlers(service, tab, visitors, handlers.following, editor)
-        ended += bind_queue(page, tab, queue_handlers, handlers.following, editor, asked)
+        queue_handlers = QueueHandlers(
+            service, tab, visitors, handlers.following, editor, following
+        )
+        ended += bind_queue(page, tab, queue_handlers, handlers.following, following, editor, asked)
         settings_handlers = SettingsHandlers(service, tab, words, visitors, tabs, film_handlers)
         film_form = filled_in(film_tab)
         bind_settings(page, tabs, tab, settings_handlers, film_form)

@@ -12,6 +12,9 @@ from app.jobs.job import Job
 from app.result import Result
 from app.texts import films as texts
 
+NOTHING_TO_PLAY: dict[str, Any] = {"clips": [], "duration": 0, "key": "", "label": ""}
+"""What the player has while there is no film."""
+
 
 def editor(window_seconds: float) -> str:
     """The frame in which ``story.js`` puts the rows of a story.
@@ -58,7 +61,7 @@ def player_value(job: Job, film: FilmView | None, result: Result | None) -> dict
     """
     clips = film.clips(result) if film else []
     if film is None or not clips:
-        return {"clips": [], "duration": 0, "key": "", "label": ""}
+        return NOTHING_TO_PLAY
     return {
         "clips": clips,
         "duration": _duration(film, result),

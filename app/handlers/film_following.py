@@ -1,7 +1,6 @@
 """Shows a film as it grows: its parts so far, the strip of them, how far it is."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
 from gradio.blocks import Block
@@ -10,20 +9,16 @@ from gradio.events import Dependency
 from app import screen, texts
 from app.films import page
 from app.films.service import Films
-from app.films.view import FilmView
+from app.handlers.follower import Follower, Updates
 from app.jobs.job import Job
 from app.line import Status
 from app.result import Result
 from app.service import Service
 from app.tabs.long_video import TAB_ID, LongVideoTab
 from app.texts import films as film_texts
-from app.watching import Watching
-from lavie.errors import InputError
-
-Updates = dict[Block, Any]
 
 
-class FilmFollowing:
+class FilmFollowing(Follower[LongVideoTab]):
     """Shows a film until its job is over.
 
     Args:
@@ -34,71 +29,63 @@ class FilmFollowing:
     """
 
     def __init__(self, service: Service, films: Films, tab: LongVideoTab, tabs: gr.Tabs) -> None:
-        self._service = service
+        super().__init__(service, tab)
         self._films = films
-        self._tab = tab
         self._tabs = tabs
 
     def show(self, job: Job) -> Updates:
         """Turn to a job, which then has to be followed."""
-        film = self._films.view(job)
-        return {
-            self._tab.job_id: job.id,
-            self._tab.result.redo_row: gr.Column(visible=False),
-            **self._status(self._service.status(job), film),
-            **self._film(job, film),
-            **self._versions(job),
-        }
+        return {self._tab.result.redo_row: gr.Column(visible=False), **super().show(job)}
 
-    def show_film(self, job_id: str) -> Updates:
-        """Turn to a job, and to the tab, if it is about a film."""
-        job = self._service.get(job_id) if self._service.knows(job_id) else None
-        if job is None or self._films.view(job) is None:
-            return {self._tab.job_id: gr.skip()}
+    def show_film(self, job: Job) -> Updates:
+        """Turn to a job, and to the tab, if it is about a film; else nothing."""
+        if self._films.view(job) is None:
+            return {}
         return {self._tabs: gr.Tabs(selected=TAB_ID), **self.show(job)}
 
-    async def follow(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
-        """Show a job until it is over; what can be seen of it is only told anew when it grows.
+    def show_opened(self, job_id: str) -> Updates:
+        """`show_film`, for an event."""
+        film = self.show_film(self._service.get(job_id)) if self._service.knows(job_id) else {}
+        return film or self._nothing_new()
 
-        Nothing happens if the page follows it already, and it ends when the page turns to another.
-        """
-        is_known = self._service.knows(job_id)
-        turn = watching.begin(job_id, self._service.get(job_id).revision if is_known else None)
-        if turn is None:
-            yield {self._tab.job_id: gr.skip()}
-            return
-        try:
-            async for updates in self._follow(job_id, watching, turn):
-                yield updates
-        finally:
-            watching.end(turn)
+    def turned(self) -> list[Block]:
+        """What `show_film` changes."""
+        return [self._tabs, *self._tab.watched()]
 
-    async def _follow(self, job_id: str, watching: Watching, turn: int) -> AsyncIterator[Updates]:
-        shown: tuple[object, ...] | None = None
-        try:
-            async for status in self._service.follow(job_id):
-                if turn != watching.turn:
-                    return
-                job = status.job
-                watching.ending = job.revision if job.is_over else None
-                film = self._films.view(job)
-                updates = self._status(status, film)
-                seen = film and film.num_done, job.state, len(job.results)
-                if seen != shown:
-                    updates |= self._film(job, film) | self._versions(job)
-                    shown = seen
-                yield updates
-        except InputError:
-            display = gr.HTML(screen.message(texts.LOST_JOB, is_alert=True), visible=True)
-            yield {self._tab.job_id: "", **self._nothing(), self._tab.result.screen: display}
+    def made(self, job: Job) -> object:
+        """Its parts and versions; and how it stands, as the part at work is marked."""
+        film = self._films.view(job)
+        return film and film.num_done, job.state, len(job.results)
 
-    async def resume(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
-        """Show the film that this browser watched before the page was loaded again, if any."""
-        if job_id:
-            async for updates in self.follow(job_id, watching):
-                yield updates
-        else:
-            yield {self._tab.result.retry: gr.skip()}
+    def show_made(self, job: Job) -> Updates:
+        """The parts, as buttons, and what can be played and downloaded."""
+        view = self._tab.result
+        html = page.timeline(self._films.view(job), at_work=_is_growing(job))
+        parts = {view.timeline: gr.HTML(html, visible=bool(html))}
+        if not job.results:
+            nothing = {part: gr.Row(visible=False) for part in (view.next, view.downloads)}
+            nothing[view.choices] = gr.Row(visible=False)
+            return {**parts, **nothing, **self._player(job, None)}
+        choices = screen.versions(job)
+        return {
+            **parts,
+            view.choices: gr.Row(visible=len(choices) > 1),
+            view.shown: gr.Radio(choices, value=job.results[-1].version),
+            **self._version(job, job.results[-1]),
+        }
+
+    def show_loss(self) -> Updates:
+        """Say that there is no such film any more."""
+        view = self._tab.result
+        hidden = (view.choices, view.next, view.downloads, view.redo_row)
+        return {
+            view.screen: gr.HTML(screen.message(texts.LOST_JOB, is_alert=True), visible=True),
+            view.player: page.NOTHING_TO_PLAY,
+            **{part: gr.HTML(visible=False) for part in (view.timeline, view.progress)},
+            **{part: gr.update(visible=False) for part in hidden},
+            view.retry: gr.Button(visible=False),
+            self._tab.cancel: gr.Button(film_texts.STOP, interactive=False),
+        }
 
     def choose(self, job_id: str, event: gr.EventData) -> Updates:
         """Note the part that was clicked, and offer to make the film again from there."""
@@ -123,9 +110,10 @@ class FilmFollowing:
             return {self._tab.result.shown: gr.skip()}
         return self._version(job, result)
 
-    def _status(self, status: Status, film: FilmView | None) -> Updates:
-        """How far a job is, and what can be done about it."""
+    def show_status(self, status: Status) -> Updates:
+        """Show how far a job is, and what can be done about it."""
         job, view = status.job, self._tab.result
+        film = self._films.view(job)
         can_be_seen = film is not None and (film.num_done > 0 or film.given is not None)
         if not job.is_over:
             stop = gr.Button(
@@ -136,7 +124,7 @@ class FilmFollowing:
                 view.screen: gr.HTML(screen.working(job), visible=not can_be_seen),
                 view.progress: gr.HTML(screen.progress(status), visible=True),
                 view.retry: gr.Button(visible=False),
-                self._tab.stop: stop,
+                self._tab.cancel: stop,
             }
         stopped = film_texts.STOPPED if can_be_seen else film_texts.NOTHING_KEPT
         sentence = job.error or job.note or (stopped if job.state == "cancelled" else "")
@@ -146,26 +134,7 @@ class FilmFollowing:
             view.screen: gr.HTML(display, visible=not can_be_seen),
             view.progress: gr.HTML(note, visible=bool(note)),
             view.retry: gr.Button(visible=job.can_go_on),
-            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
-        }
-
-    def _film(self, job: Job, film: FilmView | None) -> Updates:
-        """The parts, as buttons; the chosen one is forgotten where the film is another."""
-        view = self._tab.result
-        html = page.timeline(film, at_work=_is_growing(job))
-        return {view.timeline: gr.HTML(html, visible=bool(html))}
-
-    def _versions(self, job: Job) -> Updates:
-        """What can be played and downloaded: the parts so far, or the newest whole video."""
-        view = self._tab.result
-        if not job.results:
-            nothing = {part: gr.Row(visible=False) for part in (view.next, view.downloads)}
-            return {**nothing, view.choices: gr.Row(visible=False), **self._player(job, None)}
-        choices = screen.versions(job)
-        return {
-            view.choices: gr.Row(visible=len(choices) > 1),
-            view.shown: gr.Radio(choices, value=job.results[-1].version),
-            **self._version(job, job.results[-1]),
+            self._tab.cancel: gr.Button(film_texts.STOP, interactive=False),
         }
 
     def _version(self, job: Job, result: Result) -> Updates:
@@ -184,22 +153,7 @@ class FilmFollowing:
         }
 
     def _player(self, job: Job, result: Result | None) -> Updates:
-        value = page.player_value(job, self._films.view(job), result)
-        visible = True if value["clips"] else "hidden"
-        return {self._tab.result.player: gr.HTML(value, visible=visible)}
-
-    def _nothing(self) -> Updates:
-        view = self._tab.result
-        hidden = (view.timeline, view.progress, view.player)
-        rows = (view.choices, view.next, view.downloads)
-        return {
-            **{part: gr.HTML(visible=False) for part in hidden[:2]},
-            view.player: gr.HTML(visible="hidden"),
-            **{row: gr.Row(visible=False) for row in rows},
-            view.redo_row: gr.Column(visible=False),
-            view.retry: gr.Button(visible=False),
-            self._tab.stop: gr.Button(film_texts.STOP, interactive=False),
-        }
+        return {self._tab.result.player: page.player_value(job, self._films.view(job), result)}
 
 
 def _is_growing(job: Job) -> bool:
@@ -218,12 +172,6 @@ def bind_film_following(
         asked: Events after which there may be another job to show.
     """
     view = tab.result
-    watch = {"outputs": tab.watched(), "show_progress": "hidden", "concurrency_limit": None}
-    shown = [tab.job_id, tab.watching]
-    followed = [blocks.load(following.resume, shown, **watch)]
-    followed += [
-        event.success(following.follow, shown, trigger_mode="multiple", **watch) for event in asked
-    ]
     quick = {"show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "always_last"}
     view.timeline.select(
         following.choose,
@@ -238,4 +186,4 @@ def bind_film_following(
         preprocess=False,
         **quick,
     )
-    return followed
+    return following.bind(blocks, asked)

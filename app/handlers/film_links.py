@@ -36,10 +36,5 @@ def bind_film_links(
         [tabs, tab.source, tab.source_note, form.begin, form.picture, form.video, tab.source_bar],
         **heard,
     )
-    opened.go_on.click(following.show_film, opened.job_id, [tabs, *tab.watched()], **heard).success(
-        following.resume,
-        [tab.job_id, tab.watching],
-        tab.watched(),
-        trigger_mode="multiple",
-        **heard,
-    )
+    shown = opened.go_on.click(following.show_opened, opened.job_id, following.turned(), **heard)
+    following.follow_after(shown)

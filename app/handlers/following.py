@@ -1,90 +1,35 @@
 """The screen: shows a job as it goes on, and what it has made."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
-from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen, texts
 from app.exports import export
 from app.handlers.alerts import alert
 from app.handlers.browser import press
+from app.handlers.follower import Follower, Updates
 from app.jobs.job import Job
+from app.line import Status
 from app.result import Result
-from app.service import Service, Status
 from app.tabs.result import MADE_FILE_ID
 from app.tabs.text_to_video import TextToVideoTab
-from app.watching import Watching
 from lavie.errors import InputError
 
-Updates = dict[Block, Any]
 
+class Following(Follower[TextToVideoTab]):
+    """Shows a job on the screen until it is over, and then its video."""
 
-class Following:
-    """Shows a job on the screen until it is over, and then its video.
+    def made(self, job: Job) -> object:
+        """What it is called, and its newest version."""
+        return job.request.prompt, job.results[-1] if job.results else None
 
-    Args:
-        service: Keeps the jobs.
-        tab: The components to read and update.
-    """
-
-    def __init__(self, service: Service, tab: TextToVideoTab) -> None:
-        self._service = service
-        self._tab = tab
-
-    def show(self, job: Job) -> Updates:
-        """Turn to a job, which then has to be followed."""
-        return {
-            self._tab.job_id: job.id,
-            **self.show_status(self._service.status(job)),
-            **self._versions(job),
-        }
-
-    async def follow(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
-        """Show a job until it is over; each version of the video once, so that it plays on.
-
-        Nothing happens if the page follows it already, and it ends when the page turns to another.
-        """
-        is_known = self._service.knows(job_id)
-        turn = watching.begin(job_id, self._service.get(job_id).revision if is_known else None)
-        if turn is None:
-            yield {self._tab.screen: gr.skip()}
-            return
-        try:
-            async for updates in self._follow(job_id, watching, turn):
-                yield updates
-        finally:
-            watching.end(turn)
-
-    async def _follow(self, job_id: str, watching: Watching, turn: int) -> AsyncIterator[Updates]:
-        shown: tuple[str, Result | None] | None = None
-        try:
-            async for status in self._service.follow(job_id):
-                if turn != watching.turn:
-                    return
-                job = status.job
-                watching.ending = job.revision if job.is_over else None
-                newest = job.request.prompt, job.results[-1] if job.results else None
-                updates = self.show_status(status)
-                if newest != shown:
-                    updates |= self._versions(job)
-                    shown = newest
-                yield updates
-        except InputError:
-            display = screen.message(texts.LOST_JOB, is_alert=True)
-            view = self._tab.result
-            hidden = {view.panel: gr.Column(visible=False), view.prompt: gr.HTML(visible=False)}
-            yield {self._tab.job_id: "", **hidden, **self._idle(display)}
-
-    async def resume(self, job_id: str, watching: Watching) -> AsyncIterator[Updates]:
-        """Show the job that this browser watched before the page was loaded again, if any."""
-        if job_id:
-            async for updates in self.follow(job_id, watching):
-                yield updates
-        else:
-            yield {self._tab.screen: gr.skip()}  # not job_id: a job may be submitted meanwhile
+    def show_loss(self) -> Updates:
+        """Say that there is no such video any more."""
+        view = self._tab.result
+        hidden = {view.panel: gr.Column(visible=False), view.prompt: gr.HTML(visible=False)}
+        return {**hidden, **self._idle(screen.message(texts.LOST_JOB, is_alert=True))}
 
     def show_version(self, job_id: str, shown: str, is_compared: bool) -> Updates:
         """Show one of a job's results, alone or beside what it was made from."""
@@ -142,7 +87,7 @@ class Following:
             self._tab.cancel: gr.Button(texts.CANCEL, interactive=False),
         }
 
-    def _versions(self, job: Job) -> Updates:
+    def show_made(self, job: Job) -> Updates:
         """Show a job's prompt, the newest version of its video, and which others there are."""
         view, text = self._tab.result, screen.prompt(job)
         prompt: Updates = {view.prompt: gr.HTML(text, visible=bool(text))}
@@ -187,7 +132,7 @@ def _retry_button(job: Job) -> gr.Button:
 
 
 def bind_following(
-    page: gr.Blocks, tab: TextToVideoTab, following: Following, asked: list[Dependency]
+    page: gr.Blocks, tab: TextToVideoTab, following: Following, asked: Sequence[Dependency]
 ) -> list[Dependency]:
     """Say what the screen shows after which event.
 
@@ -201,12 +146,6 @@ def bind_following(
         Events after which there may be a video.
     """
     view = tab.result
-    watch = {"outputs": tab.watched(), "show_progress": "hidden", "concurrency_limit": None}
-    shown = [tab.job_id, tab.watching]
-    followed = [page.load(following.resume, shown, **watch)]
-    followed += [
-        event.success(following.follow, shown, trigger_mode="multiple", **watch) for event in asked
-    ]
     quick = {"show_progress": "hidden", "preprocess": False, "concurrency_limit": None}
     gr.on(
         [view.shown.input, view.is_compared.input],
@@ -222,4 +161,4 @@ def bind_following(
     view.use_seed.click(
         lambda seed: seed, view.used_seed, tab.form.seed, queue=False, show_progress="hidden"
     )
-    return followed
+    return following.bind(page, asked)

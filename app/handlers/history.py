@@ -284,11 +284,6 @@ def bind_history(
         [tabs, studio.restored, *studio.form.controls(), *films],
         **quick,
     )
-    opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick).success(
-        following.resume,
-        [studio.job_id, studio.watching],
-        studio.watched(),
-        trigger_mode="multiple",
-        show_progress="hidden",
-        concurrency_limit=None,
-    ).then(**refresh)
+    gone_on = opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick)
+    for event in following.follow_after(gone_on):
+        event.then(**refresh)

@@ -1,7 +1,6 @@
 """Asking for films: a new one, one made again from a part on, one more stage; and stopping."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,15 @@ from app.films.request import FilmRequest
 from app.films.restore import film_values, form_story, is_film
 from app.films.service import Films
 from app.gallery import as_text
-from app.handlers.alerts import alert, inform, warn
+from app.handlers.alerts import alert, warn
 from app.handlers.film_following import FilmFollowing
-from app.jobs.job import Job
+from app.handlers.job_buttons import JobButtons
 from app.restore import read_recipe
 from app.service import Service
 from app.tabs.long_video import TAB_ID, LongVideoTab
 from app.texts import films as film_texts
 from app.visitors import Visitors
 from lavie.errors import InputError
-from lavie.types import StageName
 
 Updates = dict[Block, Any]
 
@@ -33,7 +31,7 @@ _KEPT_FIELDS = tuple(field for field in FILM_FIELDS if field not in (*_FILE_FIEL
 _COST_FIELDS = ("story", "overlap", "num_inference_steps")
 
 
-class LongVideoHandlers:
+class LongVideoHandlers(JobButtons[LongVideoTab]):
     """What happens when something on the tab Long video is used.
 
     Args:
@@ -54,12 +52,9 @@ class LongVideoHandlers:
         visitors: Visitors,
         following: FilmFollowing,
     ) -> None:
-        self._service = service
+        super().__init__(service, tab, visitors, following)
         self._films = films
-        self._tab = tab
         self._tabs = tabs
-        self._visitors = visitors
-        self._following = following
 
     def check(self, job_id: str, source: str, *values: object) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
@@ -80,7 +75,7 @@ class LongVideoHandlers:
             job = self._films.submit(form, *self._visitors.visitor(request))
         except InputError as error:
             raise alert(error) from error
-        return self._take(job, job_id)
+        return self.take(job, job_id)
 
     def redo(
         self,
@@ -95,50 +90,14 @@ class LongVideoHandlers:
             if film is None:
                 raise InputError(film_texts.NO_SUCH_FILM, "job_id")
             visitor = self._visitors.visitor(request)
-            job = self._films.redo(film.job_id, int(chosen), story, None, *visitor)
+            told = story if written_rows(story) else None  # the film may be another browser's
+            job = self._films.redo(film.job_id, int(chosen), told, None, *visitor)
         except InputError as error:
             raise alert(error) from error
-        told: Updates = {}
+        form: Updates = {}
         if isinstance(job.request, FilmRequest):
-            told = {self._tab.form.story: form_story(job.request.story)}
-        return told | self._take(job, job_id)
-
-    def check_smoothing(self, job_id: str, shown: str, steps: object) -> list[dict[str, Any]]:
-        """Say beside the steps what is wrong with them, before anything is queued."""
-        return self._check_next(job_id, shown, "interpolation", steps)
-
-    def check_upscaling(self, job_id: str, shown: str, steps: object) -> list[dict[str, Any]]:
-        """Say beside the steps what is wrong with them, before anything is queued."""
-        return self._check_next(job_id, shown, "super_resolution", steps)
-
-    def smooth_it(
-        self, job_id: str, shown: str, steps: object, request: gr.Request | None = None
-    ) -> Updates:
-        """Queue the smoothing of the film that is shown."""
-        return self._submit_next(job_id, shown, "interpolation", steps, request)
-
-    def upscale_it(
-        self, job_id: str, shown: str, steps: object, request: gr.Request | None = None
-    ) -> Updates:
-        """Queue the upscaling of the film that is shown."""
-        return self._submit_next(job_id, shown, "super_resolution", steps, request)
-
-    def stop(self, job_id: str, request: gr.Request | None = None) -> Updates:
-        """Ask the film to stop; what is done of it is kept."""
-        try:
-            job = self._service.cancel(job_id, self._visitors.owner(request))
-        except InputError as error:
-            raise alert(error) from error
-        stopping = gr.Button(texts.CANCELLING, interactive=False)
-        return {self._tab.stop: gr.skip() if job.is_over else stopping}
-
-    def go_on(self, job_id: str, request: gr.Request | None = None) -> Updates:
-        """Queue a film again that did not come to its end; its parts are kept."""
-        try:
-            job = self._service.retry(job_id, *self._visitors.visitor(request))
-        except InputError as error:
-            raise alert(error) from error
-        return self._following.show(job)
+            form = {self._tab.form.story: form_story(job.request.story)}
+        return form | self.take(job, job_id)
 
     def choose_beginning(self, begin: object, source: str) -> Updates:
         """Show the field for what the film begins with."""
@@ -268,35 +227,6 @@ class LongVideoHandlers:
             form["video"] = self._films.video_of(source)
         return form
 
-    def _take(self, job: Job, watched: str) -> Updates:
-        """Watch a new job, unless the page watches one that is not over: then say where it is."""
-        if self._service.is_busy_with(watched):
-            status = self._service.status(job)
-            where = texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
-            inform(texts.added_to_queue(where))
-            return {self._tab.job_id: gr.skip()}
-        return self._following.show(job)
-
-    def _check_next(
-        self, job_id: str, shown: str, stage: StageName, steps: object
-    ) -> list[dict[str, Any]]:
-        try:
-            self._service.check_next(job_id, shown, stage, steps)
-            message = ""
-        except InputError as error:  # others than of the steps are said when it is submitted
-            message = str(error) if error.field and error.field.endswith("_steps") else ""
-        return [gr.validate(True, ""), gr.validate(True, ""), gr.validate(not message, message)]
-
-    def _submit_next(
-        self, job_id: str, shown: str, stage: StageName, steps: object, request: gr.Request | None
-    ) -> Updates:
-        try:
-            visitor = self._visitors.visitor(request)
-            job = self._service.submit_next(job_id, shown, stage, steps, *visitor)
-        except InputError as error:
-            raise alert(error) from error
-        return self._take(job, job_id)
-
 
 def _path(value: object) -> str | None:
     """Where an uploaded file lies, as a page tells it."""
@@ -322,36 +252,24 @@ def bind_long_video(
         handlers: What happens then.
         tabs: In which the tab is.
     """
-    form, view = tab.form, tab.result
-    watch = partial(dict, outputs=tab.watched(), show_progress="hidden", concurrency_limit=None)
-    ask = partial(watch, preprocess=False)  # our own rules check the values
+    form = tab.form
+    heard = {"show_progress": "hidden", "concurrency_limit": None}
+    ask = {**heard, "preprocess": False}  # our own rules check the values
     quick = {"show_progress": "hidden", "queue": False}
     beginning = [form.picture, form.video, tab.source_bar]
     submitted = tab.make.click(
         handlers.submit,
         [tab.job_id, tab.source, *form.controls()],
+        tab.watched(),
         validator=handlers.check,
-        **ask(),
+        **ask,
     )
-    redone = view.redo.click(
+    redone = tab.result.redo.click(
         handlers.redo,
         [tab.job_id, tab.chosen, form.story],
-        **ask(outputs=[*tab.watched(), form.story]),
+        [*tab.watched(), form.story],
+        **ask,
     )
-    smoothed = view.smooth_it.click(
-        handlers.smooth_it,
-        [tab.job_id, view.shown, form.smoothing_steps],
-        validator=handlers.check_smoothing,
-        **ask(),
-    )
-    upscaled = view.upscale_it.click(
-        handlers.upscale_it,
-        [tab.job_id, view.shown, form.upscaling_steps],
-        validator=handlers.check_upscaling,
-        **ask(),
-    )
-    gone_on = view.retry.click(handlers.go_on, tab.job_id, **watch())
-    tab.stop.click(handlers.stop, tab.job_id, **watch(outputs=tab.stop))
     form.begin.input(
         handlers.choose_beginning, [form.begin, tab.source], beginning, preprocess=False, **quick
     )
@@ -361,8 +279,7 @@ def bind_long_video(
         handlers.restore,
         tab.recipe_file,
         [tab.recipe_file, tabs, *filled_in(tab)],
-        show_progress="hidden",
-        concurrency_limit=None,
+        **heard,
     )
     tab.make.click(lambda: gr.HTML(visible=False), None, tab.restored, **quick)
     form.story.change(fn=None, inputs=form.story, js="(text) => { window.showStory?.(text); }")
@@ -384,7 +301,7 @@ def bind_long_video(
         trigger_mode="always_last",
         **quick,
     )
-    return [submitted, redone, smoothed, upscaled, gone_on]
+    return [submitted, redone, *handlers.bind()]
 
 
 def filled_in(tab: LongVideoTab) -> list[Block]:

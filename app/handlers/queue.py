@@ -12,12 +12,15 @@ from gradio.events import Dependency
 from app import queue_view, texts
 from app.handlers import undo
 from app.handlers.alerts import alert
+from app.handlers.browser import bring_into_view
 from app.handlers.editing import Editor, job_in
+from app.handlers.film_following import FilmFollowing
 from app.handlers.following import Following
 from app.jobs.job import Job
+from app.line import Status
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
-from app.visitors import Visitors
+from app.visitors import Visitor, Visitors
 from app.watching import Watching
 from lavie.errors import InputError
 
@@ -35,6 +38,7 @@ class QueueHandlers:
         visitors: Tells who asks.
         studio: Shows a job on the screen.
         editor: Lends the form to a job.
+        films: Shows a film on its own tab.
     """
 
     def __init__(
@@ -44,12 +48,14 @@ class QueueHandlers:
         visitors: Visitors,
         studio: Following,
         editor: Editor,
+        films: FilmFollowing,
     ) -> None:
         self._service = service
         self._tab = tab
         self._visitors = visitors
         self._studio = studio
         self._editor = editor
+        self._films = films
 
     async def follow(
         self, watching: Watching, request: gr.Request | None = None
@@ -82,38 +88,42 @@ class QueueHandlers:
     ) -> Updates:
         """Do what the button says that was pressed."""
         action, job_id = getattr(event, "action", ""), getattr(event, "job", "")
-        owner = self._visitors.owner(request)
+        visitor = self._visitors.visitor(request)
         try:
             if action in ("pause", "go_on"):
                 self._service.pause(action == "pause")
                 updates: Updates = {}
             else:
-                updates = self._use(action, self._service.get(job_id), edited, kept, owner)
+                updates = self._use(action, self._service.get(job_id), edited, kept, visitor)
         except InputError as error:
             raise alert(error) from error
         back = self._tab.queue.undo
         return {
             **({} if back.gone in updates else undo.put_away(back)),
             **updates,
-            **self._panel(self._html(watching, owner)),
+            **self._panel(self._html(watching, visitor.owner)),
             self._tab.queue.timer: self.wake(),
         }
 
     def undo(
         self, gone: Mapping[str, object], watching: Watching, request: gr.Request | None = None
     ) -> Updates:
-        """Queue again what was removed, where it was if others do not mind."""
+        """Bring back what was removed; in the queue where it was, if others do not mind."""
+        job_id, place = str(gone.get("job_id", "")), gone.get("place")
+        visitor = self._visitors.visitor(request)
         try:
-            job = self._service.retry(str(gone.get("job_id", "")), *self._visitors.visitor(request))
+            if place is None:
+                self._service.undelete(job_id, visitor.owner)
+            else:
+                self._service.retry(job_id, *visitor)
         except InputError as error:
             raise alert(error) from error
-        place = gone.get("place")
         if isinstance(place, int) and not self._service.policy.is_public:
             with suppress(InputError):  # it has begun: no place is better
-                self._service.move(job.id, place)
+                self._service.move(job_id, place)
         return {
             **undo.put_away(self._tab.queue.undo),
-            **self._panel(self._html(watching, self._visitors.owner(request))),
+            **self._panel(self._html(watching, visitor.owner)),
             self._tab.queue.timer: self.wake(),
         }
 
@@ -124,20 +134,28 @@ class QueueHandlers:
         watching.edited = job_in(edited)
         return self._panel(self._html(watching, self._visitors.owner(request)))
 
-    def _use(self, action: str, job: Job, edited: object, kept: object, owner: str) -> Updates:
+    def _use(
+        self, action: str, job: Job, edited: object, kept: object, visitor: Visitor
+    ) -> Updates:
         if action == "show":
-            return self._studio.show(job)
+            return self._films.show_film(job) or self._studio.show(job)
+        if action == "retry":
+            self._service.retry(job.id, *visitor)
         if action == "edit":
             return self._editor.begin(job, edited, kept)
         if action in ("up", "down"):
             self._move(job, 1 if action == "down" else -1)
         elif action in ("remove", "cancel"):
-            return self._remove(job, edited, owner)
+            return self._remove(job, edited, visitor.owner)
         return {}
 
     def _remove(self, job: Job, edited: object, owner: str) -> Updates:
-        """Drop a job that waits, and offer to undo that; or stop one that is at work."""
+        """Drop a job that is not at work, and offer to undo that; or stop one that is."""
         waiting = self._waiting()
+        if job.is_over:
+            self._service.delete(job.id, owner)
+            sentence = texts.deleted(job.request.prompt)
+            return undo.offer(self._tab.queue.undo, {"job_id": job.id}, sentence)
         job = self._service.cancel(job.id, owner)
         updates: Updates = self._editor.leave(edited) if job_in(edited) == job.id else {}
         if job.id in waiting and job.is_over:
@@ -155,8 +173,9 @@ class QueueHandlers:
         self._service.move(job.id, max(place, 0))
 
     def _html(self, watching: Watching, owner: str) -> str:
+        interrupted = map(Status, self._service.interrupted(owner))
         return queue_view.queue(
-            self._service.queue(owner),
+            [*self._service.queue(owner), *interrupted],
             watching.job_id,
             self._service.is_paused,
             is_steered=not self._service.policy.is_public,
@@ -172,6 +191,7 @@ def bind_queue(
     tab: TextToVideoTab,
     handlers: QueueHandlers,
     studio: Following,
+    films: FilmFollowing,
     editor: Editor,
     asked: Sequence[Dependency],
 ) -> list[Dependency]:
@@ -182,6 +202,7 @@ def bind_queue(
         tab: Where the queue is.
         handlers: What happens when it is used.
         studio: Follows the job that is shown.
+        films: The same for films.
         editor: Lends the form to a job.
         asked: Events after which there may be something in the queue.
     """
@@ -194,7 +215,7 @@ def bind_queue(
     used = panel.jobs.select(
         handlers.use,
         [edit.edited, tab.kept, tab.watching],
-        [panel.jobs, panel.timer, *back, panel.undo.note, *tab.asked()],
+        [panel.jobs, panel.timer, *back, panel.undo.note, *tab.asked(), *films.turned()],
         trigger_mode="multiple",
         **shown,
     )
@@ -210,13 +231,5 @@ def bind_queue(
         [panel.jobs, panel.timer, *back],
         **shown,
     )
-    return [
-        event.success(
-            studio.follow,
-            [tab.job_id, tab.watching],
-            tab.watched(),
-            trigger_mode="multiple",
-            **shown,
-        )
-        for event in (used, undone)
-    ]
+    used.success(js=bring_into_view("film-stage"))
+    return [*studio.follow_after(used, undone), *films.follow_after(used)]

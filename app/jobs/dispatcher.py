@@ -14,6 +14,7 @@ from typing import Any
 from app import texts
 from app.costs import Costs
 from app.films.given import forget_given
+from app.films.parts import is_done
 from app.jobs.crew import Crew
 from app.jobs.job import RESULTS, Job, JobState
 from app.jobs.store import JobStore
@@ -245,11 +246,15 @@ class Dispatcher(threading.Thread):
             self._follow(job)
             if worker is None or not worker.startswith(REMOTE):
                 job = self._store.get(job.id)
-                self._end(job, "interrupted", texts.interrupted(bool(job.results)))
+                self._end(job, "interrupted", texts.interrupted(self._has_begun(job)))
         at_work = {job.id for job in self._store.running()}
         for part in (self._data / RESULTS).glob("*/*.part"):
             if part.name.partition(".")[0] not in at_work:
                 shutil.rmtree(part, ignore_errors=True)
+
+    def _has_begun(self, job: Job) -> bool:
+        """Whether a stage is done, or the first part of a film."""
+        return bool(job.results) or is_done(self._data / job.folder, 0)
 
     def _follow_running(self) -> None:
         self._see_claim()

@@ -25,6 +25,7 @@ MAX_QUEUED = 100
 """So that fifty who come at once all get a place; more would wait for hours."""
 
 _GOES_ON_FROM = "id != ? AND deleted IS NULL AND document LIKE ?"
+_AT_HAND = ("queued", "running", "interrupted")
 _NOT_KEPT = ("progress", "preview")
 _MIGRATIONS = (
     """
@@ -59,7 +60,7 @@ class JobStore:
         self._documents = Document(Job, data, exclude=_NOT_KEPT)
         self._changed = threading.Condition(threading.RLock())
         self._database = _open(self.path)
-        self._active = {job.id: job for job in self._select("state IN ('queued', 'running')")}
+        self._active = {job.id: job for job in self._select(f"state IN {_AT_HAND}")}
         self._moment = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
@@ -203,6 +204,10 @@ class JobStore:
         """The jobs that workers are at."""
         return self._in_state("running")
 
+    def interrupted(self) -> list[Job]:
+        """The jobs that ran when a server stopped and were neither gone on with nor thrown away."""
+        return [job for job in self._in_state("interrupted") if job.deleted is None]
+
     def history(
         self,
         owner: str | None = None,
@@ -309,7 +314,7 @@ class JobStore:
                 [self._row(job) for job in jobs],
             )
         for job in jobs:
-            if job.is_over:
+            if job.state not in _AT_HAND:
                 self._active.pop(job.id, None)
             else:
                 self._active[job.id] = job

@@ -9,7 +9,7 @@ from gradio.components import Component
 
 from app import texts
 from app.model_card import ModelCard
-from app.request import FIELDS, MAX_SEED, SCHEDULERS, Range
+from app.request import FIELDS, MAX_SEED, SCHEDULERS, STEP_FIELDS, Range
 from app.words import Choice, Words
 
 
@@ -58,22 +58,31 @@ def create_prompt_box() -> gr.Textbox:
     )
 
 
-def create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
-    """What else can be done with the video, as far as the model has the stages."""
-    with gr.Row(elem_id="switches", visible=len(card.stages) > 1):
+def create_switches(
+    card: ModelCard, smooth_info: str, upscale_info: str, prefix: str = ""
+) -> tuple[gr.Checkbox, gr.Checkbox]:
+    """What else can be done with a video, as far as the model has the stages.
+
+    Args:
+        card: Of the model.
+        smooth_info: What is said below the first switch.
+        upscale_info: What is said below the second.
+        prefix: Of the names of their elements.
+    """
+    with gr.Row(elem_id=f"{prefix}switches", visible=len(card.stages) > 1):
         smooth = gr.Checkbox(
             label=texts.SMOOTH_LABEL,
-            info=texts.SMOOTH_INFO,
+            info=smooth_info,
             visible="interpolation" in card.stages,
             min_width=150,
-            elem_id="smooth",
+            elem_id=f"{prefix}smooth",
         )
         upscale = gr.Checkbox(
             label=texts.UPSCALE_LABEL,
-            info=texts.UPSCALE_INFO,
+            info=upscale_info,
             visible="super_resolution" in card.stages,
             min_width=150,
-            elem_id="upscale",
+            elem_id=f"{prefix}upscale",
         )
     return smooth, upscale
 
@@ -114,22 +123,16 @@ def create_form(
     with gr.Row():
         width = _number("width", ranges, texts.WIDTH_LABEL)
         height = _number("height", ranges, texts.HEIGHT_LABEL)
-    num_frames = _slider("num_frames", ranges, texts.FRAMES_LABEL, texts.FRAMES_INFO)
-    steps = _slider("num_inference_steps", ranges, texts.STEPS_LABEL, texts.STEPS_INFO)
-    guidance = _slider("guidance_scale", ranges, texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO)
-    smoothing_steps = _slider(
-        "smoothing_steps",
+    sliders = create_sliders(
+        card,
         ranges,
-        texts.SMOOTHING_STEPS_LABEL,
-        texts.SMOOTHING_STEPS_INFO,
-        visible="interpolation" in card.stages,
-    )
-    upscaling_steps = _slider(
-        "upscaling_steps",
-        ranges,
-        texts.UPSCALING_STEPS_LABEL,
-        texts.UPSCALING_STEPS_INFO,
-        visible="super_resolution" in card.stages,
+        {
+            "num_frames": (texts.FRAMES_LABEL, texts.FRAMES_INFO),
+            "num_inference_steps": (texts.STEPS_LABEL, texts.STEPS_INFO),
+            "guidance_scale": (texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO),
+            "smoothing_steps": (texts.SMOOTHING_STEPS_LABEL, texts.SMOOTHING_STEPS_INFO),
+            "upscaling_steps": (texts.UPSCALING_STEPS_LABEL, texts.UPSCALING_STEPS_INFO),
+        },
     )
     with gr.Row():
         seed = gr.Textbox(
@@ -152,16 +155,12 @@ def create_form(
         prompt=prompt,
         negative_prompt=negative_prompt,
         seed=seed,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
         scheduler=scheduler,
         width=width,
         height=height,
-        num_frames=num_frames,
         smooth=smooth,
         upscale=upscale,
-        smoothing_steps=smoothing_steps,
-        upscaling_steps=upscaling_steps,
+        **sliders,
     )
 
 
@@ -178,17 +177,31 @@ def _number(name: str, ranges: Mapping[str, Range], label: str) -> gr.Number:
     )
 
 
-def _slider(
-    name: str, ranges: Mapping[str, Range], label: str, info: str, visible: bool = True
-) -> gr.Slider:
-    limits = ranges[name]
-    return gr.Slider(
-        limits.minimum,
-        limits.maximum,
-        value=limits.default,
-        step=limits.step or 0.1,
-        label=label,
-        info=info,
-        visible=visible,
-        elem_id=name,
-    )
+def create_sliders(
+    card: ModelCard,
+    ranges: Mapping[str, Range],
+    told: Mapping[str, tuple[str, str]],
+    prefix: str = "",
+) -> dict[str, gr.Slider]:
+    """A slider for each setting; those of stages that the model lacks are not seen.
+
+    Args:
+        card: Of the model.
+        ranges: The limits of each setting.
+        told: Label and info of each.
+        prefix: Of the names of their elements.
+    """
+    stages = {field: stage for stage, field in STEP_FIELDS.items()}
+    return {
+        name: gr.Slider(
+            ranges[name].minimum,
+            ranges[name].maximum,
+            value=ranges[name].default,
+            step=ranges[name].step or 0.1,
+            label=label,
+            info=info,
+            visible=stages.get(name, "base") in card.stages,
+            elem_id=f"{prefix}{name}",
+        )
+        for name, (label, info) in told.items()
+    }

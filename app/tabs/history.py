@@ -8,6 +8,7 @@ import gradio as gr
 
 from app import texts
 from app.tabs.poster import POSTER_SCRIPT
+from app.tabs.result import create_player, create_versions
 from app.tabs.undo import UndoRow, create_undo_row
 from app.texts import films
 
@@ -109,15 +110,7 @@ def _create_opened() -> OpenedVideo:
     with gr.Column(visible=False, elem_id=PANEL_ID) as panel:
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=300):
-                video = gr.Video(
-                    label=texts.VIDEO_LABEL,
-                    show_label=False,
-                    interactive=False,
-                    autoplay=True,
-                    loop=True,
-                    buttons=[],
-                    elem_id="opened-video",
-                )
+                video = create_player("opened-video")
                 pair = gr.HTML(
                     visible=False,
                     js_on_load=(_SCRIPTS / "pair.js").read_text(encoding="utf-8"),
@@ -129,12 +122,7 @@ def _create_opened() -> OpenedVideo:
                 about = gr.HTML(
                     js_on_load=_GALLERY_SCRIPT + POSTER_SCRIPT, padding=False, elem_id="about"
                 )
-                shown = gr.Radio(
-                    label=texts.SHOWN_LABEL,
-                    info=texts.SHOWN_INFO,
-                    elem_id="opened-version",
-                    elem_classes="chips",
-                )
+                shown = create_versions("opened-version")
                 seed = gr.Textbox(
                     label=texts.USED_SEED_LABEL,
                     info=texts.USED_SEED_INFO,

@@ -1,7 +1,7 @@
 """The tab Long video: its components and what they are called. Layout only."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from app import screen, texts
 from app.films import page
 from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, windows_of
 from app.model_card import ModelCard
-from app.request import MAX_SEED, Range
+from app.request import MAX_SEED
+from app.tabs.form import create_sliders, create_switches
+from app.tabs.result import create_download, create_next_buttons, create_versions
 from app.texts import films
 from app.watching import Watching
 from app.words import Words, compose
@@ -22,7 +24,7 @@ from app.words import Words, compose
 TAB_ID = "long-video"
 _SCRIPTS = Path(__file__).parents[1]
 _STORAGE_SECRET = "lavie-studio"
-_PICTURES = [".png", ".jpg", ".jpeg", ".webp"]
+_PREFIX = "film-"
 
 Shown = Component | BlockContext
 Story = Sequence[tuple[str, float]]
@@ -93,7 +95,7 @@ class LongVideoTab:
     restored: gr.HTML
     recipe_file: gr.File
     make: gr.Button
-    stop: gr.Button
+    cancel: gr.Button
     result: FilmResult
     kept: gr.BrowserState
     source: gr.BrowserState
@@ -108,7 +110,7 @@ class LongVideoTab:
 
     def watched(self) -> list[Shown]:
         """What changes while a film is followed."""
-        return [self.job_id, self.stop, *self.result.all()]
+        return [self.job_id, self.cancel, *self.result.all()]
 
 
 def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
@@ -150,10 +152,10 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
                 source_note = gr.HTML(padding=False)
                 drop_source = gr.Button(texts.CLOSE, size="sm", min_width=80, scale=0)
             ends, end_picture = _create_end(card)
-            smooth, upscale = _create_switches(card)
+            smooth, upscale = create_switches(card, films.SMOOTH_INFO, films.UPSCALE_INFO, _PREFIX)
             cost = gr.HTML(padding=False, elem_id="film-cost")
             restored = gr.HTML(visible=False, padding=False, elem_id="film-restored")
-            make, stop = _create_actions(card)
+            make, cancel = _create_actions(card)
         with gr.Column(elem_id="film-stage"):
             result = _create_result()
             with gr.Column(elem_id="film-settings"):
@@ -186,7 +188,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         restored=restored,
         recipe_file=recipe_file,
         make=make,
-        stop=stop,
+        cancel=cancel,
         result=result,
         kept=_kept({}, "form"),
         source=_kept("", "source"),
@@ -281,25 +283,6 @@ def _picture(label: str, elem_id: str) -> gr.Image:
     )
 
 
-def _create_switches(card: ModelCard) -> tuple[gr.Checkbox, gr.Checkbox]:
-    with gr.Row(elem_id="film-switches"):
-        smooth = gr.Checkbox(
-            label=texts.SMOOTH_LABEL,
-            info=films.SMOOTH_INFO,
-            visible="interpolation" in card.stages,
-            min_width=150,
-            elem_id="film-smooth",
-        )
-        upscale = gr.Checkbox(
-            label=texts.UPSCALE_LABEL,
-            info=films.UPSCALE_INFO,
-            visible="super_resolution" in card.stages,
-            min_width=150,
-            elem_id="film-upscale",
-        )
-    return smooth, upscale
-
-
 def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
     with gr.Row(elem_id="film-actions"):
         make = gr.Button(
@@ -309,18 +292,17 @@ def _create_actions(card: ModelCard) -> tuple[gr.Button, gr.Button]:
             min_width=180,
             elem_id="film-make",
         )
-        stop = gr.Button(
+        cancel = gr.Button(
             films.STOP, variant="stop", min_width=90, interactive=False, elem_id="film-stop"
         )
     sentence = films.GOES_ON_FROM_FRAMES if card.goes_on_from_frames else films.AT_ONCE
     html = f'<p id="film-mistakes" role="alert"></p><p class="progress-text">{sentence}</p>'
     gr.HTML(html, padding=False, elem_id="film-way")
-    return make, stop
+    return make, cancel
 
 
 def _create_settings(card: ModelCard) -> dict[str, Any]:
     """The other controls of the form, by the field's name."""
-    ranges = film_ranges(card)
     negative_prompt = gr.Textbox(
         label=texts.NEGATIVE_LABEL, info=films.NEGATIVE_INFO, elem_id="film-negative"
     )
@@ -331,48 +313,23 @@ def _create_settings(card: ModelCard) -> dict[str, Any]:
         max_length=len(str(MAX_SEED)),
         elem_id="film-seed",
     )
-    sliders = {
-        "overlap": (films.OVERLAP_LABEL, films.OVERLAP_INFO, True),
-        "num_inference_steps": (texts.STEPS_LABEL, texts.STEPS_INFO, True),
-        "guidance_scale": (texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO, True),
-        "smoothing_steps": (
-            texts.SMOOTHING_STEPS_LABEL,
-            films.SMOOTHING_STEPS_INFO,
-            "interpolation" in card.stages,
-        ),
-        "upscaling_steps": (
-            texts.UPSCALING_STEPS_LABEL,
-            films.UPSCALING_STEPS_INFO,
-            "super_resolution" in card.stages,
-        ),
+    told = {
+        "overlap": (films.OVERLAP_LABEL, films.OVERLAP_INFO),
+        "num_inference_steps": (texts.STEPS_LABEL, texts.STEPS_INFO),
+        "guidance_scale": (texts.GUIDANCE_LABEL, texts.GUIDANCE_INFO),
+        "smoothing_steps": (texts.SMOOTHING_STEPS_LABEL, films.SMOOTHING_STEPS_INFO),
+        "upscaling_steps": (texts.UPSCALING_STEPS_LABEL, films.UPSCALING_STEPS_INFO),
     }
-    made = {name: _slider(name, ranges, *told) for name, told in sliders.items()}
-    return {"negative_prompt": negative_prompt, "seed": seed, **made}
-
-
-def _slider(
-    name: str, ranges: Mapping[str, Range], label: str, info: str, visible: bool
-) -> gr.Slider:
-    limits = ranges[name]
-    return gr.Slider(
-        limits.minimum,
-        limits.maximum,
-        value=limits.default,
-        step=limits.step or 0.1,
-        label=label,
-        info=info,
-        visible=visible,
-        elem_id=f"film-{name}",
-    )
+    sliders = create_sliders(card, film_ranges(card), told, _PREFIX)
+    return {"negative_prompt": negative_prompt, "seed": seed, **sliders}
 
 
 def _create_result() -> FilmResult:
     display = gr.HTML(screen.empty(films.EMPTY_SCREEN), padding=False, elem_id="film-display")
     player = gr.HTML(
-        {"clips": [], "duration": 0, "key": "", "label": ""},
+        page.NOTHING_TO_PLAY,
         html_template=page.player(),
-        js_on_load=_script("film.js"),
-        visible="hidden",
+        js_on_load=_script("film.js"),  # which hides it while there is nothing to play
         padding=False,
         elem_id="film-player",
     )
@@ -385,22 +342,12 @@ def _create_result() -> FilmResult:
         redo_note = gr.HTML(padding=False)
         redo = gr.Button(films.REDO, size="md", min_width=140, elem_id="film-redo-button")
     with gr.Row(visible=False, elem_id="film-choices") as choices:
-        shown = gr.Radio(
-            label=texts.SHOWN_LABEL,
-            info=texts.SHOWN_INFO,
-            elem_id="film-shown",
-            elem_classes="chips",
-        )
+        shown = create_versions("film-shown")
     with gr.Row(visible=False, elem_id="film-next") as next_row:
-        smooth_it, upscale_it = (
-            gr.Button(label, size="md", min_width=120, elem_id=f"film-{name}-it")
-            for name, label in (("smooth", texts.SMOOTH_IT), ("upscale", texts.UPSCALE_IT))
-        )
+        smooth_it, upscale_it = create_next_buttons(_PREFIX)
     with gr.Row(visible=False, elem_id="film-downloads") as downloads:
         view, original, recipe = (
-            gr.DownloadButton(
-                texts.DOWNLOADS[name], size="sm", min_width=80, elem_id=f"film-download-{name}"
-            )
+            create_download(name, gr.DownloadButton, _PREFIX)
             for name in ("view", "video", "recipe")
         )
     return FilmResult(

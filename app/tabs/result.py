@@ -59,25 +59,10 @@ class ResultView:
 def create_result() -> ResultView:
     """Build it below the screen."""
     with gr.Column(visible=False, elem_id="result") as panel:
-        video = gr.Video(
-            label=texts.VIDEO_LABEL,
-            show_label=False,
-            interactive=False,
-            autoplay=True,
-            loop=True,
-            buttons=[],
-            elem_id="video",
-        )
+        video = create_player("video")
         caption = gr.HTML(screen.before_after(), visible=False, padding=False, elem_id="caption")
         with gr.Row(visible=False, elem_id="choices") as choices:
-            shown = gr.Radio(
-                label=texts.SHOWN_LABEL,
-                info=texts.SHOWN_INFO,
-                scale=2,
-                min_width=260,
-                elem_id="shown",
-                elem_classes="chips",
-            )
+            shown = create_versions("shown")
             is_compared = gr.Checkbox(
                 label=texts.COMPARE_LABEL,
                 info=texts.COMPARE_INFO,
@@ -89,14 +74,12 @@ def create_result() -> ResultView:
     retry = gr.Button(visible=False, elem_id="retry")
     with gr.Column(visible=False, elem_id="details") as details:
         with gr.Row(elem_id="next") as next_row:
-            smooth_it, upscale_it = (
-                gr.Button(label, size="md", min_width=120, elem_id=f"{name}-it")
-                for name, label in (("smooth", texts.SMOOTH_IT), ("upscale", texts.UPSCALE_IT))
-            )
+            smooth_it, upscale_it = create_next_buttons()
         with gr.Row(elem_id="downloads"):
-            view, original = (_download(name, gr.DownloadButton) for name in ("view", "video"))
-            gif = _download("gif", gr.Button)  # it is made when it is asked for
-            recipe_file = _download("recipe", gr.DownloadButton)
+            view = create_download("view", gr.DownloadButton)
+            original = create_download("video", gr.DownloadButton)
+            gif = create_download("gif", gr.Button)  # it is made when it is asked for
+            recipe_file = create_download("recipe", gr.DownloadButton)
             made_file = gr.DownloadButton(elem_id=MADE_FILE_ID, elem_classes="unseen")
         with gr.Row(elem_id="seed-row"):
             used_seed = gr.Textbox(
@@ -136,5 +119,42 @@ def create_result() -> ResultView:
     )
 
 
-def _download(name: str, button: type[_Button]) -> _Button:
-    return button(texts.DOWNLOADS[name], size="sm", min_width=80, elem_id=f"download-{name}")
+def create_player(elem_id: str) -> gr.Video:
+    """Where a video plays by itself."""
+    return gr.Video(
+        label=texts.VIDEO_LABEL,
+        show_label=False,
+        interactive=False,
+        autoplay=True,
+        loop=True,
+        buttons=[],
+        elem_id=elem_id,
+    )
+
+
+def create_versions(elem_id: str) -> gr.Radio:
+    """What there is of a video, to choose from."""
+    return gr.Radio(
+        label=texts.SHOWN_LABEL,
+        info=texts.SHOWN_INFO,
+        scale=2,
+        min_width=260,
+        elem_id=elem_id,
+        elem_classes="chips",
+    )
+
+
+def create_next_buttons(prefix: str = "") -> tuple[gr.Button, gr.Button]:
+    """The two that ask for one more stage."""
+    labels = {"smooth": texts.SMOOTH_IT, "upscale": texts.UPSCALE_IT}
+    smooth_it, upscale_it = (
+        gr.Button(label, size="md", min_width=120, elem_id=f"{prefix}{name}-it")
+        for name, label in labels.items()
+    )
+    return smooth_it, upscale_it
+
+
+def create_download(name: str, button: type[_Button], prefix: str = "") -> _Button:
+    """A button for a file of a video."""
+    elem_id = f"{prefix}download-{name}"
+    return button(texts.DOWNLOADS[name], size="sm", min_width=80, elem_id=elem_id)

@@ -72,7 +72,7 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
             with gr.Column(elem_id="area-prompt"):
                 prompt = create_prompt_box()
                 surprise = gr.Button(texts.SURPRISE, size="sm", min_width=110, elem_id="surprise")
-                smooth, upscale = create_switches(card)
+                smooth, upscale = create_switches(card, texts.SMOOTH_INFO, texts.UPSCALE_INFO)
                 note = gr.Markdown(visible=False, elem_id="vocabulary-note")
                 restored = gr.HTML(visible=False, padding=False, elem_id="restored")
                 edit = create_edit_bar(_STORAGE_SECRET)

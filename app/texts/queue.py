@@ -8,10 +8,12 @@ QUEUE_PAUSE = "Finish this one, then stop"
 QUEUE_GO_ON = "Go on"
 ON_THE_SCREEN = "On the screen"
 BEING_MADE = "Being made now"
+WAS_INTERRUPTED = "The studio was stopped while this was being made"
 BEING_CHANGED = "Being changed"
 QUEUE_ACTIONS = {
     "show": ("Show", "Show on the screen"),
     "edit": ("Edit", "Edit"),
+    "retry": ("Go on", "Go on"),
     "up": ("↑", "Move up"),
     "down": ("↓", "Move down"),
     "remove": ("Remove", "Remove"),

@@ -1,9 +1,11 @@
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from app.jobs.worker import Task
 from app.model_card import ModelCard, read_model_card
 from app.result import Result
 from app.service import Service
+from app.tabs.long_video import TAB_ID, create_long_video_tab
 from lavie.errors import Cancelled, MemoryBudgetError
 from lavie.types import Preview, Progress
 from tests.unit.app.files import make_result, write_card_files
@@ -81,6 +84,15 @@ def values(card) -> dict[str, object]:
     defaults = {name: limits.default for name, limits in card.ranges.items()}
     text = {"prompt": "a panda", "negative_prompt": "", "scheduler": "dpm++", "seed": "7"}
     return {**defaults, **text, "smooth": False, "upscale": False}
+
+
+@pytest.fixture
+def film_tab_and_tabs(card):
+    async def create():  # in a loop of ours: Gradio would make one and leave it open
+        with gr.Blocks(analytics_enabled=False), gr.Tabs() as tabs, gr.Tab(id=TAB_ID):
+            return create_long_video_tab(card, None), tabs
+
+    return asyncio.run(create())
 
 
 @pytest.fixture

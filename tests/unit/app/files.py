@@ -1,10 +1,15 @@
 import json
 from pathlib import Path
 
+from app.films.request import FilmRequest, Windows
 from app.request import STAGE_ORDER, effort_of, next_stages
 from app.result import Result
 from lavie.pipelines.model_folder import LATER_STAGES, STAGE_PIPELINES
+from lavie.pipelines.story import StoryLine
 from lavie.types import StageName
+
+STORY = (StoryLine("a panda", 2.0, None),)
+A_FILM = FilmRequest(STORY, "", 7, 4, 9, 3.0, False, False, 1, 1, Windows(8.0, 16, 40, 64))
 
 
 def write_json(path: Path, content: object) -> None:

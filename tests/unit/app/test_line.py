@@ -8,6 +8,7 @@ from app.costs import Costs
 from app.jobs.store import JobStore
 from app.line import Line
 from app.request import TextToVideoRequest, efforts_of
+from lavie.types import Progress
 
 TEN_SECONDS = TextToVideoRequest(
     "a panda",
@@ -77,6 +78,16 @@ def test_a_worker_that_is_free_begins_at_once(waits):
 
 def test_what_nobody_knows_the_length_of_keeps_one_worker_busy(waits):
     assert waits(2, [NOBODY_KNOWS, TEN_SECONDS], TEN_SECONDS, TEN_SECONDS) == [10, 20]
+
+
+def test_a_job_that_waits_begins_when_the_one_at_work_says_it_ends(store):
+    progress = Progress("base", 2, 10, seconds_left=3.0)
+    job = store.add(TEN_SECONDS)
+    store.update(job.id, state="running", progress=progress)
+    store.add(TEN_SECONDS)
+    costs = Costs({"base": 1.0})
+    costs.learn(next(efforts_of(TEN_SECONDS, ())), 10.0)
+    assert [status.seconds_ahead for status in Line(store, Workers(), costs)] == [None, 3.0]
 
 
 def test_behind_what_nobody_knows_the_length_of_nobody_knows_the_wait(waits):

@@ -6,15 +6,19 @@ import gradio as gr
 import pytest
 
 from app import queue_view, texts
+from app.films.service import Films
 from app.handlers.editing import Editor
+from app.handlers.film_following import FilmFollowing
 from app.handlers.queue import QueueHandlers
 from app.handlers.text_to_video import create_text_to_video_handlers
 from app.jobs.crew import ThreadCrew
 from app.policy import Policy
 from app.request import FIELDS
 from app.service import Service
+from app.tabs.long_video import TAB_ID
 from app.visitors import Visitors
 from app.watching import Watching
+from tests.unit.app.files import A_FILM
 from tests.unit.app.test_gallery import HOSTILE
 from tests.unit.app.test_handlers import create_tab
 
@@ -35,8 +39,13 @@ def studio(service, tab, editor):
 
 
 @pytest.fixture
-def handlers(service, tab, studio, editor):
-    return QueueHandlers(service, tab, Visitors(), studio.following, editor)
+def films(service, film_tab_and_tabs):
+    return FilmFollowing(service, Films(service), *film_tab_and_tabs)
+
+
+@pytest.fixture
+def handlers(service, tab, studio, editor, films):
+    return QueueHandlers(service, tab, Visitors(), studio.following, editor, films)
 
 
 @pytest.fixture
@@ -164,6 +173,37 @@ def test_a_shown_job_is_the_one_that_the_page_watches(held, values, tab, press):
     updates = press("show", job.id)
     assert updates[tab.job_id] == job.id
     assert "1st in the queue, which is stopped" in updates[tab.result.progress].value
+
+
+def test_a_film_is_shown_on_its_own_tab(held, films, tab, press):
+    job = held.add(A_FILM)
+    updates = press("show", job.id)
+    assert tab.job_id not in updates
+    tabs, job_id, *_ = films.turned()
+    assert (updates[tabs].selected, updates[job_id]) == (TAB_ID, job.id)
+
+
+def test_what_ran_when_the_server_stopped_is_listed_until_it_is_gone_on_with(
+    held, values, tab, press, handlers
+):
+    jobs = [held.submit(values).id for _ in range(2)]
+    for job in jobs:
+        held._store.update(job, state="interrupted")
+    assert held.queue() == []
+    html = press("show", jobs[0])[tab.queue.jobs].value
+    assert html.count(texts.WAS_INTERRUPTED) == 2
+    assert [action for action, job in buttons(html) if job == jobs[1]] == [
+        "show",
+        "retry",
+        "remove",
+    ]
+    removed = press("remove", jobs[1])
+    assert [job.id for job in held.interrupted()] == jobs[:1]
+    handlers.undo(removed[tab.queue.undo.gone], Watching())
+    assert [job.id for job in held.interrupted()] == jobs
+    press("retry", jobs[1])
+    assert [status.job.id for status in held.queue()] == jobs[1:]
+    assert [job.id for job in held.interrupted()] == jobs[:1]
 
 
 def test_the_form_is_lent_to_a_job_and_given_back(held, values, tab, editor, studio, press, capsys):

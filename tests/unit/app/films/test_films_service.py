@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,7 @@ def test_a_stopped_film_goes_on_after_a_restart(running, wait_until):
         job = service.wait(job_id, LONG)
         assert (job.state, job.results[0].is_partial) == ("cancelled", True)
         assert service.history()[0].id == job_id
+        assert service._dispatcher._has_begun(replace(job, results=()))  # there is a part of it
         view = films.view(job)
         assert view.num_done == 1
         assert [clip["begin"] for clip in view.clips(None)] == [0.0]

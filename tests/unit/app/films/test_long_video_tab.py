@@ -1,35 +1,25 @@
 """What the tab Long video says while somebody writes, and what its form is given back."""
 
-import asyncio
 import json
 
-import gradio as gr
 import pytest
 
 from app.films.service import Films
 from app.handlers.film_following import FilmFollowing
 from app.handlers.long_video import LongVideoHandlers
-from app.tabs.long_video import TAB_ID, create_long_video_tab
+from app.tabs.long_video import TAB_ID
 from app.visitors import Visitors
+from tests.unit.app.files import A_FILM
 
 
 @pytest.fixture
-def tab_and_tabs(card):
-    async def create():  # in a loop of ours: Gradio would make one and leave it open
-        with gr.Blocks(analytics_enabled=False), gr.Tabs() as tabs, gr.Tab(id=TAB_ID):
-            return create_long_video_tab(card, None), tabs
-
-    return asyncio.run(create())
+def tab(film_tab_and_tabs):
+    return film_tab_and_tabs[0]
 
 
 @pytest.fixture
-def tab(tab_and_tabs):
-    return tab_and_tabs[0]
-
-
-@pytest.fixture
-def handlers(service, tab_and_tabs):
-    tab, tabs = tab_and_tabs
+def handlers(service, film_tab_and_tabs):
+    tab, tabs = film_tab_and_tabs
     films = Films(service)
     following = FilmFollowing(service, films, tab, tabs)
     return LongVideoHandlers(service, films, tab, tabs, Visitors(), following)
@@ -60,8 +50,17 @@ def test_the_form_is_given_back_as_it_was(handlers, tab):
     assert told[tab.form.picture].visible
 
 
-def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, tab_and_tabs):
-    tab, tabs = tab_and_tabs
+def test_a_film_is_made_again_from_a_page_whose_form_is_empty(service, handlers, tab):
+    service.pause(True)
+    film = service.add(A_FILM)
+    told = handlers.redo(film.id, 0, rows(("", 2)))
+    *_, status = service.queue()
+    assert status.job.request.story == A_FILM.story
+    assert json.loads(told[tab.form.story])[0]["prompt"] == "a panda"
+
+
+def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, film_tab_and_tabs):
+    tab, tabs = film_tab_and_tabs
     own = {"num_given": 3, "num_inference_steps": 9, "guidance_scale": 5.0}
     own |= {"begins_with": "picture", "ends_with": None}
     recipe = {
