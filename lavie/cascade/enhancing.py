@@ -89,6 +89,8 @@ class Enhancer:
     ) -> Generation:
         """Smooth a video: F frames become 4F - 3, at four times the frames per second.
 
+        Long videos are smoothed chunk by chunk, see `lavie.pipelines.chunks`.
+
         Args:
             video: A generation, or frames uint8 ``(F, H, W, 3)``, in memory or in a file.
             fps: Of frames; None: what the file says, else the model's own. A generation has one.

@@ -54,7 +54,11 @@ class Recursion:
         end: Frames | None,
         num_given: int | None,
     ) -> tuple[Part, ...]:
-        """Share the story out over windows."""
+        """Share the story out over windows.
+
+        Raises:
+            InputError: A window has no room for so many given frames.
+        """
         self._start, self._end = start, end
         num_free = self.settings.num_frames - (end is not None)
         self.num_given = self._pipeline.check_num_given(num_given, num_free)

@@ -14,7 +14,7 @@ MAX_SECONDS = 600.0
 
 _MAX_TEXT = 300_000  # no story needs more characters
 _SEED_STEP = 0x9E3779B9
-_SECONDS = re.compile(r"\|\s*([^|]*?)\s*(?:s|secs?|seconds?)?\s*$", re.IGNORECASE)
+_UNIT = re.compile(r"(?:s|secs?|seconds?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -176,11 +176,10 @@ def _lines_of(text: str) -> Iterator[StoryLine]:
         line = line.strip().removeprefix("\ufeff")
         if not line or line.startswith("#"):
             continue
-        match = _SECONDS.search(line)
-        if match is None:
-            yield StoryLine(line)
-        else:
-            yield StoryLine(line[: match.start()].strip(), match[1])  # type: ignore[arg-type]  # checked with all others
+        prompt, bar, seconds = line.rpartition("|")
+        if bar:
+            line, seconds = prompt.strip(), _UNIT.sub("", seconds.strip()).strip()
+        yield StoryLine(line, seconds if bar else None)  # type: ignore[arg-type]  # checked with all others
 
 
 def _as_line(line: StoryLine | str | Mapping[str, Any]) -> StoryLine:

@@ -64,6 +64,12 @@ def test_somebody_s_film_is_made_better(lavie, film, tmp_path, command, num_fram
         assert [stream.codec_context.name for stream in file.streams.audio] == ["aac"]
 
 
+def test_a_long_film_is_smoothed_as_it_is_read(lavie, tmp_path):
+    write_video(tmp_path / "long.mp4", grey_frames(range(50, 90, 2), (16, 32)), 2)
+    assert lavie("interpolate", "long.mp4", "--output", "a.mp4")[0] == 0
+    assert read_video(tmp_path / "a.mp4").frames.shape == (77, 16, 32, 3)
+
+
 def test_what_our_own_recipe_says_is_the_default(lavie, tmp_path):
     frames = np.stack(grey_frames([50, 100], (16, 32)))
     write_video(tmp_path / "fox.mp4", frames, 2, RECIPE)

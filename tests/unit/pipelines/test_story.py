@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,13 @@ def test_a_text_is_read_line_by_line():
 @pytest.mark.parametrize("unit", ["", "s", "sec", "secs", "Second", "seconds"])
 def test_seconds_may_be_said(unit):
     assert read_story(f"a fox | 1 {unit}") == (StoryLine("a fox", 1.0),)
+
+
+def test_a_line_of_spaces_is_read_at_once():
+    started = time.perf_counter()
+    with pytest.raises(InputError, match="is to last"):
+        read_story("a fox |" + " " * 1000 + "x" + " " * 1000 + "y")
+    assert time.perf_counter() - started < 0.5
 
 
 @pytest.mark.parametrize(
