@@ -2,12 +2,15 @@
 
 import json
 import re
+import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from lavie.media import read_metadata, read_video
+from lavie.media import read_metadata, read_video, write_video
+from tests.ui.conftest import free_port, serving
 from tests.ui.test_text_to_video import download, set_number
 
 pytestmark = pytest.mark.ui
@@ -162,6 +165,76 @@ def test_a_recipe_brings_the_story_back_and_a_picture_comes_to_life(page, tmp_pa
     expect(page.locator(".timeline-prompt").first).to_have_text("Your video")
     wait_for_film(page)
     assert len(read_video(download(page, "MP4, true size", tmp_path)).frames) == 9
+
+
+def test_a_film_from_a_video_to_a_picture_is_smoothed_and_its_end_redone(page, tmp_path):
+    write_video(tmp_path / "red.mp4", np.full((6, 80, 128, 3), (200, 30, 30), np.uint8), 8)
+    Image.new("RGB", (96, 64), "white").save(tmp_path / "white.png")
+    write_story(page, STORY[:2], seconds=0.5)
+    page.get_by_text("A video", exact=True).click()
+    make(page, steps=1)
+    said = page.get_by_text("There is no video. Give one").locator("visible=true")
+    expect(said.first).to_be_visible()
+    page.locator("#film-video input[type=file]").set_input_files(tmp_path / "red.mp4")
+    expect(page.locator("#film-video video")).to_have_count(1)
+    page.get_by_label("End with a picture").check()
+    page.locator("#film-end-picture input[type=file]").set_input_files(tmp_path / "white.png")
+    expect(page.locator("#film-end-picture img")).to_have_count(1)
+    make(page, steps=1)
+    expect(page.locator(".timeline-prompt").first).to_have_text("Your video")
+    wait_for_film(page)
+    expect(said).to_have_count(0)
+    recipe = json.loads(download(page, "Recipe", tmp_path).read_text())
+    own = recipe["settings"]["long_video"]
+    assert (own["begins_with"], own["ends_with"]) == ("video", "picture")
+    assert (recipe["num_given_frames"], recipe["source"]["file"]) == (6, "red.mp4")
+    num_frames = 6 + sum(row["num_frames"] for row in recipe["parts"])
+
+    page.locator("#film-smooth-it").click()
+    expect(page.get_by_text("Film and smooth", exact=True)).to_be_visible()
+    smooth = read_video(download(page, "MP4, true size", tmp_path)).frames
+    assert len(smooth) == 4 * (num_frames - 1) + 1
+
+    num_parts = page.locator("[data-part]").count()
+    part(page, num_parts).click()
+    page.get_by_role("button", name="Redo from here").click()
+    expect(page.locator("#film-shown")).to_be_hidden()  # the new one is not smoothed
+    wait_for_film(page)
+    again = read_metadata(download(page, "MP4, true size", tmp_path))
+    assert again["parts"][:-1] == recipe["parts"][:-1]
+    assert again["parts"][-1]["seed"] != recipe["parts"][-1]["seed"]
+    assert again["settings"]["long_video"]["ends_with"] == "picture"
+
+
+def test_a_film_that_ran_when_the_server_ended_is_found_by_any_browser(browser, tmp_path):
+    command, port = [sys.executable, "app.py"], free_port()
+    with serving(command, tmp_path, port) as server:
+        visitor = browser.new_context()
+        page = visitor.new_page()
+        page.goto(server.url)
+        open_tab(page)
+        write_story(page)
+        make(page, steps=30)
+        is_done(page, 1)
+        page.close()
+    with serving(command, tmp_path, port) as server:
+        for context in (visitor, browser.new_context()):
+            page = context.new_page()
+            page.goto(server.url)
+            queue = page.locator("#queue")
+            expect(queue).to_contain_text("The studio was stopped")
+            if context is visitor:
+                open_tab(page)  # it knows which film was watched here
+            else:
+                queue.get_by_role("button", name=re.compile("^Show")).click()
+            expect(page.locator("#film-player video.front")).to_be_visible()
+            is_done(page, 1)
+            expect(page.get_by_text("What was finished is kept")).to_be_visible()
+        page.get_by_role("button", name="Go on", exact=True).click()
+        is_done(page, page.locator("[data-part]").count())
+        wait_for_film(page)
+        for context in (visitor, page.context):
+            context.close()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
