@@ -136,14 +136,19 @@ class FilmRequest:
             self.num_given,
             self.num_at_first,
             ends_as_given=self.end is not None,
+            num_shown=int(self.begins_with_picture),
         )
+
+    @property
+    def begins_with_picture(self) -> bool:
+        """Whether it begins with a picture, which is then its first frame."""
+        return self.start is not None and self.start.kind == "picture"
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Frames, height and width of the whole film."""
         num_new = sum(part.num_new for part in self.parts)
-        is_picture = self.start is not None and self.start.kind == "picture"
-        num_frames = self.num_before + is_picture + num_new
+        num_frames = self.num_before + self.begins_with_picture + num_new
         return num_frames, self.windows.height, self.windows.width
 
     @property

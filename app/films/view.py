@@ -80,7 +80,7 @@ def view_film(job: Job, data: Path) -> FilmView | None:
 
 
 def _of_request(request: FilmRequest, folder: Path) -> FilmView:
-    first = 1 if request.start is not None and request.start.kind == "picture" else 0
+    first = int(request.begins_with_picture)
     lengths = [part.num_new + first * (part.index == 0) for part in request.parts]
     told = [{"prompt": part.prompt, "line": part.line} for part in request.parts]
     return _view(folder, request.num_before, lengths, told, request.windows.fps, count_done(folder))

@@ -64,7 +64,14 @@ class Recursion:
         self.num_given = self._pipeline.check_num_given(num_given, num_free)
         there = start.count_last(self.num_given)
         self.parts = plan_parts(
-            story, seed, self.fps, self.settings.num_frames, self.num_given, there, end is not None
+            story,
+            seed,
+            self.fps,
+            self.settings.num_frames,
+            self.num_given,
+            there,
+            ends_as_given=end is not None,
+            num_shown=int(start.begins_with == "picture"),
         )
         return self.parts
 

@@ -128,6 +128,7 @@ def plan_parts(
     num_given: int,
     num_at_first: int,
     ends_as_given: bool = False,
+    num_shown: int = 0,
 ) -> tuple[Part, ...]:
     """Share a story out over calls of the network.
 
@@ -144,16 +145,20 @@ def plan_parts(
         num_at_first: How many frames the first call is given, at most K.
         ends_as_given: Whether the last frame is given too, so that nothing may be left out of the
             last window.
+        num_shown: Frames of the first line that are there: 1 where it begins with a picture.
 
     Returns:
         The parts in their order, at least one for each line.
     """
     parts: list[Part] = []
-    elapsed, shown = 0.0, 0
+    elapsed, shown = 0.0, num_shown
     there = num_at_first
     for number, line in enumerate(story):
         missing = window - there if line.seconds is None else 0
-        elapsed += line.seconds if line.seconds is not None else missing / fps
+        if line.seconds is not None:
+            elapsed += line.seconds
+        else:
+            elapsed += (missing + (num_shown if number == 0 else 0)) / fps
         missing = missing or max(round(elapsed * fps) - shown, 1)
         shown += missing
         first = len(parts)

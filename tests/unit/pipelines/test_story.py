@@ -102,6 +102,13 @@ def test_a_line_without_seconds_is_one_window():
     assert [part.num_new for part in plan("a fox", num_at_first=1)] == [15]
 
 
+def test_a_picture_that_it_begins_with_is_its_first_frame():
+    assert [part.num_new for part in plan("a fox | 2", 1, num_shown=1)] == [15]
+    assert [part.num_new for part in plan("a fox | 2\na frog | 1", 1, num_shown=1)] == [15, 8]
+    assert [part.num_new for part in plan("a fox\na frog | 1", 1, num_shown=1)] == [15, 8]
+    assert [part.num_new for part in plan("a fox | 0.1", 1, num_shown=1)] == [1]
+
+
 def test_a_film_that_ends_with_a_picture_has_a_whole_last_window():
     assert [part.num_new for part in plan("a fox | 3", ends_as_given=True)] == [16, 12]
     assert [part.num_new for part in plan("a fox | 1", 1, ends_as_given=True)] == [15]
@@ -120,10 +127,11 @@ def test_parts_have_seeds_of_their_own_and_those_of_a_line_stay_with_it():
     seconds=st.lists(st.none() | st.floats(0.01, 40), min_size=1, max_size=8),
     num_at_first=st.integers(0, GIVEN),
     ends_as_given=st.booleans(),
+    num_shown=st.integers(0, 1),
 )
-def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_given):
+def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_given, num_shown):
     story = read_story([{"prompt": "a fox", "seconds": value} for value in seconds])
-    parts = plan_parts(story, 0, FPS, WINDOW, GIVEN, num_at_first, ends_as_given)
+    parts = plan_parts(story, 0, FPS, WINDOW, GIVEN, num_at_first, ends_as_given, num_shown)
     assert [part.index for part in parts] == list(range(len(parts)))
     assert {part.line for part in parts} == set(range(len(seconds)))
     there = num_at_first
@@ -131,5 +139,5 @@ def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_gi
         assert 1 <= part.num_new <= WINDOW - there
         there = min(there + part.num_new, GIVEN)
     if None not in seconds and not ends_as_given:
-        total = sum(part.num_new for part in parts)
+        total = num_shown + sum(part.num_new for part in parts)
         assert abs(total - sum(seconds) * FPS) <= 0.5 + len(seconds)
