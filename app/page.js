@@ -1,11 +1,11 @@
 () => {
   // A field that was refused may be out of sight, on a phone above all: bring the first one back.
   // Gradio may take back what it said there before anything was changed: then it is said again.
-  const places = { studio: "mistakes", "film-studio": "film-mistakes" };
   let said = new Map(), lost = new Map();
   const sayAgain = () => {
-    for (const [desk, place] of Object.entries(places)) {
-      const own = [...lost].filter(([field]) => document.getElementById(field)?.closest(`#${desk}`));
+    const isOfFilm = (field) => Boolean(document.getElementById(field)?.closest("#film-studio"));
+    for (const place of ["mistakes", "film-mistakes"]) {
+      const own = [...lost].filter(([field]) => isOfFilm(field) === (place === "film-mistakes"));
       const text = own.map(([, sentence]) => sentence).join(" ");
       const mistakes = document.getElementById(place);
       if (mistakes && mistakes.textContent !== text) mistakes.textContent = text;
