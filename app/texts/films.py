@@ -35,7 +35,7 @@ BEGIN_NAMES = {"nothing": "The story alone", "picture": "A picture", "video": "A
 PICTURE_LABEL = "Picture to begin with"
 VIDEO_LABEL = "Video to go on from"
 END_LABEL = "End with a picture"
-END_INFO = "The last line becomes a transition to it."
+END_INFO = "The last line ends with it, in a window made whole, so it may last a little longer."
 END_PICTURE_LABEL = "Picture to end with"
 CUT_INFO = "What is in the middle is used, in the shape and size of the model."
 

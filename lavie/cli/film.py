@@ -49,8 +49,8 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     add("file", type=Path, help="any usual video, or a picture: " + ", ".join(PICTURES))
     add_story_flags(parser)
     add("--prompt", help="what happens next, instead of a story; default: what the recipe says")
-    add("--seconds", type=float, help="of --prompt; default: one window of the model")
-    add("--end", type=Path, help="a picture that the film ends with: a transition")
+    add("--seconds", type=float, help="how long --prompt lasts; default: one window of the model")
+    add("--end", type=Path, help="a picture that the film ends with, at the end of a whole window")
     add("--only-new", action="store_true", help="leave out the given video")
     add("--negative-prompt", default="", help="what to stay away from")
     add(
@@ -224,7 +224,11 @@ def _extend(arguments: argparse.Namespace) -> None:
     if arguments.story is not None and arguments.prompt is not None:
         raise InputError("Give --story or --prompt, not both.", "story")
     if arguments.seconds is not None and arguments.prompt is None:
-        raise InputError("--seconds is of --prompt. Give that, or seconds in the story.", "seconds")
+        raise InputError(
+            "--seconds says how long --prompt lasts. Give both, or say seconds in the story.",
+            "seconds",
+        )
+    _check_seconds(arguments.seconds)
     story = read_story_file(arguments.story) if arguments.story is not None else None
     end = None if arguments.end is None else _read(read_picture, arguments.end, "end")
     source: dict[str, Any] = {"file": arguments.file.name}
@@ -238,6 +242,21 @@ def _extend(arguments: argparse.Namespace) -> None:
         told = story or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
         make_film(arguments, told, video, {"source": source}, end)
+
+
+def _check_seconds(seconds: float | None) -> None:
+    """Raise unless ``--seconds`` is a time that a line of a story may last.
+
+    Raises:
+        InputError: It isn't.
+    """
+    from lavie.pipelines.story import MAX_SECONDS
+
+    if seconds is not None and not 0 < seconds <= MAX_SECONDS:  # not a number fails too
+        raise InputError(
+            f"--seconds {seconds:g} is not above 0 and up to {MAX_SECONDS:g}. Use 4, say.",
+            "seconds",
+        )
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:

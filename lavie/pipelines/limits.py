@@ -230,4 +230,6 @@ def check_size(
 
 def _name(field: str) -> str:
     """A field as it begins a sentence."""
+    if field == "num_given":
+        return "Number of given frames"
     return field.removeprefix("num_").replace("_", " ").capitalize()
