@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,10 @@ from lavie.errors import InputError
 from lavie.types import Frames
 
 if TYPE_CHECKING:
-    from lavie.cascade import Cascade, Generation
+    from lavie.cascade import Generation
 
 MANY_FRAMES = 128
-"""More than these are not held in memory in their large size."""
+"""A result of a longer video is not held in memory."""
 
 
 def open_result(result: Result, files: ExitStack) -> "Generation":
@@ -42,20 +43,24 @@ def open_result(result: Result, files: ExitStack) -> "Generation":
     return Generation(frames, fps, result.seed, dict(result.metadata))
 
 
-def upscale(
-    cascade: "Cascade", given: "Generation", folder: Path, files: ExitStack, options: dict[str, Any]
+def enhance(
+    run: Callable[..., "Generation"],
+    given: "Generation",
+    folder: Path,
+    files: ExitStack,
+    options: dict[str, Any],
 ) -> "Generation":
-    """`Cascade.upscale`, for a long video into a file that loses nothing.
+    """Smooth or enlarge a video, a long one into a file that loses nothing.
 
     Args:
-        cascade: The model.
-        given: What to enlarge.
+        run: `Cascade.interpolate` or `Cascade.upscale`.
+        given: The video.
         folder: Of the job; the file lies beside it, and is gone with ``files``.
         files: Holds the file open.
-        options: What else `Cascade.upscale` is told.
+        options: What else the method is told.
     """
     if len(given.frames) <= MANY_FRAMES:
-        return cascade.upscale(given, **options)
+        return run(given, **options)
     from lavie.media import LOSSLESS, VideoWriter, open_video
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +68,6 @@ def upscale(
     files.callback(shutil.rmtree, unfinished, ignore_errors=True)
     path = Path(unfinished) / f"frames{LOSSLESS.suffix}"
     with VideoWriter(path, given.fps, format=LOSSLESS) as writer:
-        made = cascade.upscale(given, on_frames=writer.write, **options)
+        made = run(given, on_frames=writer.write, **options)
     video = files.enter_context(open_video(path))
     return replace(made, frames=cast(Frames, video))

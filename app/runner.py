@@ -14,7 +14,7 @@ from app.films.making import make_film
 from app.films.request import FilmRequest
 from app.jobs.wire import Setup
 from app.jobs.worker import Task
-from app.long_results import open_result, upscale
+from app.long_results import enhance, open_result
 from app.request import Request, TextToVideoRequest
 from app.result import Effort, Result
 from app.safety import Checker, check_frames, load_checker
@@ -196,10 +196,9 @@ def _run_stage(
     cascade, stage, request, on_event, cancel = work
     steps = request.num_steps[stage]
     options = {"num_inference_steps": steps, "on_event": on_event, "cancel": cancel}
-    if given is not None and stage == "interpolation":
-        return cascade.interpolate(given, **options)
     if given is not None:
-        return upscale(cascade, given, folder, files, options)
+        run = cascade.interpolate if stage == "interpolation" else cascade.upscale
+        return enhance(run, given, folder, files, options)
     request = cast(TextToVideoRequest, request)  # only it has a first stage
     return cascade.generate(
         prompt=request.prompt,

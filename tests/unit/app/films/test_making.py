@@ -163,14 +163,17 @@ def test_a_film_is_smoothed_and_upscaled_as_any_video(runner, tmp_path):
     assert np.array_equal(read_video(later.frames).frames, read_video(smooth.frames).frames)
 
 
-def test_a_long_film_is_upscaled_without_holding_it_in_memory(runner, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stage", ["interpolation", "super_resolution"])
+def test_a_long_film_goes_through_a_later_stage_without_being_held_in_memory(
+    runner, tmp_path, monkeypatch, stage
+):
     assert MANY_FRAMES > 61  # what the first tab makes stays in memory
-    film, large = run(runner, replace(FILM, upscale=True), tmp_path / "job")
+    request = replace(FILM, smooth=stage == "interpolation", upscale=stage == "super_resolution")
+    film, whole = run(runner, request, tmp_path / "job")
     monkeypatch.setattr("app.long_results.MANY_FRAMES", 4)
-    (again,) = run(
-        runner, StageRequest((film,), "super_resolution", 1), tmp_path / "again", results=(film,)
-    )
-    difference = read_video(again.video).frames.astype(int) - read_video(large.video).frames
+    (again,) = run(runner, StageRequest((film,), stage, 1), tmp_path / "again", results=(film,))
+    assert again.effort.num_frames == whole.effort.num_frames
+    difference = read_video(again.video).frames.astype(int) - read_video(whole.video).frames
     assert np.abs(difference).mean() < 1  # decoded in other slices, then encoded
     assert again.comparison is not None
     assert not list(tmp_path.glob("*.part"))
