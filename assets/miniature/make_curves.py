@@ -32,6 +32,7 @@ STAGES = {
     "vsr": "loss",
     "vsr-whole": "loss",
     "long-video": "video_loss",
+    "long-video-again": "video_loss",
 }
 
 
