@@ -102,15 +102,15 @@ window.showStory = (text) => {
   sent = text;
   render();
 };
-// The line that a refusal is about is marked.
+// The field that a refusal is about is marked: a line, or how long it is to last.
 new MutationObserver(() => {
   const said = document.querySelector("#story-text .validation-error:not(textarea)")?.textContent ?? "";
   const number = Number(said.match(/Line (\d+)/)?.[1] ?? 0);
-  [...list.children].forEach((item, index) => {
-    const field = item.querySelector("textarea");
-    if (index + 1 === number) field.setAttribute("aria-invalid", "true");
+  const refused = /is to last/.test(said) ? "seconds" : "prompt";
+  [...list.children].forEach((item, index) => item.querySelectorAll("[data-field]").forEach((field) => {
+    if (index + 1 === number && field.dataset.field === refused) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
-  });
+  }));
 }).observe(document.body, { subtree: true, childList: true });
 const begin = () => {
   if (!box()) { setTimeout(begin, 50); return; }

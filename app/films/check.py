@@ -99,6 +99,8 @@ def check_film(
     negative = checked(_check_text, values.get("negative_prompt"), "negative_prompt")
     start = checked(_check_start, values, data)
     end = checked(_check_end, values, data)
+    if end is not None and numbers["overlap"] is not None:
+        checked(_check_room, numbers["overlap"], windows_of(card).num_frames)
     if errors:
         return errors
     overlap = 0 if is_at_once else numbers["overlap"]
@@ -226,6 +228,12 @@ def _check_end(values: Mapping[str, object], data: Path) -> GivenFile | None:
         return None
     given = values.get("end_picture")
     return _check_file(given, "picture", "end_picture", texts.NO_END_PICTURE, data)
+
+
+def _check_room(overlap: int, window: int) -> None:
+    """See that a window has a new frame between those given and the picture at its end."""
+    if overlap > window - 2:
+        raise InputError(texts.no_room_before_end(overlap, window - 2), "overlap")
 
 
 def _check_file(

@@ -101,6 +101,14 @@ def line_is_unknown(number: int) -> str:
     return f"Line {number} of the story: {NO_KNOWN_WORD}"
 
 
+def no_room_before_end(overlap: int, most: int) -> str:
+    """Say that the picture at the end takes a frame of the last window, too."""
+    return (
+        f"Overlap {overlap} leaves a part no frame of its own before the picture at the end. Use "
+        f"at most {most}."
+    )
+
+
 def line_is_over(prompt: str, seconds: float) -> str:
     """Say that a line that was changed would not be seen."""
     return (
