@@ -67,6 +67,14 @@ def windows_of(card: ModelCard) -> Windows:
     return Windows(float(own.get("fps") or 8), *sides)
 
 
+def window_seconds(card: ModelCard) -> tuple[float, float]:
+    """How long a film's first line and every further one are if each is one window of the model."""
+    windows = windows_of(card)
+    overlap = film_ranges(card)["overlap"].default if card.goes_on_from_frames else 0
+    num_more = windows.num_frames - int(overlap or 0)
+    return windows.num_frames / windows.fps, num_more / windows.fps
+
+
 def check_film(
     values: Mapping[str, object], card: ModelCard, data: Path
 ) -> FilmRequest | list[InputError]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.films.check import check_film, film_ranges
+from app.films.check import check_film, film_ranges, window_seconds
 from app.films.given import GIVEN_FOLDER, forget_given
 from app.films.request import FilmRequest
 from app.model_card import read_model_card
@@ -48,6 +48,14 @@ def test_the_opened_form_with_a_story_is_a_request(card, values, tmp_path):
     assert request.stages == ("long_video",)
     assert 0 <= request.seed < 2**32
     assert request.shape[0] == 48
+
+
+def test_new_lines_are_one_window_each(card, values, tmp_path):
+    first, more = window_seconds(card)
+    story = [{"prompt": "a fox", "seconds": seconds} for seconds in (first, more, more)]
+    request = check_film({**values, "story": story}, card, tmp_path)
+    assert [part.num_new for part in request.parts] == [16, *[16 - request.num_given] * 2]
+    assert window_seconds(replace(card, stages=("base",))) == (2, 2)
 
 
 @pytest.mark.parametrize(

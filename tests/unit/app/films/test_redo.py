@@ -53,7 +53,7 @@ def test_new_lines_are_used_from_there_on(folder):
 
 def test_changed_lines_before_it_are_left_out_and_stay_in_the_form(folder):
     story = [StoryLine("a rocket", 1), STORY[1], StoryLine("the snow", 3)]
-    index = len(FILM.parts) - 1
+    index = next(part.index for part in FILM.parts if part.line == 2)
     new = redo_from(FILM, folder, index, 99, story)
     assert [line.prompt for line in new.story] == ["a fox", "a panda", "the snow"]
     assert made(new)[:index] == made(FILM)[:index]
