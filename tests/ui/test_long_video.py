@@ -107,10 +107,14 @@ ALWAYS_A_FRONT = """() => {
   new MutationObserver(watch).observe(player, { subtree: true, attributeFilter: ['class'] });
 }"""
 
+TO_AND_FRO = """() => [0.8, 0, 0.8, 0].forEach((detail) =>
+  window.dispatchEvent(new CustomEvent('film-seek', { detail })))"""
+"""Faster than a part is loaded."""
+
 
 def test_a_redo_uses_what_was_typed_keeps_it_and_shows_the_film_meanwhile(page, tmp_path):
     write_story(page)
-    make(page, steps=5)
+    make(page, steps=8)
     wait_for_film(page)
     num_parts = page.locator("[data-part]").count()
     line(page, 1).fill("a panda in the snow")
@@ -119,21 +123,17 @@ def test_a_redo_uses_what_was_typed_keeps_it_and_shows_the_film_meanwhile(page, 
     part(page, num_parts).click()
     page.get_by_role("button", name="Redo from here").click()
     expect(page.get_by_text("the parts before this one stay as they were")).to_be_visible()
-    expect(page.locator("#film-player video.front")).to_be_visible()
+    expect(page.locator("#film-player video.front[src*=part-]")).to_be_visible()
+    page.evaluate(TO_AND_FRO)
+    expect(page.locator("#film-player video[src*=part-00001]")).to_have_count(1)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.timesWithoutFront") == 0
     wait_for_film(page)
     expect(page.locator(".timeline-prompt").last).to_contain_text("a panda in the city")
     told = read_metadata(download(page, "MP4, true size", tmp_path))["story"]
     assert [row["prompt"] for row in told] == [*STORY[:2], "a panda in the city"]
     expect(line(page, 1)).to_have_value("a panda in the snow")
     expect(line(page, 3)).to_have_value("a panda in the city")
-    part(page, 1).click()  # to and fro, faster than a part is loaded
-    page.evaluate(
-        "[0.8, 0, 1.6, 0.8, 0, 1.6, 0].forEach((detail) => "
-        "window.dispatchEvent(new CustomEvent('film-seek', { detail })))"
-    )
-    page.wait_for_timeout(500)
-    expect(page.locator("#film-player video.front")).to_be_visible()
-    assert page.evaluate("window.timesWithoutFront") == 0
 
 
 def test_seconds_that_cannot_be_are_marked_where_they_are(page):
