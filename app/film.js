@@ -20,20 +20,21 @@ const load = (player, index) => {
   const src = clips[index] && new URL(clips[index].src, document.baseURI).href;
   if (src && player.src !== src) { player.src = src; player.load(); }
 };
+const swap = (player) => { // unless another one was asked for while it was loaded: one is always seen
+  if (player !== front()) return;
+  players.forEach((other) => { other.classList.toggle("front", other === player); if (other !== player) other.pause(); });
+};
 const play = () => { if (wanted) front().play().catch(() => {}); };
 const show = (index, at = 0) => {
   if (!clips.length) return;
-  const before = front();
   now = (index + clips.length) % clips.length;
   const src = new URL(clips[now].src, document.baseURI).href;
-  if (before.src !== src) shown = 1 - shown;
+  if (front().src !== src) shown = 1 - shown;
   load(front(), now);
-  const seek = () => { front().currentTime = at; };
-  if (front().readyState > 0) seek(); else front().addEventListener("loadedmetadata", seek, { once: true });
-  if (before !== front()) {
-    const swap = () => { front().classList.add("front"); before.classList.remove("front"); before.pause(); };
-    if (front().readyState > 1) swap(); else front().addEventListener("loadeddata", swap, { once: true });
-  }
+  const player = front();
+  const seek = () => { if (player.src === src) player.currentTime = at; };
+  if (player.readyState > 0) seek(); else player.addEventListener("loadedmetadata", seek, { once: true });
+  if (player.readyState > 1) swap(player); else player.addEventListener("loadeddata", () => swap(player), { once: true });
   play();
   if (clips.length > 1) load(players[1 - shown], (now + 1) % clips.length);
   say();

@@ -105,7 +105,8 @@ class FilmApi:
         Args:
             job_id: The job that has the film.
             part: The first part that is made anew, from 0; what is before it is kept.
-            story: All lines as they are to be now; left out, the film's own.
+            story: All lines as they are to be now, of which those from there on are used; left
+                out, the film's own.
             seed: Of what is made anew; left out, a new one is drawn.
         """
         visitor = self._visitors.visitor(request)

@@ -3,8 +3,9 @@ const words = JSON.parse(element.querySelector("[data-words]").dataset.words);
 const list = element.querySelector("ol");
 const box = () => document.querySelector("#story-text textarea");
 const named = (text, number) => text.replace("{number}", number);
-const newRow = () => ({ prompt: "", seconds: words.seconds });
-let rows = [newRow()];
+const secondsOf = (index) => (index ? words.moreSeconds : words.firstSeconds);
+const newRow = (index) => ({ prompt: "", seconds: secondsOf(index) });
+let rows = [newRow(0)];
 let sent = "";
 
 const send = () => {
@@ -51,8 +52,8 @@ const focus = (index, selector) => list.children[index]?.querySelector(selector)
 const read = (text) => {
   try {
     const found = JSON.parse(text);
-    return Array.isArray(found) && found.length ? found.slice(0, 250) : [newRow()];
-  } catch { return [newRow()]; }
+    return Array.isArray(found) && found.length ? found.slice(0, 250) : [newRow(0)];
+  } catch { return [newRow(0)]; }
 };
 
 element.addEventListener("input", ({ target }) => {
@@ -69,7 +70,7 @@ element.addEventListener("keydown", (event) => {
   event.preventDefault(); // a new line is a new row
   if (event.ctrlKey || event.metaKey) return;
   const index = [...list.children].indexOf(event.target.closest("li"));
-  rows.splice(index + 1, 0, newRow());
+  rows.splice(index + 1, 0, newRow(index + 1));
   render(); send(); focus(index + 1, "textarea");
 });
 element.addEventListener("paste", (event) => {
@@ -77,9 +78,9 @@ element.addEventListener("paste", (event) => {
   if (event.target.dataset.field !== "prompt" || lines.length < 2) return;
   event.preventDefault();
   const index = [...list.children].indexOf(event.target.closest("li"));
-  const pasted = lines.map((line) => {
+  const pasted = lines.map((line, number) => {
     const [, prompt, seconds] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?$/);
-    return { prompt, seconds: seconds ? Number(seconds) : words.seconds };
+    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number) };
   });
   rows.splice(index, rows[index].prompt ? 0 : 1, ...pasted);
   render(); send(); focus(index + pasted.length - 1, "textarea");
@@ -90,7 +91,7 @@ element.addEventListener("click", ({ target }) => {
   const { action } = pressed.dataset;
   const index = [...list.children].indexOf(pressed.closest("li"));
   const next = { up: index - 1, down: index + 1, add: rows.length, remove: Math.min(index, rows.length - 2) }[action];
-  if (action === "add") rows.push(newRow());
+  if (action === "add") rows.push(newRow(rows.length));
   else if (action === "remove") rows.splice(index, 1);
   else rows.splice(next, 0, ...rows.splice(index, 1));
   render(); send();
@@ -102,15 +103,15 @@ window.showStory = (text) => {
   sent = text;
   render();
 };
-// The line that a refusal is about is marked.
+// The field that a refusal is about is marked: a line, or how long it is to last.
 new MutationObserver(() => {
   const said = document.querySelector("#story-text .validation-error:not(textarea)")?.textContent ?? "";
   const number = Number(said.match(/Line (\d+)/)?.[1] ?? 0);
-  [...list.children].forEach((item, index) => {
-    const field = item.querySelector("textarea");
-    if (index + 1 === number) field.setAttribute("aria-invalid", "true");
+  const refused = /is to last/.test(said) ? "seconds" : "prompt";
+  [...list.children].forEach((item, index) => item.querySelectorAll("[data-field]").forEach((field) => {
+    if (index + 1 === number && field.dataset.field === refused) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
-  });
+  }));
 }).observe(document.body, { subtree: true, childList: true });
 const begin = () => {
   if (!box()) { setTimeout(begin, 50); return; }

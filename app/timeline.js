@@ -6,10 +6,11 @@ element.addEventListener("click", (event) => {
   window.dispatchEvent(new CustomEvent("film-seek", { detail: Number(part.dataset.begin) }));
   trigger("select", { part: Number(part.dataset.part) });
 });
-window.addEventListener("film-time", ({ detail }) => parts().forEach((part) => {
-  const isPlaying = Number(part.dataset.begin) <= detail && detail < Number(part.dataset.end);
-  part.classList.toggle("playing", isPlaying);
-}));
+window.addEventListener("film-time", ({ detail }) => {
+  const isSeen = (part) => part.ariaDisabled !== "true" && Number(part.dataset.begin) <= detail;
+  const playing = parts().findLast(isSeen); // at the very end the last one that is there
+  parts().forEach((part) => part.classList.toggle("playing", part === playing));
+});
 let held = null;
 element.addEventListener("focusin", ({ target }) => { held = target.dataset.part ?? null; });
 element.addEventListener("focusout", ({ target }) => setTimeout(() => { if (target.isConnected) held = null; }));

@@ -67,6 +67,14 @@ def windows_of(card: ModelCard) -> Windows:
     return Windows(float(own.get("fps") or 8), *sides)
 
 
+def window_seconds(card: ModelCard) -> tuple[float, float]:
+    """How long a film's first line and every further one are if each is one window of the model."""
+    windows = windows_of(card)
+    overlap = film_ranges(card)["overlap"].default if card.goes_on_from_frames else 0
+    num_more = windows.num_frames - int(overlap or 0)
+    return windows.num_frames / windows.fps, num_more / windows.fps
+
+
 def check_film(
     values: Mapping[str, object], card: ModelCard, data: Path
 ) -> FilmRequest | list[InputError]:
@@ -99,6 +107,8 @@ def check_film(
     negative = checked(_check_text, values.get("negative_prompt"), "negative_prompt")
     start = checked(_check_start, values, data)
     end = checked(_check_end, values, data)
+    if end is not None and numbers["overlap"] is not None:
+        checked(_check_room, numbers["overlap"], windows_of(card).num_frames)
     if errors:
         return errors
     overlap = 0 if is_at_once else numbers["overlap"]
@@ -226,6 +236,12 @@ def _check_end(values: Mapping[str, object], data: Path) -> GivenFile | None:
         return None
     given = values.get("end_picture")
     return _check_file(given, "picture", "end_picture", texts.NO_END_PICTURE, data)
+
+
+def _check_room(overlap: int, window: int) -> None:
+    """See that a window has a new frame between those given and the picture at its end."""
+    if overlap > window - 2:
+        raise InputError(texts.no_room_before_end(overlap, window - 2), "overlap")
 
 
 def _check_file(

@@ -16,11 +16,12 @@ NOTHING_TO_PLAY: dict[str, Any] = {"clips": [], "duration": 0, "key": "", "label
 """What the player has while there is no film."""
 
 
-def editor(window_seconds: float) -> str:
+def editor(first_seconds: float, more_seconds: float) -> str:
     """The frame in which ``story.js`` puts the rows of a story.
 
     Args:
-        window_seconds: How long a new line is.
+        first_seconds: How long the first line is.
+        more_seconds: How long every further one is.
     """
     words = {
         "line": texts.LINE_LABEL,
@@ -30,7 +31,8 @@ def editor(window_seconds: float) -> str:
         "remove": texts.REMOVE_LINE,
         "up": texts.MOVE_UP,
         "down": texts.MOVE_DOWN,
-        "seconds": window_seconds,
+        "firstSeconds": first_seconds,
+        "moreSeconds": more_seconds,
     }
     return (
         f'<fieldset class="story"><legend>{escape(texts.STORY_LABEL)}</legend>'

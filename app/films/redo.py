@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from app.films.parts import is_done, part_files
@@ -28,32 +29,75 @@ def redo_from(
         folder: Of its job.
         index: The first part that is made anew.
         seed: Of what is made anew.
-        story: As it is now. Its lines from there on are used if those before are as they were;
-            else, and if it is None, the film's own.
+        story: As it is now. Its lines from there on are used, whatever those before say; None: the
+            film's own.
 
     Raises:
-        InputError: There is no such part, or those before it are not done.
+        InputError: There is no such part, those before it are not done, or nothing is left of the
+            story that they do not show.
     """
     if not 0 <= index < len(request.parts):
         raise InputError(texts.NO_SUCH_PART, "part")
     if index and not is_done(folder, index - 1):
         raise InputError(texts.NO_SUCH_PART, "part")
     line = request.parts[index].line
-    lines = request.story
-    if story is not None and _shown(story[:line]) == _shown(lines[:line]) and len(story) > line:
-        lines = tuple(story)
+    lines = request.story[line:] if story is None else story[place_in(story, request, index) :]
     kept = None
     if index:
         kept = KeptParts(index, part_files(folder, index - 1).latents)
     beginning, num_shown = _beginning(request, index)
-    rest = [replace(line, seed=None) for line in lines[line:]]
-    if num_shown:  # the line was cut in two
+    rest = [replace(line, seed=None) for line in lines]
+    if num_shown and rest:  # the line was cut in two
         left = _left_of(request, line, rest[0].seconds, num_shown)
+        if left <= 0 and rest[0].prompt != request.story[line].prompt:
+            shown = num_shown / request.windows.fps
+            raise InputError(texts.line_is_over(rest[0].prompt, shown), "story")
         rest = rest[1:] if left <= 0 else [replace(rest[0], seconds=left), *rest[1:]]
+    if not rest:
+        raise InputError(texts.NOTHING_LEFT, "story")
     new = replace(request, story=read_story([*beginning, *rest]), seed=seed, kept=kept)
     if _made(new)[:index] != _made(request)[:index]:
         raise InputError(texts.NO_SUCH_PART, "part")
     return new
+
+
+def place_in(story: Sequence[StoryLine], request: FilmRequest, index: int) -> int:
+    """Which line of a story a film's part belongs to, after lines were changed, added or removed.
+
+    Args:
+        story: As it is now.
+        request: The film.
+        index: Of the part.
+    """
+    line = request.parts[index].line
+    changes = SequenceMatcher(None, _shown(request.story), _shown(story), autojunk=False)
+    for _, begin, end, begin_now, end_now in changes.get_opcodes():
+        if begin <= line <= end:
+            return min(begin_now + line - begin, end_now)
+    return len(story)
+
+
+def begins_otherwise(story: Sequence[StoryLine], request: FilmRequest, index: int) -> bool:
+    """Whether a story was changed before the line of a part; see `place_in`."""
+    before = request.story[: request.parts[index].line]
+    return _shown(story[: place_in(story, request, index)]) != _shown(before)
+
+
+def story_after(
+    story: Sequence[StoryLine], request: FilmRequest, index: int, new: FilmRequest
+) -> list[StoryLine]:
+    """What a form has once a film is made anew: what was typed, with the new film's seeds.
+
+    Args:
+        story: As it was typed.
+        request: The film before.
+        index: The first part that is made anew.
+        new: The film that `redo_from` gave.
+    """
+    if not begins_otherwise(story, request, index):
+        return list(new.story)
+    typed = story[: place_in(story, request, index)]
+    return [*typed, *new.story[request.parts[index].line :]]
 
 
 def _beginning(request: FilmRequest, index: int) -> tuple[list[StoryLine], int]:

@@ -83,8 +83,7 @@ class Films:
         Args:
             job_id: The job that has the parts of the film.
             part: The first one that is made anew, from 0.
-            story: As a form holds it; its lines from there on are used if those before are the
-                film's own.
+            story: As a form holds it; its lines from there on are used. None: the film's own.
             seed: Of what is made anew; None or empty: a new one.
             owner: Who asks.
             address: From where, if that is known.

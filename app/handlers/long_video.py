@@ -9,12 +9,13 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen, texts
-from app.films.check import BEGINNINGS, FILM_FIELDS, written_rows
+from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story, written_rows
+from app.films.redo import begins_otherwise, story_after
 from app.films.request import FilmRequest
 from app.films.restore import film_values, form_story, is_film
 from app.films.service import Films
 from app.gallery import as_text
-from app.handlers.alerts import alert, warn
+from app.handlers.alerts import alert, inform, warn
 from app.handlers.film_following import FilmFollowing
 from app.handlers.job_buttons import JobButtons
 from app.restore import read_recipe
@@ -84,19 +85,24 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         story: object,
         request: gr.Request | None = None,
     ) -> Updates:
-        """Queue the film again from the chosen part on; the form then has the new film's story."""
+        """Queue the film again from the chosen part on; the form keeps what was typed."""
         try:
             film = self._films.view(self._service.get(job_id))
             if film is None:
                 raise InputError(film_texts.NO_SUCH_FILM, "job_id")
             visitor = self._visitors.visitor(request)
             told = story if written_rows(story) else None  # the film may be another browser's
-            job = self._films.redo(film.job_id, int(chosen), told, None, *visitor)
+            index, before = int(chosen), self._service.get(film.job_id).request
+            job = self._films.redo(film.job_id, index, told, None, *visitor)
         except InputError as error:
             raise alert(error) from error
         form: Updates = {}
-        if isinstance(job.request, FilmRequest):
-            form = {self._tab.form.story: form_story(job.request.story)}
+        if isinstance(before, FilmRequest) and isinstance(job.request, FilmRequest):
+            typed = read_form_story(told) if told else before.story
+            if begins_otherwise(typed, before, index):
+                inform(film_texts.BEGINNING_KEPT)
+            now = story_after(typed, before, index, job.request)
+            form = {self._tab.form.story: form_story(now)}
         return form | self.take(job, job_id)
 
     def choose_beginning(self, begin: object, source: str) -> Updates:

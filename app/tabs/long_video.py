@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from app import screen, texts
 from app.films import page
-from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, windows_of
+from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, window_seconds
 from app.model_card import ModelCard
 from app.request import MAX_SEED
 from app.tabs.form import create_sliders, create_switches
@@ -120,25 +120,24 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         card: Gives the limits and defaults.
         words: Of a small model, for stories that it understands.
     """
-    windows = windows_of(card)
-    seconds = windows.num_frames / windows.fps
+    first, more = window_seconds(card)
     with gr.Row(elem_id="film-studio", equal_height=False):
         with gr.Column(elem_id="film-desk"):
             gr.HTML(
-                html_template=page.editor(seconds),
+                html_template=page.editor(first, more),
                 js_on_load=_script("story.js"),
                 padding=False,
                 elem_id="story",
             )
             story = gr.Textbox(
-                _rows([("", seconds)]),
+                _rows([("", first)]),
                 show_label=False,
                 container=False,
                 elem_id="story-text",
                 label=films.STORY_TEXT_LABEL,
             )
             note = gr.Markdown(visible=False, elem_id="story-note", elem_classes="film-note")
-            stories = _stories(words, seconds)
+            stories = _stories(words, first, more)
             gr.Examples(
                 [[_rows(lines)] for lines in stories],
                 inputs=story,
@@ -218,7 +217,7 @@ def _rows(lines: Story) -> str:
     return json.dumps(rows, ensure_ascii=False)
 
 
-def _stories(words: Words | None, seconds: float) -> list[Story]:
+def _stories(words: Words | None, first_seconds: float, more_seconds: float) -> list[Story]:
     """Whole stories that the model understands: in each the place changes, then the motion."""
     if words is None:
         return [list(story) for story in films.OPEN_STORIES]
@@ -231,7 +230,9 @@ def _stories(words: Words | None, seconds: float) -> list[Story]:
         first, second = (places[(2 * number + i) % len(places)] for i in range(2))
         moves = [motions[(number + i) % len(motions)] for i in range(2)]
         told = [(moves[0], first), (moves[0], second), (moves[1], second)]
-        stories.append([(compose(subject, motion, place), seconds) for motion, place in told])
+        seconds = [first_seconds] + [more_seconds] * (len(told) - 1)
+        prompts = [compose(subject, motion, place) for motion, place in told]
+        stories.append(list(zip(prompts, seconds, strict=True)))
     return stories
 
 

@@ -50,8 +50,8 @@ TIMELINE_LABEL = "Which line made which part"
 GIVEN_NAME = "Your video"
 REDO = "Redo from here"
 REDO_INFO = (
-    "Keeps what is before this part and makes the rest again with a new seed. If you changed the "
-    "lines of the story from here on, the new ones are used."
+    "Keeps what is before this part and makes the rest again with a new seed, of the lines that "
+    "your story has now from here on."
 )
 SEED_LABEL = "Seed"
 SEED_INFO = "The same seed makes the same film. Leave empty for a new one."
@@ -78,6 +78,11 @@ NO_NETWORK = (
 )
 NO_SUCH_FILM = "There is no such film any more. Reload the page."
 NO_SUCH_PART = "There is no such part of the film. Reload the page."
+NOTHING_LEFT = "The story has no lines from this part on. Write at least one."
+BEGINNING_KEPT = (
+    "Earlier lines of your story are not those of this film: the parts before this one stay as "
+    "they were."
+)
 NO_PICTURE = "There is no picture. Give one, or begin with something else."
 NO_VIDEO = "There is no video. Give one, or begin with something else."
 NO_END_PICTURE = "There is no picture to end with. Give one, or switch that off."
@@ -94,6 +99,22 @@ NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. 
 def line_is_unknown(number: int) -> str:
     """Say which line the model understands nothing of."""
     return f"Line {number} of the story: {NO_KNOWN_WORD}"
+
+
+def no_room_before_end(overlap: int, most: int) -> str:
+    """Say that the picture at the end takes a frame of the last window, too."""
+    return (
+        f"Overlap {overlap} leaves a part no frame of its own before the picture at the end. Use "
+        f"at most {most}."
+    )
+
+
+def line_is_over(prompt: str, seconds: float) -> str:
+    """Say that a line that was changed would not be seen."""
+    return (
+        f"“{prompt:.40}” would not be seen: the parts that are kept show that line for {seconds:g} "
+        "seconds already. Give it more seconds, or redo an earlier part."
+    )
 
 
 def about_line(number: int, sentence: str) -> str:

@@ -90,7 +90,9 @@ def read_story(story: StoryLike) -> tuple[StoryLine, ...]:
             "film for more.",
             "story",
         )
-    checked = tuple(_check_line(line, number) for number, line in enumerate(lines, start=1))
+    is_text = isinstance(story, str)
+    numbered = enumerate(lines, start=1)
+    checked = tuple(_check_line(line, number, is_text) for number, line in numbered)
     total = sum(line.seconds or 0 for line in checked)
     if total > MAX_SECONDS:
         raise InputError(
@@ -199,8 +201,10 @@ def _as_line(line: StoryLine | str | Mapping[str, Any]) -> StoryLine:
     return StoryLine(line.get("prompt", ""), line.get("seconds"), line.get("seed"))
 
 
-def _check_line(line: StoryLine, number: int) -> StoryLine:
+def _check_line(line: StoryLine, number: int, is_text: bool) -> StoryLine:
     where = f"Line {number} of the story"
+    if isinstance(line.prompt, str) and not line.prompt.strip():
+        raise InputError(f"{where} is empty. Write what is to be seen, or remove it.", "story")
     try:
         limits.check_prompt(line.prompt)
         seed = None if line.seed is None else limits.check_seed(line.seed)
@@ -213,9 +217,10 @@ def _check_line(line: StoryLine, number: int) -> StoryLine:
     except (TypeError, ValueError, OverflowError):
         seconds = float("nan")
     if not 0 < seconds <= MAX_SECONDS:
+        way_out = f"Write it as: {line.prompt:.40} | 4" if is_text else "Give it 2, for example."
         raise InputError(
             f"{where} is to last '{line.seconds!s:.40}' seconds, which is not a number above 0 and "
-            f"up to {MAX_SECONDS:g}. Write it as: {line.prompt:.40} | 4",
+            f"up to {MAX_SECONDS:g}. {way_out}",
             "story",
         )
     return StoryLine(line.prompt, seconds, seed)

@@ -99,6 +99,55 @@ def test_a_story_grows_to_a_film_whose_end_is_redone_and_found_again(page, serve
     assert again["parts"][-1]["seed"] != recipe["parts"][-1]["seed"]
 
 
+ALWAYS_A_FRONT = """() => {
+  window.timesWithoutFront = 0;
+  const count = () => document.querySelectorAll('#film-player video.front').length;
+  const watch = () => { if (count() !== 1) window.timesWithoutFront += 1; };
+  const player = document.querySelector('#film-player');
+  new MutationObserver(watch).observe(player, { subtree: true, attributeFilter: ['class'] });
+}"""
+
+TO_AND_FRO = """() => [0.8, 0, 0.8, 0].forEach((detail) =>
+  window.dispatchEvent(new CustomEvent('film-seek', { detail })))"""
+"""Faster than a part is loaded."""
+
+
+def test_a_redo_uses_what_was_typed_keeps_it_and_shows_the_film_meanwhile(page, tmp_path):
+    write_story(page)
+    make(page, steps=8)
+    wait_for_film(page)
+    num_parts = page.locator("[data-part]").count()
+    line(page, 1).fill("a panda in the snow")
+    line(page, 3).fill("a panda in the city")
+    page.evaluate(ALWAYS_A_FRONT)
+    part(page, num_parts).click()
+    page.get_by_role("button", name="Redo from here").click()
+    expect(page.get_by_text("the parts before this one stay as they were")).to_be_visible()
+    expect(page.locator("#film-player video.front[src*=part-]")).to_be_visible()
+    page.evaluate(TO_AND_FRO)
+    expect(page.locator("#film-player video[src*=part-00001]")).to_have_count(1)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.timesWithoutFront") == 0
+    wait_for_film(page)
+    expect(page.locator(".timeline-prompt").last).to_contain_text("a panda in the city")
+    told = read_metadata(download(page, "MP4, true size", tmp_path))["story"]
+    assert [row["prompt"] for row in told] == [*STORY[:2], "a panda in the city"]
+    expect(line(page, 1)).to_have_value("a panda in the snow")
+    expect(line(page, 3)).to_have_value("a panda in the city")
+
+
+def test_seconds_that_cannot_be_are_marked_where_they_are(page):
+    write_story(page, STORY[:2])
+    seconds = page.get_by_label("Line 2: seconds")
+    seconds.fill("-3")
+    page.get_by_role("button", name="Make the film").click()
+    expect(seconds).to_have_attribute("aria-invalid", "true")
+    expect(line(page, 2)).not_to_have_attribute("aria-invalid", "true")
+    said = page.get_by_text("Line 2 of the story is to last '-3' seconds").locator("visible=true")
+    expect(said.first).to_contain_text("Give it 2")
+    expect(page.get_by_text("The story as it is sent")).not_to_be_visible()
+
+
 def test_a_stopped_film_is_kept_and_gone_on_with(page, tmp_path):
     write_story(page)
     make(page, steps=30)
@@ -107,6 +156,10 @@ def test_a_stopped_film_is_kept_and_gone_on_with(page, tmp_path):
     expect(page.get_by_text("Stopped. The film so far is kept.")).to_be_visible()
     so_far = len(read_video(download(page, "MP4, true size", tmp_path)).frames)
     assert 0 < so_far < 18
+    page.locator("#film-player input[type=range]").press("End")
+    playing = page.locator(".timeline-part.playing")
+    expect(playing).to_have_count(1)
+    expect(playing).not_to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Go on", exact=True).click()
     is_done(page, page.locator("[data-part]").count())
     wait_for_film(page)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.films.check import check_film, film_ranges
+from app.films.check import check_film, film_ranges, window_seconds
 from app.films.given import GIVEN_FOLDER, forget_given
 from app.films.request import FilmRequest
 from app.model_card import read_model_card
@@ -50,6 +50,14 @@ def test_the_opened_form_with_a_story_is_a_request(card, values, tmp_path):
     assert request.shape[0] == 48
 
 
+def test_new_lines_are_one_window_each(card, values, tmp_path):
+    first, more = window_seconds(card)
+    story = [{"prompt": "a fox", "seconds": seconds} for seconds in (first, more, more)]
+    request = check_film({**values, "story": story}, card, tmp_path)
+    assert [part.num_new for part in request.parts] == [16, *[16 - request.num_given] * 2]
+    assert window_seconds(replace(card, stages=("base",))) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
@@ -64,7 +72,7 @@ def test_the_opened_form_with_a_story_is_a_request(card, values, tmp_path):
         (
             {"story": '[{"prompt": "", "seconds": 2}]'},
             "story",
-            "Line 1 of the story: The prompt is",
+            "Line 1 of the story is empty. Write what is to be seen, or remove it.",
         ),
         ({"story": "[" * 100_000}, "story", "cannot be read"),
         ({"story": "a fox\ndragons"}, "story", "Line 2 of the story: This small model knows none"),
@@ -129,6 +137,15 @@ def given(tmp_path):
 def test_a_picture_that_cannot_be_used_is_refused(errors, given, name, make, sentence):
     told = errors(begin="picture", picture=given(name, make))
     assert sentence in told["picture"]
+
+
+def test_a_part_has_a_frame_of_its_own_before_the_picture_at_the_end(errors, given):
+    picture = given("a.png", lambda path: Image.new("RGB", (64, 40)).save(path))
+    told = errors(overlap=15, ends=True, end_picture=picture)
+    assert set(told) == {"overlap"}
+    assert "Use at most 14." in told["overlap"]
+    assert errors(overlap=14, ends=True, end_picture=picture) == {}
+    assert errors(overlap=15) == {}
 
 
 def test_what_is_given_is_kept_once_until_nobody_needs_it(card, values, given, tmp_path):

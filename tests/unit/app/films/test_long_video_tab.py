@@ -1,14 +1,19 @@
 """What the tab Long video says while somebody writes, and what its form is given back."""
 
 import json
+from dataclasses import replace
 
+import gradio as gr
 import pytest
 
+from app.films.parts import part_files
 from app.films.service import Films
 from app.handlers.film_following import FilmFollowing
 from app.handlers.long_video import LongVideoHandlers
 from app.tabs.long_video import TAB_ID
+from app.texts import films as films_texts
 from app.visitors import Visitors
+from lavie.pipelines.story import StoryLine
 from tests.unit.app.files import A_FILM
 
 
@@ -57,6 +62,26 @@ def test_a_film_is_made_again_from_a_page_whose_form_is_empty(service, handlers,
     *_, status = service.queue()
     assert status.job.request.story == A_FILM.story
     assert json.loads(told[tab.form.story])[0]["prompt"] == "a panda"
+
+
+def test_changed_lines_are_used_from_the_part_on_and_all_stay_typed(
+    service, handlers, tab, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(gr, "Info", lambda sentence, duration: said.append(sentence))
+    service.pause(True)
+    story = tuple(StoryLine(prompt, 2.0) for prompt in ("a fox", "a panda"))
+    film = service.add(replace(A_FILM, story=story))
+    latents = part_files(service.data / film.folder, 0).latents
+    latents.parent.mkdir(parents=True, exist_ok=True)
+    latents.touch()
+    told = handlers.redo(film.id, 1, rows(("a fox", 2), ("snow", 1)))
+    assert [row["prompt"] for row in json.loads(told[tab.form.story])] == ["a fox", "snow"]
+    assert films_texts.BEGINNING_KEPT not in said
+    told = handlers.redo(film.id, 1, rows(("an ocean", 2), ("snow", 1)))
+    assert [row["prompt"] for row in json.loads(told[tab.form.story])] == ["an ocean", "snow"]
+    assert [s.job.request.story[1].prompt for s in service.queue()][-2:] == ["snow", "snow"]
+    assert said.count(films_texts.BEGINNING_KEPT) == 1
 
 
 def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, film_tab_and_tabs):

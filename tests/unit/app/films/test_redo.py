@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.films.parts import part_files
-from app.films.redo import redo_from
+from app.films.redo import begins_otherwise, place_in, redo_from, story_after
 from app.films.request import FilmRequest, Windows
 from lavie.errors import InputError
 from lavie.pipelines.story import StoryLine
@@ -51,9 +51,50 @@ def test_new_lines_are_used_from_there_on(folder):
     assert [line.prompt for line in new.story] == ["a fox", "a rocket", "the snow"]
 
 
-def test_another_story_is_not_used(folder):
-    new = redo_from(FILM, folder, 1, 99, [StoryLine("a rocket", 1), StoryLine("the snow", 3)])
-    assert [line.prompt for line in new.story] == ["a fox", "a panda", "a car"]
+def test_changed_lines_before_it_are_left_out_and_stay_in_the_form(folder):
+    story = [StoryLine("a rocket", 1), STORY[1], StoryLine("the snow", 3)]
+    index = next(part.index for part in FILM.parts if part.line == 2)
+    new = redo_from(FILM, folder, index, 99, story)
+    assert [line.prompt for line in new.story] == ["a fox", "a panda", "the snow"]
+    assert made(new)[:index] == made(FILM)[:index]
+    assert begins_otherwise(story, FILM, index)
+    typed = story_after(story, FILM, index, new)
+    assert [line.prompt for line in typed] == ["a rocket", "a panda", "the snow"]
+    once_more = redo_from(new, folder, index, 100, typed)
+    assert [line.prompt for line in once_more.story] == ["a fox", "a panda", "the snow"]
+
+
+def test_what_was_typed_stays_where_a_line_is_cut_in_two(folder):
+    story = [StoryLine("a rocket", 1), StoryLine("the snow", 5), STORY[2]]
+    new = redo_from(FILM, folder, 2, 99, story)
+    assert [line.prompt for line in new.story] == ["a fox", "a panda", "the snow", "a car"]
+    typed = story_after(story, FILM, 2, new)
+    assert [line.prompt for line in typed] == ["a rocket", "a panda", "the snow", "a car"]
+    assert place_in(typed, new, 2) == 2
+
+
+@pytest.mark.parametrize(
+    ("prompts", "place"),
+    [
+        (["a fox", "a panda", "a car"], 2),
+        (["a cat", "a dog", "a bus"], 2),
+        (["a cat", "a fox", "a panda", "a bus"], 3),
+        (["a panda", "a car"], 1),
+        (["a fox", "a panda", "a cat", "a car"], 2),
+        (["a fox", "a panda"], 2),
+    ],
+)
+def test_a_line_is_found_after_others_were_added_or_removed(prompts, place):
+    seconds = {line.prompt: line.seconds for line in STORY}
+    story = [StoryLine(prompt, seconds.get(prompt, 1)) for prompt in prompts]
+    assert place_in(story, FILM, len(FILM.parts) - 1) == place
+
+
+def test_a_story_of_which_nothing_is_left_to_make_is_refused(folder):
+    with pytest.raises(InputError, match="no lines from this part on"):
+        redo_from(FILM, folder, len(FILM.parts) - 1, 99, STORY[:2])
+    with pytest.raises(InputError, match="“the snow” would not be seen"):
+        redo_from(FILM, folder, 2, 99, [STORY[0], StoryLine("the snow", 1), STORY[2]])
 
 
 def test_from_the_first_part_on_all_is_new(folder):
