@@ -107,8 +107,12 @@ ALWAYS_A_FRONT = """() => {
   new MutationObserver(watch).observe(player, { subtree: true, attributeFilter: ['class'] });
 }"""
 
-TO_AND_FRO = """() => [0.8, 0, 0.8, 0].forEach((detail) =>
-  window.dispatchEvent(new CustomEvent('film-seek', { detail })))"""
+TO_AND_FRO = """() => {
+  const behind = document.querySelector('#film-player video:not(.front)');
+  behind.removeAttribute('src');
+  behind.load();
+  for (const detail of [0.8, 0]) window.dispatchEvent(new CustomEvent('film-seek', { detail }));
+}"""
 """Faster than a part is loaded."""
 
 
