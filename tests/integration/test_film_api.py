@@ -84,7 +84,7 @@ def test_a_picture_comes_to_life(finish, tmp_path):
     Image.new("RGB", (48, 32), "red").save(tmp_path / "red.png")
     start = handle_file(str(tmp_path / "red.png"))
     job = finish("film_from", start=start, story="a fox | 0.5")
-    assert job["results"][0]["num_frames"] == 5
+    assert job["results"][0]["num_frames"] == 4  # half a second, the picture among them
 
 
 @pytest.mark.parametrize(
