@@ -208,7 +208,7 @@ def test_a_recipe_brings_the_story_back_and_a_picture_comes_to_life(page, tmp_pa
     make(page, steps=1)
     wait_for_film(page)
     film = download(page, "MP4, true size", tmp_path)
-    assert len(read_video(film).frames) == 5  # the picture and four new ones
+    assert len(read_video(film).frames) == 4  # half a second, the picture among them
     line(page, 1).fill("something else")
     page.locator("#film-recipe input[type=file]").set_input_files(film)
     expect(line(page, 1)).to_have_value(STORY[0])
@@ -221,7 +221,7 @@ def test_a_recipe_brings_the_story_back_and_a_picture_comes_to_life(page, tmp_pa
     make(page, steps=1)
     expect(page.locator(".timeline-prompt").first).to_have_text("Your video")
     wait_for_film(page)
-    assert len(read_video(download(page, "MP4, true size", tmp_path)).frames) == 9
+    assert len(read_video(download(page, "MP4, true size", tmp_path)).frames) == 8
 
 
 def test_a_film_from_a_video_to_a_picture_is_smoothed_and_its_end_redone(page, tmp_path):

@@ -77,7 +77,7 @@ def test_one_wrong_reading_bends_no_course():
 
 
 def test_paths_of_true_clips_are_read():
-    clips = [render_continuation(seed, "test") for seed in range(60)]
+    clips = [render_continuation(seed, "test") for seed in range(80)]
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     num_read = 0
     for clip in clips:
