@@ -24,7 +24,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--autoplay-policy=no-user-gesture-required",
 ]
-PATIENCE = 12_000
+PATIENCE = 180_000  # milliseconds; the machine may be busy
 
 expect.set_options(timeout=PATIENCE)
 
