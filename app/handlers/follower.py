@@ -1,5 +1,6 @@
 """Following a job: a tab shows how far it is and what it has made, until it is over."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +20,7 @@ Updates = dict[Block, Any]
 Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab)
 
 
-class Follower(Generic[Tab]):
+class Follower(ABC, Generic[Tab]):
     """Shows a job on a tab. What of it is shown, and how, is up to the tab.
 
     Args:
@@ -31,21 +32,21 @@ class Follower(Generic[Tab]):
         self._service = service
         self._tab = tab
 
+    @abstractmethod
     def show_status(self, status: Status) -> Updates:
         """Show how far a job is, and what can be done about it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_made(self, job: Job) -> Updates:
         """Show what a job has made."""
-        raise NotImplementedError
 
+    @abstractmethod
     def made(self, job: Job) -> object:
         """What `show_made` shows: it is shown once, so that it plays on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_loss(self) -> Updates:
         """Say that there is no such job any more."""
-        raise NotImplementedError
 
     def show(self, job: Job) -> Updates:
         """Turn to a job, which then has to be followed."""
