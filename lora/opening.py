@@ -4,6 +4,9 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +44,7 @@ def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
                 f"'{path.name}' has {size >> 20} MiB. Use at most {MAX_BYTES >> 20} MiB.",
                 "images",
             )
-        with Image.open(path, formats=FORMATS) as image:
+        with _no_warnings(), Image.open(path, formats=FORMATS) as image:
             return _decode(image, path.name, side)
     except BadPicture:
         raise
@@ -56,11 +59,19 @@ def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
 def size_of_picture(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it stands upright; (0, 0) if it can't be read."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with _no_warnings(), Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else image.size
     except Exception:  # as above
         return 0, 0
+
+
+@contextmanager
+def _no_warnings() -> Generator[None]:
+    """Pillow warns of pictures that are large, and of damaged ones; here either is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:

@@ -75,35 +75,50 @@ def train_lora(
     check_images(config.images)
     prepared = prepare(config)
     write_personal(config)
+    stage = make_stage(config, prepared, on_event, cancel)
+    folder = train(stage, on_event, cancel, finish)
+    target = config.output / RESULT
+    (folder / RESULT).replace(target)
+    folder.rmdir()
+    return target
+
+
+def make_stage(
+    config: PersonalConfig,
+    prepared: Prepared,
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+) -> LoraStage:
+    """What the training loop is to train: the pictures encoded, the adapters on the model.
+
+    Args:
+        config: What was asked for.
+        prepared: What that came to.
+        on_event: Hears how much of the pictures is encoded.
+        cancel: Looked at before each.
+
+    Raises:
+        Cancelled: ``cancel`` was set.
+    """
 
     def report(done: int, total: int) -> None:
         if on_event is not None:
             on_event(Progress("prepare", done, total))
 
+    run, language = prepared.run, prepared.language
     examples = prepare_examples(
-        prepared.run,
-        prepared.pipeline,
-        config.images,
-        prepared.prior_captions,
-        report,
-        cancel,
+        run, prepared.pipeline, config.images, prepared.prior_captions, report, cancel
     )
-    language = prepared.language
-    stage = LoraStage(
-        prepared.run,
+    return LoraStage(
+        run,
         prepared.pipeline,
         examples,
         prepared.captions,
         prepared.prior_captions,
         config.class_word,
         config.sample_prompts or language.sample_prompts(),
-        make_metadata(config, prepared.run, language.phrase, prepared.captions),
+        make_metadata(config, run, language.phrase, prepared.captions),
     )
-    folder = train(stage, on_event, cancel, finish)
-    target = config.output / RESULT
-    (folder / RESULT).replace(target)
-    folder.rmdir()
-    return target
 
 
 def prepare(config: PersonalConfig) -> Prepared:
