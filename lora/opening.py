@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from lavie.errors import InputError, first_line
+from lavie.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000
@@ -53,7 +53,7 @@ def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
     except FileNotFoundError as error:
         raise BadPicture(f"'{path.name}' does not exist.", "images") from error
     except Exception as error:  # damaged bytes make Pillow fail in any way
-        raise BadPicture(_unreadable(path, error), "images") from error
+        raise BadPicture(_unreadable(path), "images") from error
 
 
 def size_of_picture(path: Path) -> tuple[int, int]:
@@ -104,7 +104,8 @@ def _too_large(name: str, size: str = "") -> str:
     return f"'{name}'{has}. Use a picture of at most {MAX_PIXELS // 1_000_000} million pixels."
 
 
-def _unreadable(path: Path, error: BaseException) -> str:
+def _unreadable(path: Path) -> str:
+    """What a file is instead, without the words of a library, which hold paths of the machine."""
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip().lower()
@@ -115,9 +116,7 @@ def _unreadable(path: Path, error: BaseException) -> str:
         what = "a HEIC of a phone"
     if what is not None:
         return f"'{path.name}' is {what}, no picture that is read here. Save it as JPEG or PNG."
-    return (
-        f"'{path.name}' can't be read as a picture ({first_line(error)}). Save it as JPEG or PNG."
-    )
+    return f"'{path.name}' can't be read as a picture. Save it as JPEG or PNG."
 
 
 _OTHERS = (

@@ -244,6 +244,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         "name": entry.name,
         "token": entry.token,
+        "class_word": entry.class_word,
         "kind": entry.kind,
         "model": entry.base_model,
         "rank": entry.rank,

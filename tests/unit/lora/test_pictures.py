@@ -54,6 +54,7 @@ def test_what_is_no_picture_gets_a_sentence_whatever_it_is_called(tmp_path, data
     check = check_one(path)
     assert match in check.problem
     assert "'photo.png'" in check.problem
+    assert str(tmp_path) not in check.problem
     assert "\n" not in check.problem
 
 

@@ -18,7 +18,8 @@ def registry(tmp_path):
 @pytest.fixture
 def file(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline, words=["zog"])
-    about = {"lavie.trigger_word": "zog", "lavie.kind": "thing", "modelspec.title": "Theirs"}
+    about = {"lavie.trigger_word": "zog", "lavie.class_word": "fox", "lavie.kind": "thing"}
+    about["modelspec.title"] = "Theirs"
     return write_lora(Lora(lora.layers, lora.embeddings, about), tmp_path / "mine.safetensors")
 
 
@@ -40,7 +41,7 @@ def test_what_is_added_is_listed_with_what_the_file_says(registry, file):
     entry = registry.add(file, "  My\tthing ", owner="me", tags=["sea", "sea", " "])
     assert registry.get(entry.id) == entry == registry.list("me")[0]
     assert (entry.name, entry.token, entry.kind, entry.rank) == ("My thing", "zog", "thing", 2)
-    assert entry.tags == ("sea",)
+    assert (entry.class_word, entry.tags) == ("fox", ("sea",))
     assert entry.num_bytes == file.stat().st_size
     assert len(entry.sha256) == 64
     assert registry.list("you") == []
