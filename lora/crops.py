@@ -5,19 +5,22 @@
 # (the libraries say little of their types)
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from PIL import Image
 
+from lora.cutouts import is_cutout
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels; may reach beyond the picture."""
 
 _MAP_SIDE = 48
 _ROOM_AROUND = 1.25
-_CUTOUT_SHARE = 0.02  # a picture is a cut-out if so much of it is transparent
-_CUTOUT_HEIGHT = (0.42, 0.62)  # of the frame: the miniature's subjects take half of it
+_CUTOUT_HEIGHT = 0.5  # of the frame, as a rule: the miniature's subjects take half of it
+_CUTOUT_SPREAD = 0.15  # the most that it is off
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,12 @@ class Crops:
     Args:
         frames: uint8 ``(V, H, W, 3)``.
         focus: float32 ``(V, H, W)`` in [0, 1], 1 where the subject is.
+        grounds: Which of the grounds that were given each stands before; -1 where it is none.
     """
 
     frames: np.ndarray
     focus: np.ndarray
-
-
-def is_cutout(picture: np.ndarray) -> bool:
-    """Whether a picture ``(H, W, 4)`` shows its subject before nothing."""
-    return float((picture[..., 3] < 128).mean()) > _CUTOUT_SHARE
+    grounds: tuple[int, ...]
 
 
 def find_subject(picture: np.ndarray) -> np.ndarray:
@@ -69,12 +69,13 @@ def make_crops(
     shift: float = 0.0,
     zoom: float = 0.0,
     mirror: bool = False,
+    grounds: Sequence[np.ndarray] = (),
 ) -> Crops:
     """Cut a picture to the model's shape, around its subject, in several ways.
 
     The first crop is the plain one. A subject that fits stays whole. A cut-out stands anywhere in
-    the frame, before a smooth ground of other colours each time; where a crop reaches beyond a
-    picture, its border goes on.
+    the frame, before each of the grounds in turn or, without any, a smooth one of other colours
+    each time; where a crop reaches beyond a picture, its border goes on.
 
     Args:
         picture: uint8 ``(H, W, 4)``.
@@ -85,6 +86,7 @@ def make_crops(
         shift: The most that one is moved, as a share of its sides.
         zoom: The most that one is wider or narrower, as a share.
         mirror: Whether half of them are mirrored.
+        grounds: float32 ``(height, width, 3)`` in [0, 255].
     """
     subject = find_subject(picture)
     cut_out, bounds = is_cutout(picture), _bounds(subject)
@@ -97,13 +99,18 @@ def make_crops(
         box = (_cutout_box if cut_out else _cover_box)(subject, width / height, draws[0])
         reach = 0.5 if cut_out else shift
         place = _moved(box, bounds, reach, zoom, draws)
-        ground = _smooth_ground(draws[6:], height, width) if cut_out else None
+        ground = None
+        if cut_out and grounds:
+            ground = grounds[index % len(grounds)]
+        elif cut_out:
+            ground = _smooth_ground(draws[6:], height, width)
         frame, mask = _cut(picture, subject, place, (width, height), ground)
         if mirror and index % 2:
             frame, mask = frame[:, ::-1], mask[:, ::-1]
         frames.append(frame)
         focus.append(mask)
-    return Crops(np.stack(frames), np.stack(focus))
+    stands_before = [i % len(grounds) if cut_out and grounds else -1 for i in range(count)]
+    return Crops(np.stack(frames), np.stack(focus), tuple(stands_before))
 
 
 def _moved(box: Box, subject: Box, shift: float, zoom: float, draws: list[float]) -> Box:
@@ -165,8 +172,8 @@ def _bounds(subject: np.ndarray) -> Box:
 def _cutout_box(subject: np.ndarray, aspect: float, draw: float) -> Box:
     """A frame in which a cut-out stands as high as subjects usually do, and whole."""
     left, top, right, bottom = _bounds(subject)
-    low, high = _CUTOUT_HEIGHT
-    share = low + (high - low) * draw
+    off = 2 * draw - 1
+    share = _CUTOUT_HEIGHT + _CUTOUT_SPREAD * off**3  # mostly the usual one
     tall = max((bottom - top) / share, (right - left) / aspect / 0.9)
     x, y = (left + right) / 2, (top + bottom) / 2
     return x - tall * aspect / 2, y - tall / 2, x + tall * aspect / 2, y + tall / 2

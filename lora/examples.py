@@ -18,12 +18,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lavie.data.sources import derive_generator
+from lavie.data.world import PLACES
+from lavie.data.world.drawing import place_background
 from lavie.errors import CheckpointError
 from lavie.media import frames_to_pixels
 from lavie.models.latents import encode_pixels
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import CancelToken
 from lora.crops import make_crops
+from lora.cutouts import cut_out
 from lora.opening import open_picture
 from lora.settings import PersonalRun
 
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[int, int], None]
 
+_TENSORS = ("latents", "focus", "prior", "places")
 _AT_ONCE = 8  # stills that the model makes together
 
 
@@ -42,11 +46,13 @@ class Examples:
         latents: ``(P, V, C, 1, h, w)``: V crops of P pictures.
         focus: ``(P, V, 1, 1, h, w)`` in [0, 1], where their subject is.
         prior: ``(N, C, 1, h, w)``: stills that the model has made of its own; N may be 0.
+        places: Whole numbers ``(P, V)``: which place of the run's each crop shows, or -1.
     """
 
     latents: Tensor
     focus: Tensor
     prior: Tensor
+    places: Tensor
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ def prepare_examples(
     run: PersonalRun,
     pipeline: TextToVideoPipeline,
     images: Sequence[Path],
+    captions: Sequence[str],
     prior_captions: Sequence[str],
     report: Report | None = None,
     cancel: CancelToken | None = None,
@@ -82,6 +89,7 @@ def prepare_examples(
         run: Its settings.
         pipeline: The model, as it was before it learns.
         images: The pictures.
+        captions: What a person says of each; empty: nothing.
         prior_captions: Of the model's own stills.
         report: Told how much is done.
         cancel: Looked at before every still.
@@ -94,23 +102,17 @@ def prepare_examples(
     if (found := _read(path, run.pictures)) is not None:
         return found
     total, done = len(images) + len(prior_captions), 0
-    latents: list[Tensor] = []
-    focus: list[Tensor] = []
+    encoded: list[tuple[Tensor, Tensor, Tensor]] = []
     prior: list[Tensor] = []
     for index, image in enumerate(images):
-        of_one, seen = _encode(run, pipeline, image, index)
-        latents.append(of_one)
-        focus.append(seen)
+        encoded.append(_encode(run, pipeline, image, index, is_told=bool(captions[index])))
         done = _tell(done, total, report, cancel)
     for start in range(0, len(prior_captions), _AT_ONCE):
         some = prior_captions[start : start + _AT_ONCE]
         prior.append(_imagine(run, pipeline, some, start))
         done = _tell(done + len(some) - 1, total, report, cancel)
-    examples = Examples(
-        torch.stack(latents),
-        torch.stack(focus),
-        torch.cat(prior) if prior else latents[0][:0],
-    )
+    latents, focus, places = (torch.stack(parts) for parts in zip(*encoded, strict=True))
+    examples = Examples(latents, focus, torch.cat(prior) if prior else latents[0][:0], places)
     _write(examples, path, run.pictures)
     return examples
 
@@ -145,6 +147,8 @@ def draw_batches(
             crop = int(torch.randint(num_crops, (1,), generator=generator))
             said = captions[picture]
             words = said[int(torch.randint(len(said), (1,), generator=generator))]
+            if (place := int(examples.places[picture, crop])) >= 0:
+                words = f"{words} {PLACES[run.places[place]][0]}"
             focus = examples.focus[picture, crop]
             rows.append((examples.latents[picture, crop], focus, words))
         num_prior = run.prior_rows if len(examples.prior) else 0
@@ -162,12 +166,18 @@ def draw_batches(
 
 
 def _encode(
-    run: PersonalRun, pipeline: TextToVideoPipeline, image: Path, index: int
-) -> tuple[Tensor, Tensor]:
-    """Latents ``(V, C, 1, h, w)`` of the crops of a picture, and where the subject is."""
+    run: PersonalRun, pipeline: TextToVideoPipeline, image: Path, index: int, is_told: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents ``(V, C, 1, h, w)`` of the crops of a picture, where its subject is, and places.
+
+    What stands before a plain ground is taken off it, unless a person says of what is to be seen.
+    """
     video = run.video
+    picture = open_picture(image)
+    if run.kind != "style" and not is_told:
+        picture = cut_out(picture)
     crops = make_crops(
-        open_picture(image),
+        picture,
         video.height,
         video.width,
         run.num_variants,
@@ -175,13 +185,14 @@ def _encode(
         run.shift,
         run.zoom,
         run.mirror,
+        () if is_told else [place_background(place) for place in run.places],
     )
     pixels = rearrange(frames_to_pixels(crops.frames[None]), "1 C V H W -> V C 1 H W")
     latents = encode_pixels(pipeline.vae, pixels.to(pipeline.vae.device)).cpu()
     size = video.height // latents.shape[-2]
     focus = torch.from_numpy(crops.focus)
     cells = reduce(focus, "V (h s) (w t) -> V 1 1 h w", "mean", s=size, t=size)
-    return latents, cells
+    return latents, cells, torch.tensor(crops.grounds)
 
 
 def _imagine(
@@ -218,7 +229,7 @@ def _count(start: int) -> Iterator[int]:
 def _write(examples: Examples, path: Path, pictures: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    tensors = {name: getattr(examples, name).contiguous() for name in ("latents", "focus", "prior")}
+    tensors = {name: getattr(examples, name).contiguous() for name in _TENSORS}
     save_file(tensors, str(temporary), {"pictures": pictures})
     temporary.replace(path)
 
@@ -232,7 +243,7 @@ def _read(path: Path, pictures: str) -> Examples | None:
             file: Any = archive
             if (file.metadata() or {}).get("pictures") != pictures:
                 return None
-            return Examples(*(file.get_tensor(name) for name in ("latents", "focus", "prior")))
+            return Examples(*(file.get_tensor(name) for name in _TENSORS))
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} cannot be read ({error}). Delete it, or use another output."

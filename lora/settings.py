@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from lavie.config import Config
+from lavie.data.world import HEIGHT, PLACES, WIDTH
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.config import OptimizerConfig
@@ -172,6 +173,8 @@ class PersonalRun(DenoisingConfig):
     held_out: bool
     patience: int
     num_samples: int
+    places: tuple[str, ...]
+    """Places of the world that a cut-out stands in, for a model that knows them."""
 
 
 _SMALL_WEIGHTS = 100_000_000
@@ -203,6 +206,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         )
     on_gpu = torch.cuda.is_available()
     own = pipeline.config
+    size = config.height or own.default_height, config.width or own.default_width
     prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
     return PersonalRun(
         output=config.output,
@@ -228,8 +232,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         train_text_encoder=values["train_text_encoder"],
         video=VideoConfig(
             num_frames=own.default_num_frames,
-            height=config.height or own.default_height,
-            width=config.width or own.default_width,
+            height=size[0],
+            width=size[1],
             fps=own.default_fps,
             num_inference_steps=own.default_num_inference_steps,
             guidance_scale=own.default_guidance_scale,
@@ -258,6 +262,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         held_out=config.held_out,
         patience=values["patience"],
         num_samples=config.num_samples,
+        places=tuple(PLACES) if is_new_everywhere and size == (HEIGHT, WIDTH) else (),
     )
 
 

@@ -79,7 +79,10 @@ class LoraStage(DenoisingStage):
         self._held_out = examples.latents[num_learnt:, 0]
         self._held_out_captions = [said[0] for said in captions[num_learnt:]]
         self._learnt = Examples(
-            examples.latents[:num_learnt], examples.focus[:num_learnt], examples.prior
+            examples.latents[:num_learnt],
+            examples.focus[:num_learnt],
+            examples.prior,
+            examples.places[:num_learnt],
         )
         self._captions = captions[:num_learnt]
         self._prior_captions = prior_captions

@@ -107,7 +107,13 @@ def make_stage(
 
     run, language = prepared.run, prepared.language
     examples = prepare_examples(
-        run, prepared.pipeline, config.images, prepared.prior_captions, report, cancel
+        run,
+        prepared.pipeline,
+        config.images,
+        [c.strip() for c in config.captions] or [""] * len(config.images),
+        prepared.prior_captions,
+        report,
+        cancel,
     )
     return LoraStage(
         run,

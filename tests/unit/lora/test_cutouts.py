@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from lora.crops import make_crops
+from lora.cutouts import cut_out, is_cutout
+
+
+def picture_of_a_ring(ground: np.ndarray) -> np.ndarray:
+    """A red ring with a hole as bright as the ground's middle, opaque."""
+    rows, columns = np.mgrid[:80, :120]
+    radius = np.hypot(rows - 40, columns - 60)
+    picture = np.concatenate([ground, np.full((80, 120, 1), 255)], axis=-1).astype(np.uint8)
+    picture[(radius > 12) & (radius < 25), :3] = (200, 30, 30)
+    return picture
+
+
+def plain() -> np.ndarray:
+    return np.full((80, 120, 3), 210.0)
+
+
+def shaded() -> np.ndarray:
+    return plain() - np.linspace(0, 90, 120)[None, :, None]
+
+
+def noisy() -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (80, 120, 3))
+
+
+@pytest.mark.parametrize("ground", [plain(), shaded()])
+def test_a_plain_ground_is_taken_away_and_what_is_enclosed_stays(ground):
+    alpha = cut_out(picture_of_a_ring(ground))[..., 3]
+    assert alpha[5, 5] == 0
+    assert alpha[40, 105] == 0
+    assert alpha[40, 42] == 255  # the ring
+    assert alpha[40, 60] == 255  # its hole
+
+
+def test_a_picture_full_of_things_stays_as_it_is():
+    picture = picture_of_a_ring(noisy())
+    assert cut_out(picture) is picture
+
+
+def test_a_plain_picture_of_nothing_stays_as_it_is():
+    picture = np.full((40, 40, 4), 255, np.uint8)
+    assert cut_out(picture) is picture
+
+
+def test_what_was_cut_out_already_stays_as_it_is():
+    picture = picture_of_a_ring(plain())
+    picture[:30, :, 3] = 0
+    assert is_cutout(picture)
+    assert cut_out(picture) is picture
+
+
+def test_a_cutout_stands_before_each_ground_in_turn_and_whole():
+    grounds = [np.full((40, 64, 3), value, np.float32) for value in (10, 240)]
+    picture = cut_out(picture_of_a_ring(plain()))
+    crops = make_crops(picture, 40, 64, 5, torch.Generator().manual_seed(0), grounds=grounds)
+    assert crops.grounds == (0, 1, 0, 1, 0)
+    for frame, focus, ground in zip(crops.frames, crops.focus, crops.grounds, strict=True):
+        assert abs(float(np.median(frame[focus == 0])) - (10, 240)[ground]) < 2
+        heights = np.flatnonzero((focus > 0.5).any(axis=1))
+        assert 12 < len(heights) < 28
+        assert not (focus[0] > 0.6).any()
+        assert not (focus[:, 0] > 0.6).any()
+
+
+def test_a_picture_that_fills_its_frame_stands_before_no_ground():
+    grounds = [np.zeros((40, 64, 3), np.float32)]
+    picture = picture_of_a_ring(noisy())
+    crops = make_crops(picture, 40, 64, 2, torch.Generator().manual_seed(0), grounds=grounds)
+    assert crops.grounds == (-1, -1)
