@@ -62,8 +62,8 @@ def test_a_cutout_stands_before_each_ground_in_turn_and_whole():
         assert abs(float(np.median(frame[focus == 0])) - (10, 240)[ground]) < 2
         heights = np.flatnonzero((focus > 0.5).any(axis=1))
         assert 12 < len(heights) < 28
-        assert not (focus[0] > 0.6).any()
-        assert not (focus[:, 0] > 0.6).any()
+        round_share = (focus > 0.5).sum() / len(heights) ** 2
+        assert 0.65 < round_share < 0.95  # the whole disc, nothing of it cut off
 
 
 def test_a_picture_that_fills_its_frame_stands_before_no_ground():
