@@ -1,0 +1,275 @@
+"""Which of many known things a clip shows: the one whose own picture, pasted in, comes nearest.
+
+Nothing here is trained, so it can judge what no network has ever seen: a thing is known by one
+drawing of it. A place of the world is known too, so the clip can be painted again with any thing
+at any place and of any size, and compared with what is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from lavie.data.world import HEIGHT, NEWCOMERS, PLACES, STRANGERS, SUBJECTS, WIDTH
+from lavie.data.world.clips import Draw, Pose, paste_thing
+from lavie.data.world.drawing import draw_emoji, place_background
+from lavie.errors import InputError
+from lavie.types import Frames
+
+CLEAR_FROM = 0.45
+"""Share of what stands before the place that a thing has to explain, or the answer is "unclear"."""
+STRAY_UNTIL = 0.2
+"""Share of what stands before the place that may be elsewhere than the thing, such as a second."""
+
+_EVERY = 2  # every second frame is looked at
+_HEIGHTS = range(8, 33, 2)
+_PATCH = 40  # pixels; no sprite of these heights is larger
+_SHIFTS = tuple(product(range(-4, 5, 2), repeat=2))
+_REACH = 10  # pixels around the densest place that a subject's middle is sought in
+_FLOOR = 18.0  # levels; a weaker difference from the place is none
+_SHORTLIST = 8  # things that are compared finely
+_ASIDE = 0.25  # pixels off a whole one: without them half of all places are rounded away
+_STEPS = (2, 1, 1)  # pixels that a thing is moved by, to where it explains more
+_BESIDE = 3  # pixels around a thing that still belong to it
+_EDGES = 1.0  # weight of gradients beside colours
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What a clip looks like.
+
+    Args:
+        name: The nearest known thing, None if even that one is not near enough.
+        nearest: The nearest one in any case.
+        explained: Share of what stands before the place that it explains, at most 1.
+        margin: How much more that is than what the second nearest explains.
+        stray: Share of what stands before the place that is beside the thing, in [0, 1].
+        place: A key of ``PLACES``.
+    """
+
+    name: str | None
+    nearest: str
+    explained: float
+    margin: float
+    stray: float
+    place: str
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the nearest thing is near enough, and alone."""
+        return self.explained >= CLEAR_FROM and self.stray <= STRAY_UNTIL
+
+
+@dataclass(frozen=True)
+class _View:
+    """A frame before its place: what has to be explained."""
+
+    place: np.ndarray  # (H, W, 3), as bright as in the frame
+    difference: np.ndarray  # (H, W, 3), 0 where there is the place alone
+    center: tuple[int, int]  # row and column
+
+    @property
+    def energy(self) -> float:
+        return _energy(self.difference)
+
+
+class _Fit(NamedTuple):
+    """Where a thing explains most of a view, and which share of it."""
+
+    pose: Pose
+    explained: float
+
+
+class Gallery:
+    """Known things, ready to be compared with clips.
+
+    Args:
+        things: At least two, each with how it is drawn.
+    """
+
+    def __init__(self, things: Mapping[str, Draw]) -> None:
+        self.things = dict(things)
+        self._poses = list(product(self.things, _HEIGHTS))
+        self._templates = np.stack([_template(things[name], h) for name, h in self._poses])
+
+    def recognise(self, frames: Frames) -> Likeness:
+        """Name the nearest thing.
+
+        Args:
+            frames: uint8 ``(F, H, W, 3)`` of the world's size, in colour; F may be 1.
+
+        Raises:
+            InputError: They are of another size.
+        """
+        if frames.ndim != 4 or frames.shape[1:] != (HEIGHT, WIDTH, 3) or not len(frames):
+            raise InputError(
+                f"Things are recognised in {WIDTH}x{HEIGHT} pixels, but got an array "
+                f"{frames.shape}.",
+                "model",
+            )
+        looked_at = frames[len(frames[1:2]) :: _EVERY].astype(np.float32)
+        word, place = find_place(frames)
+        views = [_view(frame, place) for frame in looked_at]
+        coarse = [self._gains(view) for view in views]
+        shares = sum(
+            gains / max(view.energy, 1) for view, (gains, _) in zip(views, coarse, strict=True)
+        )
+        names = list(self.things)
+        fits = {
+            names[i]: [
+                _refine(view, self.things[names[i]], poses[i])
+                for view, (_, poses) in zip(views, coarse, strict=True)
+            ]
+            for i in np.argsort(shares)[: -_SHORTLIST - 1 : -1]
+        }
+        scores = {name: float(np.mean([fit.explained for fit in fits[name]])) for name in fits}
+        best, second = sorted(scores, key=scores.__getitem__, reverse=True)[:2]
+        stray = [_stray(view, fit.pose) for view, fit in zip(views, fits[best], strict=True)]
+        likeness = Likeness(
+            None, best, scores[best], scores[best] - scores[second], float(np.mean(stray)), word
+        )
+        return replace(likeness, name=best) if likeness.is_clear else likeness
+
+    def _gains(self, view: _View) -> tuple[np.ndarray, list[Pose]]:
+        """How much of a view's energy each thing takes away at most, and where it has to be."""
+        corners = [(view.center[0] + dy, view.center[1] + dx) for dy, dx in _SHIFTS]
+        windows = np.stack([_window(view, row, column) for row, column in corners])
+        gains = (self._templates @ windows.T).reshape(len(self.things), -1)
+        best = gains.argmax(1)
+        poses = []
+        for height_index, shift in zip(*np.divmod(best, len(corners)), strict=True):
+            row, column = corners[shift]
+            poses.append(Pose(column + _ASIDE, row + _ASIDE, _HEIGHTS[height_index]))
+        return gains.max(1), poses
+
+
+@cache
+def known_things(num_strangers: int = 80) -> Gallery:
+    """Everything a clip of the world may show, newcomers, and strangers that it may not.
+
+    Args:
+        num_strangers: How many of these, spread evenly over all of them.
+    """
+    named = {name: subject.emoji for name, subject in SUBJECTS.items()} | NEWCOMERS
+    picks = np.linspace(0, len(STRANGERS) - 1, num_strangers).round().astype(int)
+    named |= {STRANGERS[i]: STRANGERS[i] for i in picks}
+    return Gallery({name: partial(draw_emoji, emoji) for name, emoji in named.items()})
+
+
+def find_place(frames: Frames) -> tuple[str, np.ndarray]:
+    """The place of a clip: its word, and how it looks there without a subject.
+
+    Args:
+        frames: uint8 ``(F, H, W, 3)`` of the world's size.
+    """
+    # Where a subject passes by, the median over time still shows the place
+    seen = np.median(frames, axis=0).astype(np.float32)
+    candidates = []
+    for word, shift in product(PLACES, (-1, 0, 1)):
+        place = place_background(word, 1, shift)
+        place = place + np.median(seen - place, axis=(0, 1)).clip(-12, 12)
+        candidates.append((float(np.abs(seen - place).clip(0, 60).mean()), word, place))
+    _, word, place = min(candidates, key=lambda candidate: candidate[0])
+    return word, place
+
+
+def _view(frame: np.ndarray, place: np.ndarray) -> _View:
+    difference = frame - place
+    strength = np.abs(difference).max(-1)
+    is_there = _box_sum(strength, 1) / 9 > _FLOOR
+    difference = difference * is_there[..., None]
+    weight = np.square(difference).sum(-1)
+    dense = _box_sum(weight, 8)
+    row, column = np.unravel_index(dense.argmax(), dense.shape)
+    rows, columns = np.indices(weight.shape)
+    near = weight * ((abs(rows - row) <= _REACH) & (abs(columns - column) <= _REACH))
+    total = max(float(near.sum()), 1e-6)
+    middle = (float((near * rows).sum()) / total, float((near * columns).sum()) / total)
+    center = (round(middle[0]), round(middle[1])) if near.any() else (HEIGHT // 2, WIDTH // 2)
+    return _View(place, difference, center)
+
+
+def _template(draw: Draw, height: int) -> np.ndarray:
+    """A thing, such that its product with a `_window` says how much of it the thing takes away.
+
+    With D what has to be explained, B the place, T and a the thing's colours and opacity, that is
+    ``|D|^2 - |D - a (T - B)|^2``, written as a sum of products.
+    """
+    image = draw(height)
+    patch = np.zeros((_PATCH, _PATCH, 4), np.float32)
+    top, left = (round(_PATCH / 2 + _ASIDE - size / 2) for size in image.shape[:2])
+    patch[top : top + image.shape[0], left : left + image.shape[1]] = image
+    opacity = patch[..., 3:]
+    painted = opacity * patch[..., :3]
+    parts = (
+        2 * painted,
+        -2 * opacity,
+        2 * opacity * painted,
+        -np.square(opacity),
+        -np.square(painted).sum(-1, keepdims=True),
+    )
+    return np.concatenate(parts, axis=-1).ravel()
+
+
+def _window(view: _View, row: int, column: int) -> np.ndarray:
+    """The part of a view around a place, in the terms of `_template`; 0 outside of the picture."""
+    difference, place = view.difference, view.place
+    parts = (
+        difference,
+        (difference * place).sum(-1, keepdims=True),
+        place,
+        np.square(place).sum(-1, keepdims=True),
+        np.ones((*place.shape[:2], 1), np.float32),
+    )
+    layers = np.pad(np.concatenate(parts, axis=-1), ((_PATCH,) * 2, (_PATCH,) * 2, (0, 0)))
+    top, left = row + _PATCH // 2, column + _PATCH // 2
+    return layers[top : top + _PATCH, left : left + _PATCH].ravel()
+
+
+def _refine(view: _View, draw: Draw, pose: Pose) -> _Fit:
+    """Move a thing from a pose to where it explains most."""
+    whole = max(view.energy, 1.0)
+    best = _rest(view, draw, pose)
+    for step in _STEPS:
+        rests = {near: _rest(view, draw, near) for near in _poses_near(pose, step)}
+        nearest = min(rests, key=rests.__getitem__)
+        if rests[nearest] < best:
+            pose, best = nearest, rests[nearest]
+    return _Fit(pose, 1 - best / whole if view.energy else 0.0)
+
+
+def _stray(view: _View, pose: Pose) -> float:
+    """The share of a view that is not where a thing is, with a margin around it."""
+    reach = pose.height / 2 + _BESIDE
+    rows, columns = np.indices(view.place.shape[:2])
+    is_near = (abs(rows + 0.5 - pose.y) <= reach) & (abs(columns + 0.5 - pose.x) <= reach)
+    weight = np.square(view.difference).sum(-1)
+    return float((weight * ~is_near).sum() / max(weight.sum(), 1e-6))
+
+
+def _rest(view: _View, draw: Draw, pose: Pose) -> float:
+    painted = view.place.copy()
+    paste_thing(painted, np.zeros(painted.shape[:2], np.float32), draw, pose, 1)
+    return _energy(view.difference - (painted - view.place))
+
+
+def _poses_near(pose: Pose, step: int) -> Iterator[Pose]:
+    for dx, dy, dh in product((-step, 0, step), repeat=3):
+        yield Pose(pose.x + dx, pose.y + dy, pose.height + dh)
+
+
+def _energy(picture: np.ndarray) -> float:
+    """Of colours and of edges: smudges have the one, but not the other."""
+    edges = sum(float(np.square(np.diff(picture, axis=axis)).sum()) for axis in (0, 1))
+    return float(np.square(picture).sum()) + _EDGES * edges
+
+
+def _box_sum(values: np.ndarray, reach: int) -> np.ndarray:
+    """Sum of all values at most ``reach`` rows and columns away."""
+    padded = np.pad(values, ((reach + 1, reach),) * 2)
+    sums = padded.cumsum(0).cumsum(1)
+    size = 2 * reach + 1
+    return sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
