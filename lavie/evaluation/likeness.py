@@ -92,8 +92,9 @@ class Gallery:
 
     def __init__(self, things: Mapping[str, Draw]) -> None:
         self.things = dict(things)
-        self._poses = list(product(self.things, _HEIGHTS))
-        self._templates = np.stack([_template(things[name], h) for name, h in self._poses])
+        self._templates = np.stack(
+            [_template(draw, height) for draw, height in product(things.values(), _HEIGHTS)]
+        )
 
     def recognise(self, frames: Frames) -> Likeness:
         """Name the nearest thing.
@@ -133,14 +134,38 @@ class Gallery:
         )
         return replace(likeness, name=best) if likeness.is_clear else likeness
 
-    def _gains(self, view: _View) -> tuple[np.ndarray, list[Pose]]:
-        """How much of a view's energy each thing takes away at most, and where it has to be."""
+    def follow(self, frames: Frames, name: str) -> np.ndarray:
+        """Where a thing is in every frame, supposing that it is there.
+
+        Args:
+            frames: uint8 ``(F, H, W, 3)`` of the world's size.
+            name: Of one of the things.
+
+        Returns:
+            ``(F, 3)``: centre x, centre y and height in pixels.
+        """
+        _, place = find_place(frames)
+        views = [_view(frame, place) for frame in frames.astype(np.float32)]
+        draw = self.things[name]
+        poses = [_refine(view, draw, self._gains(view, name)[1][0]).pose for view in views]
+        return np.array([(pose.x, pose.y, pose.height) for pose in poses])
+
+    def _gains(self, view: _View, name: str | None = None) -> tuple[np.ndarray, list[Pose]]:
+        """How much of a view's energy each thing takes away at most, and where it has to be.
+
+        Args:
+            view: What is to be explained.
+            name: Of the one thing in question; None: all of them.
+        """
+        chosen = self._templates
+        if name is not None:
+            first = list(self.things).index(name) * len(_HEIGHTS)
+            chosen = chosen[first : first + len(_HEIGHTS)]
         corners = [(view.center[0] + dy, view.center[1] + dx) for dy, dx in _SHIFTS]
         windows = np.stack([_window(view, row, column) for row, column in corners])
-        gains = (self._templates @ windows.T).reshape(len(self.things), -1)
-        best = gains.argmax(1)
+        gains = (chosen @ windows.T).reshape(len(chosen) // len(_HEIGHTS), -1)
         poses = []
-        for height_index, shift in zip(*np.divmod(best, len(corners)), strict=True):
+        for height_index, shift in zip(*np.divmod(gains.argmax(1), len(corners)), strict=True):
             row, column = corners[shift]
             poses.append(Pose(column + _ASIDE, row + _ASIDE, _HEIGHTS[height_index]))
         return gains.max(1), poses
