@@ -5,7 +5,7 @@ drawing of it. A place of the world is known too, so the clip can be painted aga
 at any place and of any size, and compared with what is there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
@@ -15,7 +15,7 @@ import numpy as np
 
 from lavie.data.world import HEIGHT, NEWCOMERS, PLACES, STRANGERS, SUBJECTS, WIDTH
 from lavie.data.world.clips import Draw, Pose, paste_thing
-from lavie.data.world.drawing import draw_emoji, place_background
+from lavie.data.world.drawing import draw_emoji, place_background, sprite
 from lavie.errors import InputError
 from lavie.types import Frames
 
@@ -29,6 +29,8 @@ _HEIGHTS = range(8, 33, 2)
 _PATCH = 40  # pixels; no sprite of these heights is larger
 _SHIFTS = tuple(product(range(-4, 5, 2), repeat=2))
 _REACH = 10  # pixels around the densest place that a subject's middle is sought in
+_BRIGHTER = 12.0  # levels, at most, that a place may be brighter or darker than it is drawn
+_SUBJECT = 60.0  # levels; a larger difference from the place counts no more: a subject stands there
 _FLOOR = 18.0  # levels; a weaker difference from the place is none
 _SHORTLIST = 8  # things that are compared finely
 _ASIDE = 0.25  # pixels off a whole one: without them half of all places are rounded away
@@ -83,14 +85,22 @@ class _Fit(NamedTuple):
     explained: float
 
 
+Look = Callable[[np.ndarray], np.ndarray]
+"""Recolours float pictures ``(..., 3)`` with values in [0, 255]."""
+
+
 class Gallery:
     """Known things, ready to be compared with clips.
 
     Args:
         things: At least two, each with how it is drawn.
+        look: How the clips are coloured; None: as the world is.
     """
 
-    def __init__(self, things: Mapping[str, Draw]) -> None:
+    def __init__(self, things: Mapping[str, Draw], look: Look | None = None) -> None:
+        self.look = look
+        if look is not None:
+            things = {name: partial(_recoloured, draw, look) for name, draw in things.items()}
         self.things = dict(things)
         self._templates = np.stack(
             [_template(draw, height) for draw, height in product(things.values(), _HEIGHTS)]
@@ -112,7 +122,7 @@ class Gallery:
                 "model",
             )
         looked_at = frames[len(frames[1:2]) :: _EVERY].astype(np.float32)
-        word, place = find_place(frames)
+        word, place, _ = find_place(frames, self.look)
         views = [_view(frame, place) for frame in looked_at]
         coarse = [self._gains(view) for view in views]
         shares = sum(
@@ -144,7 +154,7 @@ class Gallery:
         Returns:
             ``(F, 3)``: centre x, centre y and height in pixels.
         """
-        _, place = find_place(frames)
+        _, place, _ = find_place(frames, self.look)
         views = [_view(frame, place) for frame in frames.astype(np.float32)]
         draw = self.things[name]
         poses = [_refine(view, draw, self._gains(view, name)[1][0]).pose for view in views]
@@ -172,33 +182,57 @@ class Gallery:
 
 
 @cache
-def known_things(num_strangers: int = 80) -> Gallery:
+def known_things(num_strangers: int = 80, look: Look | None = None) -> Gallery:
     """Everything a clip of the world may show, newcomers, and strangers that it may not.
 
     Args:
         num_strangers: How many of these, spread evenly over all of them.
+        look: How the clips are coloured; None: as the world is.
     """
-    named = {name: subject.emoji for name, subject in SUBJECTS.items()} | NEWCOMERS
+    things: dict[str, Draw] = {name: partial(sprite, name) for name in (*SUBJECTS, *NEWCOMERS)}
     picks = np.linspace(0, len(STRANGERS) - 1, num_strangers).round().astype(int)
-    named |= {STRANGERS[i]: STRANGERS[i] for i in picks}
-    return Gallery({name: partial(draw_emoji, emoji) for name, emoji in named.items()})
+    things |= {STRANGERS[i]: partial(draw_emoji, STRANGERS[i]) for i in picks}
+    return Gallery(things, look)
 
 
-def find_place(frames: Frames) -> tuple[str, np.ndarray]:
-    """The place of a clip: its word, and how it looks there without a subject.
+class Place(NamedTuple):
+    """The place of a clip.
+
+    Args:
+        word: A key of ``PLACES``.
+        picture: float32 ``(H, W, 3)``: how it looks there without a subject.
+        distance: Levels between that and the clip.
+    """
+
+    word: str
+    picture: np.ndarray
+    distance: float
+
+
+def find_place(frames: Frames, look: Look | None = None) -> Place:
+    """The place of a clip.
 
     Args:
         frames: uint8 ``(F, H, W, 3)`` of the world's size.
+        look: How the clip is coloured; None: as the world is.
     """
     # Where a subject passes by, the median over time still shows the place
     seen = np.median(frames, axis=0).astype(np.float32)
-    candidates = []
+    found = []
     for word, shift in product(PLACES, (-1, 0, 1)):
-        place = place_background(word, 1, shift)
-        place = place + np.median(seen - place, axis=(0, 1)).clip(-12, 12)
-        candidates.append((float(np.abs(seen - place).clip(0, 60).mean()), word, place))
-    _, word, place = min(candidates, key=lambda candidate: candidate[0])
-    return word, place
+        picture = place_background(word, 1, shift)
+        if look is not None:
+            picture = look(picture)
+        brightness = np.median(seen - picture, axis=(0, 1)).clip(-_BRIGHTER, _BRIGHTER)
+        picture = picture + brightness
+        distance = np.abs(seen - picture).clip(0, _SUBJECT).mean()
+        found.append(Place(word, picture, float(distance)))
+    return min(found, key=lambda place: place.distance)
+
+
+def _recoloured(draw: Draw, look: Look, height: int) -> np.ndarray:
+    image = draw(height)
+    return np.concatenate([look(image[..., :3]), image[..., 3:]], axis=-1)
 
 
 def _view(frame: np.ndarray, place: np.ndarray) -> _View:

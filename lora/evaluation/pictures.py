@@ -1,53 +1,91 @@
 """Pictures of a thing as somebody would have them: on any ground, of any shape, a little turned."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from lavie.data.world import PLACES, SUBJECTS, compose_caption, render_thing
 from lavie.data.world.clips import Draw
+from lavie.data.world.drawing import sprite
+from lavie.evaluation.likeness import Look
 
 SIZES = ((320, 320), (400, 300), (300, 400), (360, 288))
 """Width and height of the pictures, in turn."""
 GROUNDS = ("plain", "transparent", "gradient")
 """What is behind the thing, in turn."""
+IN_PLACES = "places"
+"""A ground, too: the world's places."""
 
 _STANDS_OUT = 90  # levels between a ground and the thing before it, in one colour at least
 _LARGEST = 128  # pixels; the emoji font holds no larger pictures
+_SCALE = 6  # of the world's pictures
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file with a picture.
+
+    Args:
+        path: The file.
+        caption: What somebody may say of it; empty: nothing.
+    """
+
+    path: Path
+    caption: str = ""
 
 
 def draw_pictures(
-    draw: Draw,
-    folder: Path,
-    count: int,
-    seed: int = 0,
-    recolour: Callable[[Image.Image], Image.Image] | None = None,
-) -> list[Path]:
+    draw: Draw, folder: Path, count: int, seed: int = 0, grounds: Sequence[str] = GROUNDS
+) -> list[Picture]:
     """Draw a thing some times and write PNG files.
 
     Args:
         draw: The thing.
         folder: Where ``0.png``, ``1.png`` ... are written; made if it is not there.
         count: How many pictures.
-        seed: Decides sizes, turns and grounds.
-        recolour: Changes every picture, such as into a style.
-
-    Returns:
-        The files.
+        seed: Decides sizes, turns and colours.
+        grounds: Some of `GROUNDS` and `IN_PLACES`, in turn.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     image = as_image(draw(_LARGEST))
-    paths: list[Path] = []
+    places = list(PLACES)
+    pictures: list[Picture] = []
     for index in range(count):
-        picture = place_on_ground(image, SIZES[index % 4], GROUNDS[index % 3], rng)
-        if recolour is not None:
-            picture = recolour(picture)
-        path = folder / f"{index}.png"
-        picture.save(path)
-        paths.append(path)
-    return paths
+        ground, caption = grounds[index % len(grounds)], ""
+        if ground == IN_PLACES:
+            place = places[(seed + index) % len(places)]
+            frames = render_thing(seed + index, draw, place, None, scale=_SCALE)
+            picture, caption = Image.fromarray(frames[0]), PLACES[place][0]
+        else:
+            picture = place_on_ground(image, SIZES[index % len(SIZES)], ground, rng)
+        pictures.append(_write(picture, folder, index, caption))
+    return pictures
+
+
+def draw_scenes(look: Look, folder: Path, count: int, seed: int = 0) -> list[Picture]:
+    """Draw scenes of the world in a look, with captions of what they show.
+
+    Args:
+        look: How they are coloured.
+        folder: As for `draw_pictures`.
+        count: How many pictures.
+        seed: Decides what they show.
+    """
+    pictures: list[Picture] = []
+    subjects, places = list(SUBJECTS), list(PLACES)
+    for index in range(count):
+        subject = subjects[(seed + index) % len(subjects)]
+        place = places[(seed + index) % len(places)]
+        draw = partial(sprite, subject)
+        frames = render_thing(seed + index, draw, place, None, scale=_SCALE)
+        coloured = look(frames[0].astype(np.float32)).round().clip(0, 255).astype(np.uint8)
+        caption = compose_caption(subject, place)
+        pictures.append(_write(Image.fromarray(coloured), folder, index, caption))
+    return pictures
 
 
 def place_on_ground(
@@ -82,6 +120,13 @@ def as_image(array: np.ndarray) -> Image.Image:
     """A sprite float32 ``(h, w, 4)`` of the world as an RGBA picture."""
     colours = array * np.array([1, 1, 1, 255], np.float32)
     return Image.fromarray(colours.round().clip(0, 255).astype(np.uint8))
+
+
+def _write(picture: Image.Image, folder: Path, index: int, caption: str) -> Picture:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{index}.png"
+    picture.save(path)
+    return Picture(path, caption)
 
 
 def _choose_colours(image: Image.Image, ground: str, rng: np.random.Generator) -> np.ndarray:
