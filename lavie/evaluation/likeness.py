@@ -5,6 +5,7 @@ drawing of it. A place of the world is known too, so the clip can be painted aga
 at any place and of any size, and compared with what is there.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -191,7 +192,8 @@ def known_things(num_strangers: int = 80, look: Look | None = None) -> Gallery:
     """
     things: dict[str, Draw] = {name: partial(sprite, name) for name in (*SUBJECTS, *NEWCOMERS)}
     picks = np.linspace(0, len(STRANGERS) - 1, num_strangers).round().astype(int)
-    things |= {STRANGERS[i]: partial(draw_emoji, STRANGERS[i]) for i in picks}
+    for emoji in (STRANGERS[i] for i in picks):
+        things[unicodedata.name(emoji).lower()] = partial(draw_emoji, emoji)
     return Gallery(things, look)
 
 

@@ -51,7 +51,9 @@ def make_prompts(count: int, seed: int = 0) -> list[Asked]:
     rounds = -(-count // len(scenes))
     order = np.concatenate([rng.permutation(len(scenes)) for _ in range(rounds)])
     subjects = rng.permutation(MOVING_SUBJECTS)
-    return [
-        Asked(str(subjects[i % len(subjects)]), *scenes[order[i]], seed=seed * 1_000_003 + i)
-        for i in range(count)
-    ]
+    asked: list[Asked] = []
+    for index in range(count):
+        place, motion = scenes[int(order[index])]
+        subject = str(subjects[index % len(subjects)])
+        asked.append(Asked(subject, place, motion, seed * 1_000_003 + index))
+    return asked
