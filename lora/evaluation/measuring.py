@@ -145,7 +145,7 @@ class Measuring:
 
         def make(index: int, start: int) -> np.ndarray:
             batch = prompts[start : start + self.batch_size]
-            scenes = self.asked[start : start + self.batch_size]
+            scenes = self.asked[start : start + len(batch)]
             output: Any = self.pipeline(
                 list(batch),
                 generator=[torch.Generator().manual_seed(asked.seed) for asked in scenes],

@@ -15,7 +15,7 @@ class Reading:
 
     Args:
         likeness: The thing, by comparison with all that are known, and the place.
-        motion: By the way of the nearest thing; None if it fits none.
+        motion: By the way of the thing; where none is clear, by the judge. None if it fits none.
         judge_motion: By the bundled judge, a network that knows the world's own subjects.
         look: One of `LOOKS`.
     """
@@ -35,6 +35,8 @@ def read_clip(gallery: Gallery, judge: Judge, frames: Frames) -> Reading:
         frames: uint8 ``(F, H, W, 3)``, F at least 2.
     """
     likeness = gallery.recognise(frames)
-    motion, _ = read_motion(gallery.follow(frames, likeness.nearest))
     (verdict,) = judge_clips(judge, [frames])
+    motion = verdict.motion
+    if likeness.name is not None:
+        motion, _ = read_motion(gallery.follow(frames, likeness.name))
     return Reading(likeness, motion, verdict.motion, read_look(frames))
