@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lavie.cli.evaluate_long import add_evaluate_long
+from lavie.cli.evaluate_lora import add_evaluate_lora
 from lavie.cli.shared import (
     OUTPUT_FOLDER,
     add_command,
@@ -74,6 +75,7 @@ def add_evaluate(commands: Any) -> None:  # noqa: ANN401
     add("--json", action="store_true", help="end with one line of JSON")
 
     add_evaluate_long(kinds)
+    add_evaluate_lora(kinds)
 
     parser = add_command(
         kinds,

@@ -11,13 +11,13 @@ from PIL.Image import Image
 from lavie.data.world import contact_sheet
 from lavie.evaluation.long_films import MeasuredStory, PartReading
 from lavie.evaluation.long_rows import (
-    Row,
     film_rows,
     picture_rows,
     story_rows,
     transition_rows,
 )
 from lavie.evaluation.measured import write_json
+from lavie.evaluation.rows import Row, rows_table
 from lavie.evaluation.still_films import MeasuredStill
 from lavie.types import Frames
 
@@ -98,10 +98,7 @@ def write_report(
 
 def table(summary: Mapping[str, Any]) -> list[str]:
     """The numbers of a summary beside their targets, in lines of text."""
-    lines = [f"{'':56}{'value':>9}  {'95 % interval':18}{'n':>5}  target"]
-    for part, rows in summary["rows"].items():
-        lines += [_TITLES[part], *map(_line, rows)]
-    return lines
+    return rows_table(summary["rows"], _TITLES)
 
 
 def sheet(measured: MeasuredFilms, count: int = 8) -> Image:
@@ -160,20 +157,6 @@ def _verdict(reading: PartReading, asked: Mapping[str, str]) -> str:
     texts = [f"{name} {reading.says(name) or 'unclear'}" for name in wrong]
     texts += [f"{name} out of view" for name in hidden]
     return ", ".join(texts) or "right"
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    limits = [
-        f"{sign} {row[name]:g}"
-        for name, sign in (("least", ">="), ("most", "<="))
-        if row[name] is not None
-    ]
-    verdict = {None: "", True: "reached", False: "NOT REACHED"}[row["is_reached"]]
-    interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
-    return (
-        f"  {row['measure']:54}{row['value']:>9.3f}  {interval:18}{row['n']:>5}  "
-        f"{' and '.join(limits)} {verdict}"
-    ).rstrip()
 
 
 def _film_json(film: MeasuredStory) -> dict[str, Any]:

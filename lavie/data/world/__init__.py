@@ -1,6 +1,6 @@
 """The procedural captioned world that the miniature is trained on."""
 
-from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_still
+from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_still, render_thing
 from lavie.data.world.continuations import Line, render_continuation, render_story
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
@@ -13,6 +13,7 @@ from lavie.data.world.strangers import (
 from lavie.data.world.vocabulary import (
     MOTIONS,
     MOVING_SUBJECTS,
+    NEWCOMERS,
     PLACES,
     SPLITS,
     STILL_ONLY_SUBJECTS,
@@ -53,6 +54,7 @@ __all__ = [
     "render_still",
     "render_story",
     "render_stranger",
+    "render_thing",
     "split_of",
     "triples",
     "world_sheet",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +23,9 @@ NUM_FRAMES = 16
 FPS = 8
 SUBJECT_HEIGHT = 20
 STYLE_SHARES = {"colour": 0.84, "black and white": 0.08, "sepia": 0.08}
+
+Draw = Callable[[int], np.ndarray]
+"""Draws one thing on a transparent ground, given the height it should have in pixels."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _TINTS = {"black and white": (1.0, 1.0, 1.0), "sepia": (1.0, 0.84, 0.62)}
@@ -95,7 +99,7 @@ def render_clip(
     style = draw_style(rng)
     caption = compose_caption(subject, place, motion, style, rng)
     poses = motion_path(motion, num_frames, rng)
-    frames, focus = _render(subject, place, style, poses, scale, rng)
+    frames, focus = _render(partial(sprite, subject), place, style, poses, scale, rng)
     attributes = {"subject": subject, "place": place, "motion": motion, "style": style}
     return Clip(frames, caption, attributes, focus)
 
@@ -120,10 +124,41 @@ def render_still(
     place = list(PLACES)[rng.integers(len(PLACES))]
     style = draw_style(rng)
     caption = compose_caption(subject, place, None, style, rng)
-    height = SUBJECT_HEIGHT if rng.random() < 0.8 else rng.uniform(9, 30)
-    pose = Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
-    frames, focus = _render(subject, place, style, [pose], scale, rng)
+    pose = _anywhere(rng)
+    frames, focus = _render(partial(sprite, subject), place, style, [pose], scale, rng)
     return Clip(frames, caption, {"subject": subject, "place": place, "style": style}, focus)
+
+
+def render_thing(
+    seed: int,
+    draw: Draw,
+    place: str,
+    motion: str | None,
+    style: str = "colour",
+    num_frames: int = NUM_FRAMES,
+    scale: int = 1,
+) -> Frames:
+    """Anything in the place of a subject: what a perfect model makes of a word it has learnt.
+
+    Args:
+        seed: Any integer of at least 0.
+        draw: What moves.
+        place: A key of `PLACES`.
+        motion: A key of `MOTIONS`; None for a single frame, somewhere in the picture.
+        style: A key of `STYLES`.
+        num_frames: Frames over which the whole motion is spread, at least 2.
+        scale: As for `render_clip`.
+
+    Returns:
+        uint8 ``(F, H, W, 3)``.
+
+    Raises:
+        InputError: The seed is no whole number of at least 0.
+    """
+    rng = make_generator(seed, "test", kind=5)
+    poses = [_anywhere(rng)] if motion is None else motion_path(motion, num_frames, rng)
+    frames, _ = _render(draw, place, style, poses, scale, rng)
+    return frames
 
 
 def motion_path(motion: str, num_frames: int, rng: np.random.Generator) -> list[Pose]:
@@ -132,8 +167,13 @@ def motion_path(motion: str, num_frames: int, rng: np.random.Generator) -> list[
     return [_MOTIONS[motion](float(t), u, v) for t in np.linspace(0, 1, num_frames)]
 
 
+def _anywhere(rng: np.random.Generator) -> Pose:
+    height = SUBJECT_HEIGHT if rng.random() < 0.8 else rng.uniform(9, 30)
+    return Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
+
+
 def _render(
-    subject: str,
+    draw: Draw,
     place: str,
     style: str,
     poses: list[Pose],
@@ -144,15 +184,13 @@ def _render(
     frames = np.stack([background] * len(poses))
     focus = np.zeros(frames.shape[:3], np.float32)
     for frame, mask, pose in zip(frames, focus, poses, strict=True):
-        paste_subject(frame, mask, subject, pose, scale)
+        paste_thing(frame, mask, draw, pose, scale)
     return np.clip(apply_style(frames, style) + 0.5, 0, 255).astype(np.uint8), focus
 
 
-def paste_subject(
-    frame: np.ndarray, mask: np.ndarray, subject: str, pose: Pose, scale: int
-) -> None:
-    """Draw a subject into a frame ``(H, W, 3)``, and where it is into a mask ``(H, W)``."""
-    image = sprite(subject, round(pose.height * scale))
+def paste_thing(frame: np.ndarray, mask: np.ndarray, draw: Draw, pose: Pose, scale: int) -> None:
+    """Draw a thing into a frame ``(H, W, 3)``, and where it is into a mask ``(H, W)``."""
+    image = draw(round(pose.height * scale))
     left = round(pose.x * scale - image.shape[1] / 2)
     top = round(pose.y * scale - image.shape[0] / 2)
     paste(frame, image, left, top)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,9 +17,9 @@ from lavie.data.world.clips import (
     draw_style,
     make_generator,
     motion_path,
-    paste_subject,
+    paste_thing,
 )
-from lavie.data.world.drawing import HEIGHT, WIDTH, place_background
+from lavie.data.world.drawing import HEIGHT, WIDTH, place_background, sprite
 from lavie.data.world.vocabulary import Split, compose_caption, triples
 from lavie.errors import InputError
 from lavie.types import Frames
@@ -154,6 +155,7 @@ def _render(
         if old.place == new.place:
             places[number] = places[number - 1]
     state = begin(lines[0].motion, rng)
+    draw = partial(sprite, subject)
     told = [number for number, length in enumerate(lengths) for _ in range(length)]
     frames = np.empty((len(told), *places[0].shape), np.float32)
     focus = np.zeros(frames.shape[:3], np.float32)
@@ -162,7 +164,7 @@ def _render(
         since = since + 1 if index and number == told[index - 1] else 1
         share = min(since / DISSOLVE_FRAMES, 1) if number else 1
         frames[index] = (1 - share) * places[max(number - 1, 0)] + share * places[number]
-        paste_subject(frames[index], focus[index], subject, state.pose, scale)
+        paste_thing(frames[index], focus[index], draw, state.pose, scale)
         if index + 1 < len(told):
             state = _step(state, lines[told[index + 1]].motion)
     return frames, focus

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lavie.data.world.vocabulary import SUBJECTS
+from lavie.data.world.vocabulary import NEWCOMERS, SUBJECTS
 from lavie.errors import MissingDependencyError
 
 HEIGHT, WIDTH = 40, 64
@@ -43,10 +43,11 @@ def sprite(subject: str, height: int) -> np.ndarray:
     """A subject on a transparent ground; see `draw_emoji`.
 
     Args:
-        subject: A key of `SUBJECTS`.
+        subject: A key of `SUBJECTS` or of `NEWCOMERS`.
         height: Wanted height in pixels, at least 1.
     """
-    return draw_emoji(SUBJECTS[subject].emoji, height)
+    known = SUBJECTS.get(subject)
+    return draw_emoji(known.emoji if known else NEWCOMERS[subject], height)
 
 
 @cache

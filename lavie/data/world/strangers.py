@@ -11,19 +11,7 @@ import numpy as np
 
 from lavie.data.world.clips import SUBJECT_HEIGHT, Clip, make_generator
 from lavie.data.world.drawing import HEIGHT, WIDTH, draw_emoji, paste, place_background
-from lavie.data.world.vocabulary import PLACES, SUBJECTS, Split
-
-NEWCOMERS: dict[str, str] = {
-    "octopus": "🐙",
-    "ghost": "👻",
-    "rocket": "🚀",
-    "penguin": "🐧",
-    "lion": "🦁",
-    "balloon": "🎈",
-    "duck": "🦆",
-    "robot": "🤖",
-}
-"""Kept from all training: what a personal LoRA is tried on."""
+from lavie.data.world.vocabulary import NEWCOMERS, PLACES, SUBJECTS, Split
 
 _RANGES = (  # animals, plants and food, things, faces, vehicles, more animals
     (0x1F400, 0x1F43D),

@@ -39,6 +39,18 @@ SUBJECTS: dict[str, Subject] = {
     "mushroom": Subject("🍄", is_still_only=True),
     "alien": Subject("👽", is_still_only=True),
 }
+NEWCOMERS: dict[str, str] = {
+    "octopus": "🐙",
+    "ghost": "👻",
+    "rocket": "🚀",
+    "penguin": "🐧",
+    "lion": "🦁",
+    "balloon": "🎈",
+    "duck": "🦆",
+    "robot": "🤖",
+}
+"""Kept from all training: what a personal LoRA is tried on."""
+
 MOVING_SUBJECTS = tuple(name for name, subject in SUBJECTS.items() if not subject.is_still_only)
 STILL_ONLY_SUBJECTS = tuple(name for name, subject in SUBJECTS.items() if subject.is_still_only)
 

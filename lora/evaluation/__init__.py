@@ -1,0 +1,1 @@
+"""How well a thing is learnt from a few pictures: pictures in, judged videos out."""
