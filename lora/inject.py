@@ -19,14 +19,15 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
 
-SpatialPart = Literal["attention", "feed_forward", "projections", "convolutions"]
+SpatialPart = Literal["attention", "feed_forward", "projections", "convolutions", "conditioning"]
 MAX_WEIGHT = 4.0
 
 _NAMES: dict[SpatialPart, tuple[str, ...]] = {
     "attention": (".attn1.", ".attn2."),
     "feed_forward": (".ff.",),
     "projections": (".proj_in", ".proj_out"),
-    "convolutions": (".conv1", ".conv2"),
+    "convolutions": (".conv1", ".conv2", ".conv_shortcut", "samplers.0.conv"),
+    "conditioning": (".time_emb_proj", "text_embedding."),
 }
 
 
@@ -38,7 +39,8 @@ def spatial_modules(
     Args:
         unet: The video network.
         parts: Which of them: attention within a frame and to the text, as in the paper's
-            personalised videos; what follows it; what stands around both; the residual blocks.
+            personalised videos; what follows it; what stands around both; the residual blocks; how
+            noise level and prompt as a whole reach those.
         also_temporal: Whether the attention over time is among them: the ablation.
 
     Raises:
