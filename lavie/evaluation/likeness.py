@@ -6,9 +6,9 @@ at any place and of any size, and compared with what is there.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import NamedTuple
 
@@ -26,16 +26,17 @@ STRAY_UNTIL = 0.2
 """Share of what stands before the place that may be elsewhere than the thing, such as a second."""
 
 _EVERY = 2  # every second frame is looked at
-_HEIGHTS = range(8, 33, 2)
+_HEIGHTS = range(8, 33)
+_COARSE = 2  # every second height and place is enough to tell which things are worth a closer look
 _PATCH = 40  # pixels; no sprite of these heights is larger
-_SHIFTS = tuple(product(range(-4, 5, 2), repeat=2))
+_SHIFTS = tuple(product(range(-6, 7), repeat=2))
 _REACH = 10  # pixels around the densest place that a subject's middle is sought in
 _BRIGHTER = 12.0  # levels, at most, that a place may be brighter or darker than it is drawn
 _SUBJECT = 60.0  # levels; a larger difference from the place counts no more: a subject stands there
 _FLOOR = 18.0  # levels; a weaker difference from the place is none
 _SHORTLIST = 8  # things that are compared finely
 _ASIDE = 0.25  # pixels off a whole one: without them half of all places are rounded away
-_STEPS = (2, 1, 1)  # pixels that a thing is moved by, to where it explains more
+_TRIED = 6  # poses of a thing, the best by its colours, that are compared by their edges too
 _BESIDE = 3  # pixels around a thing that still belong to it
 _EDGES = 1.0  # weight of gradients beside colours
 
@@ -74,9 +75,19 @@ class _View:
     difference: np.ndarray  # (H, W, 3), 0 where there is the place alone
     center: tuple[int, int]  # row and column
 
-    @property
+    @cached_property
     def energy(self) -> float:
         return _energy(self.difference)
+
+    @cached_property
+    def corners(self) -> list[tuple[int, int]]:
+        """Where the middle of a thing is sought: rows and columns."""
+        return [(self.center[0] + dy, self.center[1] + dx) for dy, dx in _SHIFTS]
+
+    @cached_property
+    def windows(self) -> np.ndarray:
+        """The surroundings of each corner, ``(N, D)``, see `_template`."""
+        return _windows(self)
 
 
 class _Fit(NamedTuple):
@@ -103,9 +114,9 @@ class Gallery:
         if look is not None:
             things = {name: partial(_recoloured, draw, look) for name, draw in things.items()}
         self.things = dict(things)
-        self._templates = np.stack(
-            [_template(draw, height) for draw, height in product(things.values(), _HEIGHTS)]
-        )
+        coarse = product(self.things.values(), _HEIGHTS[::_COARSE])
+        self._coarse = np.stack([_template(draw, height) for draw, height in coarse])
+        self._fine: dict[str, np.ndarray] = {}
 
     def recognise(self, frames: Frames) -> Likeness:
         """Name the nearest thing.
@@ -122,21 +133,13 @@ class Gallery:
                 f"{frames.shape}.",
                 "model",
             )
-        looked_at = frames[len(frames[1:2]) :: _EVERY].astype(np.float32)
+        looked_at = frames[min(len(frames) - 1, 1) :: _EVERY].astype(np.float32)
         word, place, _ = find_place(frames, self.look)
         views = [_view(frame, place) for frame in looked_at]
-        coarse = [self._gains(view) for view in views]
-        shares = sum(
-            gains / max(view.energy, 1) for view, (gains, _) in zip(views, coarse, strict=True)
-        )
         names = list(self.things)
-        fits = {
-            names[i]: [
-                _refine(view, self.things[names[i]], poses[i])
-                for view, (_, poses) in zip(views, coarse, strict=True)
-            ]
-            for i in np.argsort(shares)[: -_SHORTLIST - 1 : -1]
-        }
+        shares = np.sum([self._gains(view) / max(view.energy, 1) for view in views], axis=0)
+        shortlist = [names[i] for i in np.argsort(shares)[: -_SHORTLIST - 1 : -1]]
+        fits = {name: [self._fit(view, name) for view in views] for name in shortlist}
         scores = {name: float(np.mean([fit.explained for fit in fits[name]])) for name in fits}
         best, second = sorted(scores, key=scores.__getitem__, reverse=True)[:2]
         stray = [_stray(view, fit.pose) for view, fit in zip(views, fits[best], strict=True)]
@@ -157,29 +160,28 @@ class Gallery:
         """
         _, place, _ = find_place(frames, self.look)
         views = [_view(frame, place) for frame in frames.astype(np.float32)]
-        draw = self.things[name]
-        poses = [_refine(view, draw, self._gains(view, name)[1][0]).pose for view in views]
+        poses = [self._fit(view, name).pose for view in views]
         return np.array([(pose.x, pose.y, pose.height) for pose in poses])
 
-    def _gains(self, view: _View, name: str | None = None) -> tuple[np.ndarray, list[Pose]]:
-        """How much of a view's energy each thing takes away at most, and where it has to be.
+    def _gains(self, view: _View) -> np.ndarray:
+        """About how much of a view's energy each thing takes away at most, ``(things,)``."""
+        is_coarse = [dy % _COARSE == 0 and dx % _COARSE == 0 for dy, dx in _SHIFTS]
+        gains = self._coarse @ view.windows[is_coarse].T
+        return gains.reshape(len(self.things), -1).max(1)
 
-        Args:
-            view: What is to be explained.
-            name: Of the one thing in question; None: all of them.
-        """
-        chosen = self._templates
-        if name is not None:
-            first = list(self.things).index(name) * len(_HEIGHTS)
-            chosen = chosen[first : first + len(_HEIGHTS)]
-        corners = [(view.center[0] + dy, view.center[1] + dx) for dy, dx in _SHIFTS]
-        windows = np.stack([_window(view, row, column) for row, column in corners])
-        gains = (chosen @ windows.T).reshape(len(chosen) // len(_HEIGHTS), -1)
-        poses = []
-        for height_index, shift in zip(*np.divmod(gains.argmax(1), len(corners)), strict=True):
-            row, column = corners[shift]
-            poses.append(Pose(column + _ASIDE, row + _ASIDE, _HEIGHTS[height_index]))
-        return gains.max(1), poses
+    def _fit(self, view: _View, name: str) -> _Fit:
+        """Put a thing where it explains most of a view."""
+        draw = self.things[name]
+        if name not in self._fine:
+            self._fine[name] = np.stack([_template(draw, height) for height in _HEIGHTS])
+        gains = self._fine[name] @ view.windows.T  # (heights, places)
+        best = np.argsort(gains, axis=None)[: -_TRIED - 1 : -1]
+        fits = []
+        for height, corner in zip(*np.unravel_index(best, gains.shape), strict=True):
+            row, column = view.corners[corner]
+            pose = Pose(column + _ASIDE, row + _ASIDE, _HEIGHTS[height])
+            fits.append(_Fit(pose, _explained(view, draw, pose)))
+        return max(fits, key=lambda fit: fit.explained)
 
 
 @cache
@@ -193,7 +195,7 @@ def known_things(num_strangers: int = 80, look: Look | None = None) -> Gallery:
     things: dict[str, Draw] = {name: partial(sprite, name) for name in (*SUBJECTS, *NEWCOMERS)}
     picks = np.linspace(0, len(STRANGERS) - 1, num_strangers).round().astype(int)
     for emoji in (STRANGERS[i] for i in picks):
-        things[unicodedata.name(emoji).lower()] = partial(draw_emoji, emoji)
+        things[f"stranger: {unicodedata.name(emoji).lower()}"] = partial(draw_emoji, emoji)
     return Gallery(things, look)
 
 
@@ -275,8 +277,8 @@ def _template(draw: Draw, height: int) -> np.ndarray:
     return np.concatenate(parts, axis=-1).ravel()
 
 
-def _window(view: _View, row: int, column: int) -> np.ndarray:
-    """The part of a view around a place, in the terms of `_template`; 0 outside of the picture."""
+def _windows(view: _View) -> np.ndarray:
+    """The parts of a view around its corners, in the terms of `_template`; 0 outside of it."""
     difference, place = view.difference, view.place
     parts = (
         difference,
@@ -286,20 +288,21 @@ def _window(view: _View, row: int, column: int) -> np.ndarray:
         np.ones((*place.shape[:2], 1), np.float32),
     )
     layers = np.pad(np.concatenate(parts, axis=-1), ((_PATCH,) * 2, (_PATCH,) * 2, (0, 0)))
-    top, left = row + _PATCH // 2, column + _PATCH // 2
-    return layers[top : top + _PATCH, left : left + _PATCH].ravel()
+    half = _PATCH // 2
+    cut = [
+        layers[row + half : row + half + _PATCH, column + half : column + half + _PATCH]
+        for row, column in view.corners
+    ]
+    return np.stack(cut).reshape(len(cut), -1)
 
 
-def _refine(view: _View, draw: Draw, pose: Pose) -> _Fit:
-    """Move a thing from a pose to where it explains most."""
-    whole = max(view.energy, 1.0)
-    best = _rest(view, draw, pose)
-    for step in _STEPS:
-        rests = {near: _rest(view, draw, near) for near in _poses_near(pose, step)}
-        nearest = min(rests, key=rests.__getitem__)
-        if rests[nearest] < best:
-            pose, best = nearest, rests[nearest]
-    return _Fit(pose, 1 - best / whole if view.energy else 0.0)
+def _explained(view: _View, draw: Draw, pose: Pose) -> float:
+    """The share of a view that a thing explains from a pose, below 0 if it makes it worse."""
+    if view.energy == 0:
+        return 0.0
+    painted = view.place.copy()
+    paste_thing(painted, np.zeros(painted.shape[:2], np.float32), draw, pose, 1)
+    return 1 - _energy(view.difference - (painted - view.place)) / view.energy
 
 
 def _stray(view: _View, pose: Pose) -> float:
@@ -309,17 +312,6 @@ def _stray(view: _View, pose: Pose) -> float:
     is_near = (abs(rows + 0.5 - pose.y) <= reach) & (abs(columns + 0.5 - pose.x) <= reach)
     weight = np.square(view.difference).sum(-1)
     return float((weight * ~is_near).sum() / max(weight.sum(), 1e-6))
-
-
-def _rest(view: _View, draw: Draw, pose: Pose) -> float:
-    painted = view.place.copy()
-    paste_thing(painted, np.zeros(painted.shape[:2], np.float32), draw, pose, 1)
-    return _energy(view.difference - (painted - view.place))
-
-
-def _poses_near(pose: Pose, step: int) -> Iterator[Pose]:
-    for dx, dy, dh in product((-step, 0, step), repeat=3):
-        yield Pose(pose.x + dx, pose.y + dy, pose.height + dh)
 
 
 def _energy(picture: np.ndarray) -> float:
