@@ -22,6 +22,7 @@ _TITLES = {
     "things": "new things",
     "styles": "new styles",
     "all_layers": "new things, layers over time taught too",
+    "ablation": "layers in space alone, less all layers",
 }
 _ATTRIBUTES = {
     "motion": "motion",
@@ -51,15 +52,19 @@ class MeasuredLessons:
     @property
     def parts(self) -> dict[str, Sequence[MeasuredLesson]]:
         """By name, those that there are."""
-        return {name: getattr(self, name) for name in _TITLES if getattr(self, name)}
+        parts = {"things": self.things, "styles": self.styles, "all_layers": self.all_layers}
+        return {name: lessons for name, lessons in parts.items() if lessons}
 
 
 def rows_of(measured: MeasuredLessons) -> dict[str, list[Row]]:
     """All numbers, by what was measured."""
-    return {
+    rows = {
         part: lesson_rows(lessons, measured.base, part != "all_layers")
         for part, lessons in measured.parts.items()
     }
+    if measured.things and measured.all_layers:
+        rows["ablation"] = ablation_rows(measured.things, measured.all_layers)
+    return rows
 
 
 def lesson_rows(
@@ -78,7 +83,7 @@ def lesson_rows(
             "seconds of training", [each.seconds for each in lessons if each.seconds is not None]
         )
     ]
-    recognised = [each.is_recognised(video) for each in lessons for video in each.videos]
+    recognised = _recognised(lessons)
     rows += [
         with_target(row, least=LEAST_RECOGNISED)
         for row in rate_rows("recognised as what was learnt", recognised)
@@ -94,12 +99,32 @@ def lesson_rows(
         ]
         rows += rate_rows("nearest to what was learnt, clear or not", nearest)
     else:
-        subjects = [video.is_right("subject") for each in lessons for video in each.videos]
-        rows += rate_rows("subject as asked, in the style", subjects)
+        rows += rate_rows("subject as asked, in the style", _right(lessons, "subject"))
     for attribute, title in _ATTRIBUTES.items():
         rows += _compared(lessons, base, attribute, title)
     rows += _unchanged(lessons, base)
     return rows if has_targets else [with_target(row) for row in rows]
+
+
+def ablation_rows(
+    in_space: Sequence[MeasuredLesson], all_layers: Sequence[MeasuredLesson]
+) -> list[Row]:
+    """What it is worth to leave the layers over time alone.
+
+    Args:
+        in_space: Lessons of layers in space alone.
+        all_layers: The same lessons of all layers.
+    """
+    pairs = {"recognised": (_recognised(in_space), _recognised(all_layers))}
+    for attribute in ("motion", "place"):
+        pairs[attribute] = (_right(in_space, attribute), _right(all_layers, attribute))
+    rows: list[Row] = []
+    for title, outcomes in pairs.items():
+        first, second = map(Rate.of, outcomes)
+        gap, low, high = difference(first, second)
+        measure = f"{title}: {first.share:.3f} less {second.share:.3f}"
+        rows.append(Row(measure, gap, first.total, low, high))
+    return rows
 
 
 def write_report(
@@ -164,6 +189,14 @@ def sheet(lessons: Sequence[MeasuredLesson], num_pictures: int = 3) -> Image.Ima
             for index, frame in enumerate(_enlarged(frames, shown)):
                 picture.paste(frame, (x + index * width, y + _LABEL))
     return picture
+
+
+def _recognised(lessons: Sequence[MeasuredLesson]) -> list[bool]:
+    return [each.is_recognised(video) for each in lessons for video in each.videos]
+
+
+def _right(lessons: Sequence[MeasuredLesson], attribute: str) -> list[bool]:
+    return [video.is_right(attribute) for each in lessons for video in each.videos]
 
 
 def _compared(

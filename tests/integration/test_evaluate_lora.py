@@ -26,7 +26,7 @@ def test_the_command_teaches_measures_and_goes_on(model, tmp_path, capsys):
     assert any("NOT REACHED" in line for line in shown)
     report = json.loads((tmp_path / "report.json").read_text())
     assert json.loads(last)["rows"] == report["rows"]
-    assert set(report["rows"]) == {"things", "styles", "all_layers"}
+    assert set(report["rows"]) == {"things", "styles", "all_layers", "ablation"}
     (ghost,) = report["lessons"]["things"]
     assert len(ghost["videos"]) == 2
     assert ghost["seconds"] > 0

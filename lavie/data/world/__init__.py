@@ -5,7 +5,6 @@ from lavie.data.world.continuations import Line, render_continuation, render_sto
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
 from lavie.data.world.strangers import (
-    NEWCOMERS,
     STRANGERS,
     name_of_stranger,
     render_stranger,

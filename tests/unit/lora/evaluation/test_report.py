@@ -64,6 +64,21 @@ def test_what_is_wrong_is_counted(picture):
     assert found["motion, as asked"] == (0.75, None)
     assert found["seconds of training"] == (200.0, False)
     assert {row.is_reached for row in rows["all_layers"]} == {None}
+    assert [row.value for row in rows["ablation"]] == [0.0, 0.0, 0.0]
+
+
+def test_what_the_layers_over_time_cost_is_a_difference(picture):
+    base = [video(asked, asked.subject) for asked in ASKED]
+    right = [video(asked, "octopus") for asked in ASKED]
+    still = [video(asked, "octopus", motion="none") for asked in ASKED[:3]] + right[3:]
+    measured = MeasuredLessons(
+        base, things=[lesson(picture, right)], all_layers=[lesson(picture, still)]
+    )
+    rows = rows_of(measured)["ablation"]
+    assert [(row.measure, row.value) for row in rows[:2]] == [
+        ("recognised: 1.000 less 1.000", 0.0),
+        ("motion: 1.000 less 0.250", 0.75),
+    ]
 
 
 def test_a_ratio_is_to_what_the_model_could_before(picture):
