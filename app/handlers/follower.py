@@ -12,12 +12,13 @@ from app.jobs.job import Job
 from app.line import Status
 from app.service import Service
 from app.tabs.long_video import LongVideoTab
+from app.tabs.lora_stage import TrainingPanel, TryPanel
 from app.tabs.text_to_video import TextToVideoTab
 from app.watching import Watching
 from lavie.errors import InputError
 
 Updates = dict[Block, Any]
-Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab)
+Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab, TrainingPanel, TryPanel)
 
 
 class Follower(ABC, Generic[Tab]):
@@ -120,4 +121,4 @@ class Follower(ABC, Generic[Tab]):
 
     def _nothing_new(self) -> Updates:
         """Not the job's id: another one may be asked for meanwhile."""
-        return {self._tab.result.retry: gr.skip()}
+        return {self._tab.cancel: gr.skip()}
