@@ -195,7 +195,7 @@ def bind_lora_form(
     form.table.select(handlers.remove, form.pictures, shown, **heard)
     words = [form.captions, form.name, form.token, form.suggested, form.class_word, form.kind]
     form.examples.select(handlers.use_example, None, [*shown, *words], **heard)
-    form.name.input(
+    form.name.change(
         handlers.suggest,
         [form.name, form.token, form.suggested],
         [form.token, form.suggested],

@@ -64,7 +64,6 @@ class TrainingFollowing(Follower[TrainingPanel]):
         return {
             self._tab.screen: gr.HTML(visible=False),
             self._tab.panel: gr.Column(visible=True),
-            self._tab.title: learning.title(view),
             self._tab.samples: learning.samples(view),
         }
 
@@ -82,6 +81,7 @@ class TrainingFollowing(Follower[TrainingPanel]):
         if view is None:
             return self.show_loss()
         return {
+            self._tab.title: learning.title(view, status.job.state == "done"),
             self._tab.curve: learning.curve_of(view),
             self._tab.progress: self._progress(status, view),
             **self._buttons(status.job, view),

@@ -78,7 +78,8 @@ def table(checks: "Sequence[PictureCheck]", problem: str | None) -> str:
         return ""
     num_used = sum(check.problem is None for check in checks)
     note = f'<p class="refusal" role="status">{escape(problem)}</p>' if problem else ""
-    items = "".join(f"<li>{_row(check)}</li>" for check in checks)
+    in_order = sorted(checks, key=lambda check: (check.problem is None, check.warning is None))
+    items = "".join(f"<li>{_row(check)}</li>" for check in in_order)
     return (
         f'<p class="lora-heading">{escape(texts.PICTURES_LABEL)}<span class="lora-count">'
         f"{escape(texts.num_pictures(num_used, len(checks)))}</span></p>{note}"

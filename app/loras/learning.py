@@ -43,10 +43,11 @@ def progress(status: Status, view: "LoraView") -> str:
     )
 
 
-def title(view: "LoraView") -> str:
-    """Whose training it is."""
+def title(view: "LoraView", is_done: bool) -> str:
+    """What is learnt, and how it is called up."""
+    said = texts.LEARNT if is_done else texts.LEARNING
     return (
-        f'<h3 class="lora-title">{escape(texts.TRAINING_HEADING)}: {as_text(view.name)}'
+        f'<h3 class="lora-title">{escape(said)}: {as_text(view.name)}'
         f'<code class="lora-token">{as_text(view.token)}</code></h3>'
     )
 

@@ -6,8 +6,8 @@ import unicodedata
 from app.texts import loras as texts
 from app.words import Words
 
-_LENGTH = 5
-_FILLING = "zqx"
+_LENGTH = 6
+_FILLING = "zqxz"
 _OPEN_SCENES = {"style": "a sailing boat on a calm sea", "": "walking through a forest"}
 
 
@@ -22,7 +22,7 @@ def suggest_token(name: str) -> str:
     if not letters:
         return ""
     rare = letters[0] + re.sub("[aeiou]", "", letters[1:])
-    return (rare + _FILLING)[: max(_LENGTH, min(len(rare), _LENGTH + 1))]
+    return (rare + _FILLING)[:_LENGTH]
 
 
 def first_prompt(token: str, class_word: str, kind: str, words: Words | None) -> str:

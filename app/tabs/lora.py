@@ -100,7 +100,7 @@ def create_lora_tab(sets: Sequence[ExampleSet]) -> LoraTab:
 def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
     script = (_SCRIPTS / "lora-pictures.js").read_text(encoding="utf-8")
     files = gr.File(
-        label=texts.DROP_LABEL,
+        label=texts.DROP_INFO,
         file_count="multiple",
         file_types=["image"],
         height=130,
