@@ -39,6 +39,7 @@ class Form:
     upscale: gr.Checkbox
     smoothing_steps: gr.Slider
     upscaling_steps: gr.Slider
+    loras: gr.Textbox
 
     def controls(self) -> list[Component]:
         """The controls in the order of `FIELDS`."""
@@ -160,6 +161,7 @@ def create_form(
         height=height,
         smooth=smooth,
         upscale=upscale,
+        loras=gr.Textbox("", visible=False),
         **sliders,
     )
 

@@ -49,6 +49,7 @@ class FilmForm:
     guidance_scale: gr.Slider
     smoothing_steps: gr.Slider
     upscaling_steps: gr.Slider
+    loras: gr.Textbox
 
     def controls(self) -> list[Component]:
         """The controls in the order of `FILM_FIELDS`."""
@@ -173,6 +174,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         video=video,
         ends=ends,
         end_picture=end_picture,
+        loras=gr.Textbox("", visible=False),
         smooth=smooth,
         upscale=upscale,
         **settings,
