@@ -99,9 +99,7 @@ class Follower(ABC, Generic[Tab]):
 
     def follow_after(self, *events: Dependency) -> list[Dependency]:
         """Have the job followed to which an event may have turned the page."""
-        return [
-            event.success(self.resume, trigger_mode="multiple", **self._watch()) for event in events
-        ]
+        return [event.success(trigger_mode="multiple", **self._watch()) for event in events]
 
     def bind(self, page: gr.Blocks, asked: Sequence[Dependency]) -> list[Dependency]:
         """Follow a job when the page is loaded, and after it was asked for.
@@ -109,10 +107,11 @@ class Follower(ABC, Generic[Tab]):
         Returns:
             Events after which there may be a video.
         """
-        return [page.load(self.resume, **self._watch()), *self.follow_after(*asked)]
+        return [page.load(**self._watch()), *self.follow_after(*asked)]
 
     def _watch(self) -> dict[str, Any]:
         return {
+            "fn": self.resume,
             "inputs": [self._tab.job_id, self._tab.watching],
             "outputs": self._tab.watched(),
             "show_progress": "hidden",

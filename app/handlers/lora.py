@@ -57,7 +57,7 @@ def create_lora_handlers(
     """
     loras = Loras(service)
     all_pickers = (*pickers, tab.trying.picker)
-    following = TrainingFollowing(service, loras, tab.training, tabs)
+    following = TrainingFollowing(service, loras, tab.training, tabs, visitors)
     trying = TryFollowing(service, tab.trying)
     return LoraHandlers(
         form=LoraFormHandlers(service, loras, tab, visitors, following, sets),

@@ -108,10 +108,9 @@ class LoraFormHandlers:
         self, job_id: str, pictures: object, request: gr.Request | None, *values: object
     ) -> Updates:
         """Queue a training; the form keeps what was typed."""
+        visitor = self._visitors.visitor(request)
         try:
-            job = self._loras.submit(
-                self._form(pictures, values), *self._visitors.visitor(request)
-            )
+            job = self._loras.submit(self._form(pictures, values), *visitor)
         except InputError as error:
             raise alert(error) from error
         if self._service.is_busy_with(job_id):
@@ -119,7 +118,7 @@ class LoraFormHandlers:
             where = page_texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
             inform(page_texts.added_to_queue(where))
             return {self._tab.training.job_id: gr.skip()}
-        return self._following.show(job)
+        return self._following.seen_by(visitor.owner).show(job)
 
     def give_back(self, kept: object, pictures: object) -> Updates:
         """Fill the form with what this browser had in it, and look at its pictures again."""

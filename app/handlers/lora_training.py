@@ -1,6 +1,6 @@
 """Shows a training while it learns; pauses it, goes on with it, ends it early or for good."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,6 +21,7 @@ from app.tabs.lora import TAB_ID
 from app.tabs.lora_stage import TrainingPanel
 from app.texts import loras as texts
 from app.visitors import Visitors
+from app.watching import Watching
 from lavie.errors import InputError
 
 
@@ -32,14 +33,37 @@ class TrainingFollowing(Follower[TrainingPanel]):
         loras: Knows what a training has learnt so far.
         panel: The components to update.
         tabs: In which they are.
+        visitors: Tells who looks.
+        owner: Who looks: pictures are shown to no one but their owner.
     """
 
     def __init__(
-        self, service: Service, loras: Loras, panel: TrainingPanel, tabs: gr.Tabs
+        self,
+        service: Service,
+        loras: Loras,
+        panel: TrainingPanel,
+        tabs: gr.Tabs,
+        visitors: Visitors,
+        owner: str = "",
     ) -> None:
         super().__init__(service, panel)
         self._loras = loras
         self._tabs = tabs
+        self._visitors = visitors
+        self._owner = owner
+
+    def seen_by(self, owner: str) -> "TrainingFollowing":
+        """The same for somebody."""
+        asked = self._service, self._loras, self._tab, self._tabs, self._visitors
+        return TrainingFollowing(*asked, owner)
+
+    async def resume_for(
+        self, job_id: str, watching: Watching, request: gr.Request | None = None
+    ) -> AsyncIterator[Updates]:
+        """`resume`, for whoever asks."""
+        seen = self.seen_by(self._visitors.owner(request))
+        async for updates in seen.resume(job_id, watching):
+            yield updates
 
     def show_training(self, job: Job) -> Updates:
         """Turn to a job, and to the tab, if it is a training; else nothing."""
@@ -53,12 +77,12 @@ class TrainingFollowing(Follower[TrainingPanel]):
 
     def made(self, job: Job) -> object:
         """Its samples, and the pictures, which are deleted in the end."""
-        view = self._loras.view(job)
+        view = self._loras.view(job, self._owner)
         return view and (len(view.samples), len(view.pictures))
 
     def show_made(self, job: Job) -> Updates:
         """The samples beside the pictures."""
-        view = self._loras.view(job)
+        view = self._loras.view(job, self._owner)
         if view is None:
             return self.show_loss()
         return {
@@ -94,6 +118,9 @@ class TrainingFollowing(Follower[TrainingPanel]):
             self._tab.screen: gr.HTML(screen.empty(texts.THROWN_AWAY), visible=True),
             self._tab.panel: gr.Column(visible=False),
         }
+
+    def _watch(self) -> dict[str, Any]:
+        return {**super()._watch(), "fn": self.resume_for}
 
     def _progress(self, status: Status, view: LoraView) -> str:
         job = status.job
@@ -156,19 +183,21 @@ class TrainingButtons:
 
     def retry(self, job_id: str, request: gr.Request | None = None) -> Updates:
         """Go on with it."""
+        visitor = self._visitors.visitor(request)
         try:
-            job = self._service.retry(job_id, *self._visitors.visitor(request))
+            job = self._service.retry(job_id, *visitor)
         except InputError as error:
             raise alert(error) from error
-        return self._following.show(job)
+        return self._following.seen_by(visitor.owner).show(job)
 
     def finish(self, job_id: str, request: gr.Request | None = None) -> Updates:
         """Have it end with what it has learnt so far."""
+        visitor = self._visitors.visitor(request)
         try:
-            job = self._loras.finish(job_id, *self._visitors.visitor(request))
+            job = self._loras.finish(job_id, *visitor)
         except InputError as error:
             raise alert(error) from error
-        return self._following.show(job)
+        return self._following.seen_by(visitor.owner).show(job)
 
     def cancel(self, job_id: str, request: gr.Request | None = None) -> Updates:
         """End it for good, and delete its pictures."""

@@ -1,4 +1,4 @@
-"""A LoRA that is to be trained, or used in a video. Every value has been checked."""
+"""A LoRA that somebody wants trained. Every value has been checked; see `app.loras.check`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,27 +9,6 @@ from lavie.types import StageName
 
 LoraKind = Literal["thing", "character", "style"]
 LoraEffort = Literal["quick", "normal", "thorough"]
-
-
-@dataclass(frozen=True)
-class LoraUse:
-    """A LoRA that a video is made with.
-
-    Args:
-        id: Of its entry in the registry.
-        weight: How much it counts; 1 is as trained.
-        name: What its owner calls it.
-        token: Its trigger word; empty if it has none.
-        sha256: Of its file: the same file, wherever it is.
-        file: Where that is.
-    """
-
-    id: str
-    weight: float
-    name: str
-    token: str
-    sha256: str
-    file: DataFile
 
 
 @dataclass(frozen=True)
@@ -51,6 +30,7 @@ class LoraTrainingRequest:
         sample: What is asked of it for the video.
         num_steps_asked: So many steps instead of what the effort says.
         owner: Whose LoRA it will be.
+        shelf: The folder of the registry that it goes into.
         num_pictures: How many there were.
     """
 
@@ -66,6 +46,7 @@ class LoraTrainingRequest:
     sample_prompt: str
     training: Effort
     sample: Effort
+    shelf: DataFile
     num_steps_asked: int | None = None
     owner: str = ""
     num_pictures: int = 0

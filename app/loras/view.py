@@ -1,8 +1,19 @@
 """What a page needs to know of a training: how it learns, and what it can show by now."""
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
+
+from app.jobs.job import Job
+from app.loras.files import entry_of, has_learnt, metrics_file, samples, thumbnail_file
+from app.loras.request import LoraTrainingRequest
+
+_MAX_POINTS = 400
 
 
 @dataclass(frozen=True)
@@ -54,3 +65,73 @@ class LoraView:
     entry_id: str
     is_paused: bool
     can_finish: bool
+
+
+def view_training(job: Job, data: Path) -> LoraView | None:
+    """The training that a job is; None if it is something else.
+
+    Args:
+        job: As it is now.
+        data: The data folder.
+    """
+    request = job.request
+    if not isinstance(request, LoraTrainingRequest):
+        return None
+    folder = data / job.folder
+    rows = list(_rows(metrics_file(folder)))
+    num_steps, step = request.training.num_steps, rows[-1]["step"] if rows else 0
+    if job.progress is not None and job.progress.stage == "lora":
+        num_steps, step = job.progress.total, job.progress.step
+    if job.state == "done" and step:
+        num_steps = step  # also one that ended early
+    can_go_on = has_learnt(folder)
+    return LoraView(
+        job_id=job.id,
+        points=_points(rows, "loss"),
+        held_out=_points(rows, "held_out"),
+        num_steps=num_steps,
+        step=step,
+        samples=[Sample(step, file) for step, file in samples(folder)],
+        pictures=list(_pictures(folder)),
+        name=request.name,
+        token=request.token,
+        class_word=request.class_word,
+        entry_id=entry_of(folder),
+        is_paused=job.can_go_on and can_go_on,
+        can_finish=can_go_on and job.state != "done",
+    )
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    """What a training said of itself; the last line may be half written."""
+    if not file.exists():
+        return
+    for line in file.read_text("utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            yield row
+
+
+def _points(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[int, float]]:
+    """The course of one number, by steps; of a long one every so many."""
+    points = [(row["step"], float(row[name])) for row in rows if _is_number(row.get(name))]
+    return points[:: -(-len(points) // _MAX_POINTS) or 1]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _pictures(folder: Path) -> Iterator[str]:
+    files = (thumbnail_file(folder, index) for index in count())
+    for file in takewhile(Path.exists, files):
+        yield _address(file, file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _address(file: Path, changed: int) -> str:
+    """A picture as part of a page."""
+    return f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}"
