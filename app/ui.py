@@ -20,6 +20,7 @@ from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
 from app.handlers.text_to_video import bind_text_to_video, create_text_to_video_handlers
 from app.loras.given_pictures import example_sets
+from app.loras.service import Loras
 from app.model_card import ModelCard
 from app.model_work import ModelWork
 from app.models import ModelLibrary
@@ -65,7 +66,7 @@ def create_page(
             with gr.Tab(film_texts.TAB, id=FILM_TAB_ID, elem_id="tab-long-video"):
                 film_tab = create_long_video_tab(service.card, words)
             with gr.Tab(lora_texts.TAB, id=LORA_TAB_ID, elem_id="tab-lora"):
-                lora_tab = create_lora_tab(sets)
+                lora_tab = create_lora_tab(sets, Loras(service).why_not)
             with gr.Tab(texts.TAB_HISTORY, elem_id="tab-history") as history_tab:
                 history = create_history_tab(history_tab)
             if library is not None and not service.policy.is_public:

@@ -1,4 +1,4 @@
-"""What happens when something on the tab Personalised LoRA is used: each part's handlers, and all."""
+"""What happens when the tab Personalised LoRA is used: each part's handlers, and all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from app.handlers.lora_form import LoraFormHandlers, bind_lora_form
+from app.handlers.lora_form import LoraFormHandlers, bind_forgetting, bind_lora_form
 from app.handlers.lora_library import LoraLibraryHandlers, bind_lora_library
 from app.handlers.lora_training import (
     TrainingButtons,
@@ -80,6 +80,7 @@ def bind_lora(
     """
     trained = bind_lora_form(page, tab, handlers.form)
     learnt = bind_lora_training(page, handlers.following, handlers.buttons, trained)
+    bind_forgetting(tab, handlers.form, learnt)
     asked, made = bind_lora_trying(page, tab.trying, handlers.trying)
     bind_lora_library(page, tab, handlers.library, handlers.pickers, learnt)
     return [*trained, *asked], [*learnt, *made]

@@ -99,8 +99,8 @@ class LoraFormHandlers:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._loras.check(self._form(pictures, values))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
-        # What is wrong with the pictures is said below them, where the hidden text box stands.
-        errors = {"captions": errors[field] for field in ("pictures",) if field in errors} | errors
+        if "pictures" in errors:  # said below them, where the hidden text box stands
+            errors["captions"] = errors["pictures"]
         fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _ASKED]
         return [gr.validate(True, ""), gr.validate(True, ""), *fields]
 
@@ -108,17 +108,19 @@ class LoraFormHandlers:
         self, job_id: str, pictures: object, request: gr.Request | None, *values: object
     ) -> Updates:
         """Queue a training; the form keeps what was typed."""
-        visitor = self._visitors.visitor(request)
+        visitor, asked = self._visitors.visitor(request), self._form(pictures, values)
         try:
-            job = self._loras.submit(self._form(pictures, values), *visitor)
+            job = self._loras.submit(asked, *visitor)
         except InputError as error:
             raise alert(error) from error
+        kept = asked["keeps_pictures"] is True
+        trained: Updates = {self._tab.form.trained: [] if kept else asked["pictures"]}
         if self._service.is_busy_with(job_id):
             status = self._service.status(job)
             where = page_texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
             inform(page_texts.added_to_queue(where))
-            return {self._tab.training.job_id: gr.skip()}
-        return self._following.seen_by(visitor.owner).show(job)
+            return trained
+        return trained | self._following.seen_by(visitor.owner).show(job)
 
     def give_back(self, kept: object, pictures: object) -> Updates:
         """Fill the form with what this browser had in it, and look at its pictures again."""
@@ -130,6 +132,17 @@ class LoraFormHandlers:
             if field in controls and _fits(field, value)
         }
         return {**found, **self._show(_usable_paths(pictures))}
+
+    def forget(self, job_id: str, trained: Sequence[str], pictures: object) -> Updates:
+        """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
+        is_done = self._service.knows(job_id) and self._service.get(job_id).state == "done"
+        if not is_done or not trained:
+            return {self._tab.form.table: gr.skip()}
+        uploads = (Path(get_upload_folder()).resolve(),)
+        for path in map(Path, trained):
+            if _is_in(path, uploads):
+                path.unlink(missing_ok=True)
+        return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}
 
     def _show(self, paths: list[Path]) -> Updates:
         form = self._tab.form
@@ -157,8 +170,10 @@ class LoraFormHandlers:
 
 
 def _usable_paths(pictures: object) -> list[Path]:
-    """The pictures that a browser says it has given: what was uploaded, or comes with the studio."""
-    named = [item for item in pictures if isinstance(item, str)] if isinstance(pictures, list) else []
+    """The pictures that a browser says it has given, as far as they are where such may be."""
+    named = (
+        [item for item in pictures if isinstance(item, str)] if isinstance(pictures, list) else []
+    )
     folders = Path(get_upload_folder()).resolve(), EXAMPLES.resolve()
     return [path for path in map(Path, named[:_MOST_PICTURES]) if _is_in(path, folders)]
 
@@ -182,9 +197,20 @@ def _fits(field: str, value: object) -> bool:
     return isinstance(value, bool if field == "keeps_pictures" else str)
 
 
-def bind_lora_form(
-    blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers
-) -> list[Dependency]:
+def bind_forgetting(tab: LoraTab, handlers: LoraFormHandlers, learnt: Sequence[Dependency]) -> None:
+    """Say after which events pictures may have been learnt from."""
+    form = tab.form
+    for event in learnt:
+        event.then(
+            handlers.forget,
+            [tab.training.job_id, form.trained, form.pictures],
+            [form.trained, form.pictures, form.table, form.effort],
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+
+def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) -> list[Dependency]:
     """Say which events do what; returned are those after which there may be a training."""
     form = tab.form
     quick = {"show_progress": "hidden", "queue": False}
@@ -209,7 +235,7 @@ def bind_lora_form(
     submitted = tab.train.click(
         handlers.submit,
         [tab.training.job_id, form.pictures, *(typed[field] for field in _ASKED)],
-        tab.training.watched(),
+        [form.trained, *tab.training.watched()],
         validator=handlers.check,
         preprocess=False,
         **heard,

@@ -74,9 +74,7 @@ class LoraLibraryHandlers:
         """Open the LoRA whose card was clicked."""
         return self._open(str(getattr(event, "subject", "")), prompt, request)
 
-    def open_learnt(
-        self, job_id: str, prompt: str, request: gr.Request | None = None
-    ) -> Updates:
+    def open_learnt(self, job_id: str, prompt: str, request: gr.Request | None = None) -> Updates:
         """Open what a training has learnt, once."""
         job = self._service.get(job_id) if self._service.knows(job_id) else None
         view = self._loras.view(job) if job and job.state == "done" else None
@@ -151,9 +149,7 @@ class LoraLibraryHandlers:
         except InputError as error:
             raise alert(error) from error
 
-    def import_file(
-        self, file: str, prompt: str, request: gr.Request | None = None
-    ) -> Updates:
+    def import_file(self, file: str, prompt: str, request: gr.Request | None = None) -> Updates:
         """Take in a file from elsewhere, or say beside the field why it cannot be used."""
         library = self._tab.library
         room: Updates = {library.imported: None}

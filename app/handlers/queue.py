@@ -222,7 +222,15 @@ def bind_queue(
     used = panel.jobs.select(
         handlers.use,
         [edit.edited, tab.kept, tab.watching],
-        [panel.jobs, panel.timer, *back, panel.undo.note, *tab.asked(), *films.turned(), *trainings.turned()],
+        [
+            panel.jobs,
+            panel.timer,
+            *back,
+            panel.undo.note,
+            *tab.asked(),
+            *films.turned(),
+            *trainings.turned(),
+        ],
         trigger_mode="multiple",
         **shown,
     )

@@ -38,8 +38,9 @@ def example_sets(folder: Path = EXAMPLES) -> list[ExampleSet]:
 
 def _read_set(file: Path) -> ExampleSet:
     told = json.loads(file.read_text(encoding="utf-8"))
-    fields = (str(told.get(name, "")) for name in ("name", "token", "class_word", "kind"))
-    return ExampleSet(file.parent.name, *fields, tuple(sorted(file.parent.glob("*.png"))))
+    fields = {name: str(told.get(name, "")) for name in ("name", "token", "class_word", "kind")}
+    pictures = tuple(sorted(file.parent.glob("*.png")))
+    return ExampleSet(file.parent.name, **fields, pictures=pictures)
 
 
 def key_of(path: Path) -> str:

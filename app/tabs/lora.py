@@ -36,6 +36,7 @@ class LoraForm:
         table: What is said of each.
         captions: JSON of what each shows, in a text box that nobody sees.
         suggested: The trigger word that was thought of last.
+        trained: The pictures that a training of this page learns from, to be deleted then.
     """
 
     files: gr.File
@@ -46,6 +47,7 @@ class LoraForm:
     name: gr.Textbox
     token: gr.Textbox
     suggested: gr.State
+    trained: gr.State
     class_word: gr.Textbox
     kind: gr.Radio
     effort: gr.Radio
@@ -74,11 +76,12 @@ class LoraTab:
         return [*own, self.trying.opened, self.trying.job_id, self.trying.compared]
 
 
-def create_lora_tab(sets: Sequence[ExampleSet]) -> LoraTab:
+def create_lora_tab(sets: Sequence[ExampleSet], why_not: str | None = None) -> LoraTab:
     """Build the tab.
 
     Args:
         sets: Pictures to try it with.
+        why_not: Why nothing is trained here, in a sentence; None: it is.
     """
     with gr.Row(elem_id="lora-studio", equal_height=False):
         with gr.Column(elem_id="lora-desk"):
@@ -88,8 +91,14 @@ def create_lora_tab(sets: Sequence[ExampleSet]) -> LoraTab:
                 elem_id="lora-intro",
             )
             form = _create_form(sets)
-            train = gr.Button(texts.TRAIN, variant="primary", elem_id="lora-train")
-            gr.HTML('<p id="lora-mistakes" role="alert"></p>', padding=False, elem_id="lora-way")
+            train = gr.Button(
+                texts.TRAIN, variant="primary", interactive=why_not is None, elem_id="lora-train"
+            )
+            mistakes = '<p id="lora-mistakes" role="alert"></p>'
+            note = (
+                f'<p class="progress-text" role="status">{escape(why_not)}</p>' if why_not else ""
+            )
+            gr.HTML(f"{mistakes}{note}", padding=False, elem_id="lora-way")
         with gr.Column(elem_id="lora-stage"):
             training = create_training_panel()
             trying = create_try_panel()
@@ -134,6 +143,7 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         name=name,
         token=token,
         suggested=gr.State(""),
+        trained=gr.State([]),
         class_word=class_word,
         kind=_choice("kind", texts.KIND_LABEL, texts.KIND_INFO, texts.KIND_NAMES, "thing"),
         effort=_choice(

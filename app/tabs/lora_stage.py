@@ -162,9 +162,7 @@ def _create_form() -> dict[str, Any]:
     prompt = gr.Textbox(
         label=texts.PROMPT_LABEL, info=texts.PROMPT_INFO, lines=2, elem_id="lora-prompt"
     )
-    picker = create_lora_picker(
-        "lora-", "#lora-prompt textarea", texts.MIX_LABEL, texts.MIX_INFO
-    )
+    picker = create_lora_picker("lora-", "#lora-prompt textarea", texts.MIX_LABEL, texts.MIX_INFO)
     seed = gr.Textbox(
         label=page_texts.SEED_LABEL,
         info=texts.SEED_INFO,
