@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.films.given import check_given, keep_given
 from app.films.request import FilmRequest, GivenFile, Windows
-from app.loras.choice import FindLora, choose_loras
+from app.loras.choice import FindLora, choose_loras, find_none
 from app.model_card import ModelCard
 from app.request import MAX_SEED, SWITCHES, Range
 from app.texts import films as texts
@@ -78,7 +78,7 @@ def window_seconds(card: ModelCard) -> tuple[float, float]:
 
 
 def check_film(
-    values: Mapping[str, object], card: ModelCard, data: Path, find: FindLora
+    values: Mapping[str, object], card: ModelCard, data: Path, find: FindLora = find_none
 ) -> FilmRequest | list[InputError]:
     """Turn the values of a form into a film's request, or into everything wrong with them.
 
