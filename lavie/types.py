@@ -8,7 +8,7 @@ Representations, named once for the whole code base:
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -76,7 +76,16 @@ class StageFinished:
     fps: float
 
 
-Event = Progress | Preview | StageFinished
+@dataclass(frozen=True)
+class Measured:
+    """Numbers of a training step by name, such as its ``loss``, for a curve that grows."""
+
+    stage: str
+    step: int
+    values: Mapping[str, float]
+
+
+Event = Progress | Preview | StageFinished | Measured
 OnEvent = Callable[[Event], None]
 
 

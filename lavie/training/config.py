@@ -1,14 +1,15 @@
 """The knobs that every training stage shares."""
 
+import importlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from diffusers.optimization import get_scheduler
 from pydantic import Field
-from torch import nn
 
 from lavie.config import Config
+from lavie.errors import MissingDependencyError
 
 _Decay = Annotated[float, Field(ge=0, lt=1)]
 
@@ -24,23 +25,44 @@ class OptimizerConfig(Config):
     """Decoupled weight decay."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this norm."""
+    memory: Literal["full", "8-bit"] = "full"
+    """How AdamW keeps its means; 8-bit needs bitsandbytes and a GPU."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     """What the learning rate does after the warm-up; the last two end at 0."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which the learning rate rises linearly from 0."""
 
     def build(
-        self, parameters: list[nn.Parameter], num_steps: int
+        self, groups: list[dict[str, Any]], num_steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-        """The optimizer and its schedule over the steps of a run."""
-        optimizer = torch.optim.AdamW(
-            parameters,
+        """The optimizer and its schedule over the steps of a run.
+
+        Args:
+            groups: As PyTorch's optimizers take them: ``params``, and what differs for them.
+            num_steps: Of the whole run.
+
+        Raises:
+            MissingDependencyError: The memory is to be 8-bit, and bitsandbytes is not installed.
+        """
+        optimizer = (torch.optim.AdamW if self.memory == "full" else _adamw_8bit())(
+            groups,
             lr=self.learning_rate,
             betas=self.betas,
             weight_decay=self.weight_decay,
         )
         name = "constant_with_warmup" if self.schedule == "constant" else self.schedule
         return optimizer, get_scheduler(name, optimizer, None, self.warmup_steps, num_steps)
+
+
+def _adamw_8bit() -> Any:  # noqa: ANN401 - a class of an optional package
+    try:
+        bitsandbytes = importlib.import_module("bitsandbytes")
+    except ImportError:
+        raise MissingDependencyError(
+            "An 8-bit optimizer needs bitsandbytes. Use pip install bitsandbytes, or set "
+            "optimizer.memory to full."
+        ) from None
+    return bitsandbytes.optim.AdamW8bit
 
 
 class RunConfig(Config):
@@ -73,5 +95,7 @@ class RunConfig(Config):
     """Steps between two checkpoints: the most that a kill can lose."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     """How many checkpoints stay on disk."""
+    evaluate_every: Annotated[int, Field(ge=0)] = 0
+    """Steps between two looks at data kept apart, by stages that keep some; 0 never looks."""
     preview_every: Annotated[int, Field(ge=0)] = 1000
     """Steps between two previews; 0 makes none."""

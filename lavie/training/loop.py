@@ -31,7 +31,7 @@ from lavie.training.metrics import Metrics
 from lavie.training.processes import keep_layouts, mean_over_processes
 from lavie.training.record import check_progress, check_record, write_record
 from lavie.training.stage import Stage
-from lavie.types import CancelToken, OnEvent, Progress
+from lavie.types import CancelToken, Measured, OnEvent, Preview, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def train(
     stage: Stage,
     on_event: OnEvent | None = None,
     cancel: CancelToken | None = None,
+    finish: CancelToken | None = None,
 ) -> Path:
     """Train a stage until its last step, resuming from its newest checkpoint if there is one.
 
@@ -51,6 +52,7 @@ def train(
         on_event: Told after every step, in the main process.
         cancel: Looked at once per step; a checkpoint is written before stopping. With several
             processes one token is enough to stop all.
+        finish: Makes the step at which it is set the last one: what is learnt is exported.
 
     Returns:
         The finished model folder.
@@ -80,7 +82,9 @@ def train(
         stage.save_memory()
     if config.compile:
         stage.compile_networks()
-    optimizer, schedule = config.optimizer.build(parameters, config.num_steps)
+    optimizer, schedule = config.optimizer.build(
+        stage.parameter_groups(parameters), config.num_steps
+    )
     wrapped, optimizer = accelerator.prepare(stage, optimizer)
     if accelerator.num_processes > 1:
         keep_layouts(parameters)
@@ -103,7 +107,7 @@ def train(
     ema.to(accelerator.device)
     accelerator.wait_for_everyone()  # all have read the record and the checkpoint
     if is_main:
-        write_record(stage.name, config, weights_at_start)
+        write_record(stage.name, config, weights_at_start, stage.command)
         stage.take_examples()
     metrics = Metrics(config.output, done) if is_main else None
     batches = stage.batches(
@@ -138,7 +142,8 @@ def train(
             save_checkpoint(checkpoints, progress(), states, config.keep_checkpoints)
 
     wrapped.train()
-    while step < config.num_steps:
+    is_last = step == config.num_steps
+    while not is_last:
         # Accumulate
         totals: dict[str, float] = {}
         for micro in range(config.gradient_accumulation_steps):
@@ -169,11 +174,22 @@ def train(
         ema.step(parameters)
         step += 1
 
+        # Evaluate
+        measured: dict[str, float] = {}
+        every = config.evaluate_every
+        if is_main and every and (step % every == 0 or step == config.num_steps):
+            with averaged_weights(ema, parameters, wrapped), accelerator.autocast():
+                measured = stage.evaluate(step)
+
         # Report
         totals["is_cancelled"] = float(cancel is not None and cancel.is_cancelled)
+        is_finished = (finish is not None and finish.is_cancelled) or stage.is_done(step)
+        totals["is_finished"] = float(is_finished)
         totals = mean_over_processes(totals, accelerator)
-        is_cancelled, is_last = totals.pop("is_cancelled") > 0, step == config.num_steps
+        is_cancelled = totals.pop("is_cancelled") > 0
+        is_last = totals.pop("is_finished") > 0 or step == config.num_steps
         if metrics is not None:
+            totals |= measured
             metrics.add(totals)
             if step % config.log_every == 0 or is_last:
                 now = progress()
@@ -184,6 +200,7 @@ def train(
         if on_event is not None and is_main:
             seconds_per_step = (time.monotonic() - started) / (step - done.step)
             left = seconds_per_step * (config.num_steps - step)
+            on_event(Measured(stage.name, step, totals))
             on_event(Progress(stage.name, step, config.num_steps, left))
 
         # Checkpoint, preview
@@ -193,12 +210,12 @@ def train(
             break
         if is_main and config.preview_every and (step % config.preview_every == 0 or is_last):
             with averaged_weights(ema, parameters, wrapped), accelerator.autocast():
-                _preview(stage, step)
+                _preview(stage, step, on_event)
 
     # Finish
     if metrics is not None:
         metrics.close()
-    if step < config.num_steps:
+    if not is_last:
         raise Cancelled(f"Stopped at step {step} of {config.num_steps}; start again to resume.")
     folder = config.output / "model"
     if is_main:
@@ -228,12 +245,16 @@ def averaged_weights(
         module.train()
 
 
-def _preview(stage: Stage, step: int) -> None:
+def _preview(stage: Stage, step: int, on_event: OnEvent | None) -> None:
     """A preview that can't be made is no reason to lose a run."""
     try:
-        stage.preview(stage.config.output / "previews", step)
+        shown = stage.preview(stage.config.output / stage.previews, step)
     except (LaVieError, OSError, RuntimeError, ValueError):
         logger.exception("The preview of step %d failed; training goes on.", step)
+        return
+    if on_event is not None:
+        for frames in shown or ():
+            on_event(Preview(stage.name, step, frames))
 
 
 def _export(stage: Stage, folder: Path) -> None:

@@ -44,7 +44,8 @@ class Metrics:
         Returns:
             The means; null where a step had no finite number.
         """
-        means = {name: _mean(row.get(name) for row in self.rows) for name in self.rows[0]}
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        means = {name: _mean(row.get(name) for row in self.rows) for name in names}
         self.rows = []
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **means, **more}) + "\n")

@@ -21,6 +21,7 @@ FREE_TO_CHANGE = frozenset(
         "log_every",
         "checkpoint_every",
         "keep_checkpoints",
+        "evaluate_every",
         "preview_every",
     ]
 )
@@ -79,20 +80,22 @@ def check_progress(done: Progressed, config: RunConfig, num_processes: int) -> N
         )
 
 
-def write_record(stage: str, config: RunConfig, weights: str) -> None:
+def write_record(stage: str, config: RunConfig, weights: str, command: str) -> None:
     """Write the resolved settings into the run's folder, as a file that ``--config`` takes.
 
     Args:
         stage: Name of the stage.
         config: What is about to run.
         weights: Hash of the weights that the run starts from.
+        command: What resumes the run, with places for ``{stage}``, ``{path}`` and
+            ``{folder}``.
     """
     config.output.mkdir(parents=True, exist_ok=True)
     path = config.output / RECORD
     title = f"# stage: {stage}\n# lavie: {__version__}\n# weights at the start: {weights}\n"
-    command = f"# python -m lavie train {stage} --config {path}\n"
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(title + command + dump_config(config))
+    resume = command.format(stage=stage, path=path, folder=path.parent)
+    temporary.write_text(f"{title}# {resume}\n{dump_config(config)}")
     temporary.replace(path)
 
 

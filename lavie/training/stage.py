@@ -1,6 +1,6 @@
 """What a training stage is, as the loop sees it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lavie.data.joint import JointBatch, load_batches
 from lavie.data.sources import VideoSource
 from lavie.errors import ConfigError
 from lavie.training.config import RunConfig
+from lavie.types import Frames
 
 
 class Stage(nn.Module):
@@ -22,6 +23,8 @@ class Stage(nn.Module):
     """
 
     name: str
+    command = "python -m lavie train {stage} --config {path}"
+    previews = "previews"  # folder of the run that they go to
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
@@ -66,8 +69,20 @@ class Stage(nn.Module):
     def take_examples(self) -> object:
         """Keep of the data what previews and the export need: it may be gone when they are due."""
 
-    def preview(self, folder: Path, step: int) -> None:
-        """Write pictures or videos that show how far the networks are."""
+    def parameter_groups(self, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+        """What learns, as the optimizer takes it: all alike, unless a stage says otherwise."""
+        return [{"params": parameters}]
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Numbers on data kept apart, with the averaged weights; none without such data."""
+        return {}
+
+    def is_done(self, step: int) -> bool:
+        """Whether to stop before the last step, as going on would make nothing better."""
+        return False
+
+    def preview(self, folder: Path, step: int) -> Sequence[Frames] | None:
+        """Write pictures or videos that show how far the networks are; give those to be shown."""
 
     def export(self, folder: Path) -> None:
         """Write the trained networks as a model folder."""

@@ -1,5 +1,6 @@
 """What the stages that train a denoising network share: settings, loss and model folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from lavie.training.diffusion import DiffusionConfig, DiffusionObjective
 from lavie.training.model import LatentVideoModel, VideoConfig, check_size
 from lavie.training.preview import take_captions, write_preview
 from lavie.training.stage import Stage
+from lavie.types import Frames
 
 
 class DenoisingConfig(RunConfig):
@@ -95,7 +97,7 @@ class DenoisingStage(Stage):
         self._examples = examples
         return examples
 
-    def preview(self, folder: Path, step: int) -> None:
+    def preview(self, folder: Path, step: int) -> Sequence[Frames] | None:
         """Videos from fixed captions and fixed noise."""
         captions = take_captions(self.take_examples(), self.num_preview_captions)
         num_frames = self.num_preview_frames or self._settings.video.num_frames

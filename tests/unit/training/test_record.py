@@ -7,6 +7,7 @@ from lavie.training.config import OptimizerConfig, RunConfig
 from lavie.training.record import check_progress, check_record, write_record
 
 HASH = "0123456789abcdef"
+COMMAND = "python -m lavie train {stage} --config {path}"
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def config(tmp_path):
 
 
 def test_the_record_is_a_file_that_makes_the_same_settings(config):
-    write_record("vae", config, HASH)
+    write_record("vae", config, HASH, COMMAND)
     path = config.output / "run.yaml"
     assert load_config(RunConfig, file=path) == config
     assert path.read_text().startswith("# stage: vae\n# lavie: ")
@@ -24,7 +25,7 @@ def test_the_record_is_a_file_that_makes_the_same_settings(config):
 
 def test_the_same_settings_may_go_on_and_do_more_steps(config):
     check_record("vae", config)
-    write_record("vae", config, HASH)
+    write_record("vae", config, HASH, COMMAND)
     check_record("vae", config)
     check_record("vae", config.model_copy(update={"num_steps": 9, "log_every": 1}))
 
@@ -37,19 +38,19 @@ def test_the_same_settings_may_go_on_and_do_more_steps(config):
     ],
 )
 def test_other_settings_are_refused_by_name(config, change, words):
-    write_record("vae", config, HASH)
+    write_record("vae", config, HASH, COMMAND)
     with pytest.raises(ConfigError, match=words):
         check_record("vae", config.model_copy(update=change))
 
 
 def test_another_stage_is_refused(config):
-    write_record("vae", config, HASH)
+    write_record("vae", config, HASH, COMMAND)
     with pytest.raises(ConfigError, match="of stage 'vae'. Use another output"):
         check_record("image", config)
 
 
 def test_a_damaged_record_is_refused(config):
-    write_record("vae", config, HASH)
+    write_record("vae", config, HASH, COMMAND)
     (config.output / "run.yaml").write_text("# stage: vae\nseed: [")
     with pytest.raises(ConfigError, match="another run"):
         check_record("vae", config)

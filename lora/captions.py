@@ -1,0 +1,145 @@
+"""What is said of pictures: of the new thing, of what a model knows already, and in samples."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import CLIPTokenizer
+
+from lavie.data.world import PLACES, STILL_OPENINGS, STYLES, SUBJECTS, compose_caption
+from lora.settings import Kind, PersonalConfig
+from lora.words import knows, world_words
+
+_OPENINGS = ("", "a photo of ", "a picture of ", "a close-up photo of ")
+_STYLE_TEMPLATES = ("a picture in {token} style", "{token} style", "a scene in {token} style")
+_ORDINARY = (
+    "a photo of a person",
+    "a dog in a park",
+    "a street in a city",
+    "a table with food",
+    "a landscape with mountains",
+    "a car on a road",
+    "a house with a garden",
+    "a cat on a sofa",
+)
+
+
+@dataclass(frozen=True)
+class Language:
+    """How sentences about the new thing are made for one model.
+
+    Args:
+        token: The trigger word.
+        class_word: What the new thing is; may be empty.
+        kind: A thing, a character or a style.
+        is_world: Whether the model speaks the language of the procedural world alone.
+        class_is_known: Whether the model knows the class word there.
+    """
+
+    token: str
+    class_word: str
+    kind: Kind
+    is_world: bool
+    class_is_known: bool
+
+    @classmethod
+    def of(cls, config: PersonalConfig, tokenizer: CLIPTokenizer) -> "Language":
+        """The language of a model about what is to be learnt."""
+        is_world = bool(world_words(tokenizer))
+        class_is_known = bool(config.class_word) and (
+            not is_world or (knows(tokenizer, config.class_word) and config.class_word in SUBJECTS)
+        )
+        return cls(config.token, config.class_word, config.kind, is_world, class_is_known)
+
+    @property
+    def phrase(self) -> str:
+        """What stands for the new thing in a prompt: the trigger word, and what it is."""
+        if self.is_world or not self.class_word:
+            return self.token
+        return f"{self.token} {self.class_word}"
+
+    def own_captions(self, given: str) -> tuple[str, ...]:
+        """All that is said of a picture of the new thing, the plainest first.
+
+        Args:
+            given: The caption that a person gave; empty: none.
+        """
+        if given:
+            return (self._with_trigger(given),)
+        if self.kind == "style":
+            if self.is_world:
+                return (f"in {self.token}", f"a picture in {self.token}")
+            return tuple(each.format(token=self.token) for each in _STYLE_TEMPLATES)
+        openings = STILL_OPENINGS if self.is_world else _OPENINGS
+        return tuple(f"{opening}{article(self.phrase)}" for opening in openings)
+
+    def prior_captions(self, count: int, seed: int) -> list[str]:
+        """Sentences without the trigger word, for stills that the model makes of its own.
+
+        Of the class, where the model knows it; half of them, or all, of ordinary things, so that
+        none of those becomes the new one.
+
+        Args:
+            count: How many.
+            seed: Decides which.
+        """
+        rng = np.random.default_rng([seed, 11])
+        if self.is_world:
+            return [self._world_caption(index, rng) for index in range(count)]
+        openings = [o for o in _OPENINGS if "close" not in o]
+        of_class = [f"{o}{article(self.class_word)}" for o in openings] if self.class_word else []
+        captions: list[str] = []
+        for index in range(count):
+            choices = of_class if of_class and index % 4 else _ORDINARY
+            captions.append(choices[int(rng.integers(len(choices)))])
+        return captions
+
+    def sample_prompts(self) -> tuple[str, ...]:
+        """What sample videos show: the new thing in motion."""
+        if self.kind == "style":
+            look = f", in {self.token}" if self.is_world else f", {self.token} style"
+            return tuple(f"{scene}{look}" for scene in _scenes("fox"))
+        if self.is_world:
+            return _scenes(self.token)
+        subject = article(self.phrase)
+        return (f"{subject} moving slowly", f"{subject} on a beach", f"{subject} in the snow")
+
+    def _world_caption(self, index: int, rng: np.random.Generator) -> str:
+        subjects = list(SUBJECTS)
+        subject = subjects[int(rng.integers(len(subjects)))]
+        if self.class_is_known and index % 2:
+            subject = self.class_word
+        place = list(PLACES)[index % len(PLACES)]
+        style = "colour" if rng.random() < 0.8 else list(STYLES)[1 + int(rng.integers(2))]
+        return compose_caption(subject, place, None, style, rng)
+
+    def _with_trigger(self, caption: str) -> str:
+        """A caption that names the new thing: as it is, or with what it is replaced by its name."""
+        if re.search(rf"\b{re.escape(self.token)}\b", caption):
+            return caption
+        if self.kind == "style":
+            return (
+                f"{caption}, in {self.token}" if self.is_world else f"{caption}, {self.token} style"
+            )
+        word = re.escape(self.class_word)
+        if self.class_word and re.search(rf"\b{word}\b", caption):
+            return re.sub(rf"\b{word}\b", self.phrase, caption, count=1)
+        return f"{article(self.phrase)} {caption}"
+
+
+def article(noun: str) -> str:
+    """A noun with "a" or "an" before it."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def _scenes(subject: str) -> tuple[str, ...]:
+    scenes: Sequence[str] = (
+        "moving left over the ocean",
+        "bouncing in the snow",
+        "moving right at sunset",
+        "growing on the grass",
+        "moving up at night",
+        "moving down in the desert",
+    )
+    return tuple(f"{article(subject)} {scene}" for scene in scenes)

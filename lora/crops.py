@@ -1,0 +1,209 @@
+"""Where the subject of a picture is, and crops around it in the model's own shape."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels; may reach beyond the picture."""
+
+_MAP_SIDE = 48
+_ROOM_AROUND = 1.25
+_CUTOUT_SHARE = 0.02  # a picture is a cut-out if so much of it is transparent
+_CUTOUT_HEIGHT = (0.42, 0.62)  # of the frame: the miniature's subjects take half of it
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Pieces of a picture.
+
+    Args:
+        frames: uint8 ``(V, H, W, 3)``.
+        focus: float32 ``(V, H, W)`` in [0, 1], 1 where the subject is.
+    """
+
+    frames: np.ndarray
+    focus: np.ndarray
+
+
+def is_cutout(picture: np.ndarray) -> bool:
+    """Whether a picture ``(H, W, 4)`` shows its subject before nothing."""
+    return float((picture[..., 3] < 128).mean()) > _CUTOUT_SHARE
+
+
+def find_subject(picture: np.ndarray) -> np.ndarray:
+    """How likely each place shows the subject: its opacity, or how unlike the border it looks.
+
+    Args:
+        picture: uint8 ``(H, W, 4)``.
+
+    Returns:
+        float32 ``(H, W)`` in [0, 1].
+    """
+    if is_cutout(picture):
+        return picture[..., 3].astype(np.float32) / 255
+    height, width = picture.shape[:2]
+    scale = min(1.0, _MAP_SIDE / max(height, width))
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    small = Image.fromarray(picture[..., :3]).resize(size, Image.Resampling.BOX)
+    found = _unlike_the_border(np.asarray(small, np.float32))
+    back = Image.fromarray((found * 255).astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+    return np.asarray(back, np.float32) / 255
+
+
+def make_crops(
+    picture: np.ndarray,
+    height: int,
+    width: int,
+    count: int,
+    generator: torch.Generator,
+    shift: float = 0.0,
+    zoom: float = 0.0,
+    mirror: bool = False,
+) -> Crops:
+    """Cut a picture to the model's shape, around its subject, in several ways.
+
+    The first crop is the plain one. A cut-out stands before a plain colour that differs each time;
+    where a crop reaches beyond the picture, its border goes on.
+
+    Args:
+        picture: uint8 ``(H, W, 4)``.
+        height: Of the crops, in pixels.
+        width: Of the crops, in pixels.
+        count: How many.
+        generator: Draws all but the first.
+        shift: The most that one is moved, as a share of its sides.
+        zoom: The most that one is wider or narrower, as a share.
+        mirror: Whether half of them are mirrored.
+    """
+    subject = find_subject(picture)
+    cut_out = is_cutout(picture)
+    frames, focus = [], []
+    for index in range(count):
+        draws = torch.rand(9, generator=generator).tolist()
+        if index == 0:
+            draws = [0.5] * 9
+        box = _cutout_box if cut_out else _cover_box
+        left, top, right, bottom = box(subject, width / height, draws[0])
+        wide, high = right - left, bottom - top
+        factor = 1 + zoom * (2 * draws[1] - 1)
+        x = (left + right) / 2 + wide * shift * (2 * draws[2] - 1)
+        y = (top + bottom) / 2 + high * shift * (2 * draws[3] - 1)
+        place = (
+            x - wide * factor / 2,
+            y - high * factor / 2,
+            x + wide * factor / 2,
+            y + high * factor / 2,
+        )
+        colour = np.array([60 + 150 * value for value in draws[4:7]], np.float32)
+        frame, mask = _cut(picture, subject, place, (width, height), colour if cut_out else None)
+        if mirror and index % 2:
+            frame, mask = frame[:, ::-1], mask[:, ::-1]
+        frames.append(frame)
+        focus.append(mask)
+    return Crops(np.stack(frames), np.stack(focus))
+
+
+def _unlike_the_border(pixels: np.ndarray) -> np.ndarray:
+    """How far each pixel is from the colours of the border, smoothed, ``(h, w)`` in [0, 1]."""
+    depth = max(1, min(pixels.shape[:2]) // 12)
+    edge = np.ones(pixels.shape[:2], bool)
+    edge[depth:-depth, depth:-depth] = False
+    border = pixels[edge]
+    border = border[:: max(1, len(border) // 256)]
+    distances = np.linalg.norm(pixels[:, :, None] - border[None, None], axis=-1)
+    nearest = np.sort(distances, axis=-1)[..., : max(1, len(border) // 16)].mean(axis=-1)
+    smooth = np.asarray(
+        Image.fromarray(nearest.astype(np.float32))
+        .resize((max(1, pixels.shape[1] // 2), max(1, pixels.shape[0] // 2)), Image.Resampling.BOX)
+        .resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.BILINEAR)
+    )
+    low, high = np.quantile(smooth, [0.3, 0.98])
+    if high - low < 8:  # all alike: everything may be the subject
+        return np.ones(pixels.shape[:2], np.float32)
+    return np.clip((smooth - low) / (high - low) * 2 - 0.5, 0, 1).astype(np.float32)
+
+
+def _bounds(subject: np.ndarray) -> Box:
+    rows, columns = (np.flatnonzero((subject > 0.5).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return 0.0, 0.0, float(subject.shape[1]), float(subject.shape[0])
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _cutout_box(subject: np.ndarray, aspect: float, draw: float) -> Box:
+    """A frame in which a cut-out stands as high as subjects usually do, and whole."""
+    left, top, right, bottom = _bounds(subject)
+    low, high = _CUTOUT_HEIGHT
+    share = low + (high - low) * draw
+    tall = max((bottom - top) / share, (right - left) / aspect / 0.9)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return x - tall * aspect / 2, y - tall / 2, x + tall * aspect / 2, y + tall / 2
+
+
+def _cover_box(subject: np.ndarray, aspect: float, draw: float) -> Box:
+    """The largest piece of a picture that has the shape, around its subject.
+
+    A subject that does not fit gets a larger piece, beyond the picture's border.
+    """
+    height, width = subject.shape
+    left, top, right, bottom = _bounds(subject)
+    tall = min(height, width / aspect)
+    needed = max(bottom - top, (right - left) / aspect)
+    fills_it = (bottom - top) > 0.95 * height and (right - left) > 0.95 * width
+    if needed > tall and not fills_it:
+        tall = min(needed * _ROOM_AROUND, max(height, width / aspect))
+    wide = tall * aspect
+    x = _within((left + right) / 2, wide, width)
+    y = _within((top + bottom) / 2, tall, height)
+    return x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2
+
+
+def _within(centre: float, size: float, total: float) -> float:
+    """A centre moved so that the piece lies inside, if it fits."""
+    if size >= total:
+        return total / 2
+    return min(max(centre, size / 2), total - size / 2)
+
+
+def _cut(
+    picture: np.ndarray,
+    subject: np.ndarray,
+    box: Box,
+    size: tuple[int, int],
+    background: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One piece, antialiased, uint8 ``(H, W, 3)``, and where its subject is, ``(H, W)``."""
+    height, width = subject.shape
+    before = [max(0, int(np.ceil(-box[1]))), max(0, int(np.ceil(-box[0])))]
+    after = [max(0, int(np.ceil(box[3] - height))), max(0, int(np.ceil(box[2] - width)))]
+    room = list(zip(before, after, strict=True))
+    if background is None:
+        # a mirrored border shows the same ground; the mode has to have enough to mirror
+        fits = max(before[0], after[0]) < height and max(before[1], after[1]) < width
+        pixels = np.pad(picture[..., :3], [*room, (0, 0)], "reflect" if fits else "edge")
+    else:
+        share = picture[..., 3:].astype(np.float32) / 255
+        flat = picture[..., :3] * share + background * (1 - share)
+        plain = np.broadcast_to(background, (1, 1, 3))
+        padded = np.pad(flat, [*room, (0, 0)])
+        inside = np.pad(np.ones((height, width, 1), bool), [*room, (0, 0)])
+        pixels = np.where(inside, padded, plain).round().astype(np.uint8)
+    mask = np.pad(subject, room)
+    moved = (
+        max(box[0] + before[1], 0),
+        max(box[1] + before[0], 0),
+        min(box[2] + before[1], pixels.shape[1]),
+        min(box[3] + before[0], pixels.shape[0]),
+    )
+    frame = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, moved)
+    focus = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR, moved)
+    return np.asarray(frame), np.clip(np.asarray(focus, np.float32), 0, 1)

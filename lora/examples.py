@@ -1,0 +1,239 @@
+"""What a personal LoRA learns from: stills as latents, of the new thing and of the model's own."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange, reduce
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lavie.data.sources import derive_generator
+from lavie.errors import CheckpointError
+from lavie.media import frames_to_pixels
+from lavie.models.latents import encode_pixels
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.types import CancelToken
+from lora.crops import make_crops
+from lora.opening import open_picture
+from lora.settings import PersonalRun
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[int, int], None]
+
+_AT_ONCE = 8  # stills that the model makes together
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """All stills of a run, encoded once.
+
+    Args:
+        latents: ``(P, V, C, 1, h, w)``: V crops of P pictures.
+        focus: ``(P, V, 1, 1, h, w)`` in [0, 1], where their subject is.
+        prior: ``(N, C, 1, h, w)``: stills that the model has made of its own; N may be 0.
+    """
+
+    latents: Tensor
+    focus: Tensor
+    prior: Tensor
+
+
+@dataclass(frozen=True)
+class StillBatch:
+    """Stills of one step: those of the new thing first, then the model's own.
+
+    Args:
+        latents: ``(B, C, 1, h, w)``.
+        weight: ``(B, 1, 1, h, w)``, how much each cell counts.
+        captions: What is said of each.
+        num_prior: How many of them, at the end, are the model's own.
+    """
+
+    latents: Tensor
+    weight: Tensor
+    captions: list[str]
+    num_prior: int
+
+
+def prepare_examples(
+    run: PersonalRun,
+    pipeline: TextToVideoPipeline,
+    images: Sequence[Path],
+    prior_captions: Sequence[str],
+    report: Report | None = None,
+    cancel: CancelToken | None = None,
+) -> Examples:
+    """Encode the pictures and let the model make its own stills; kept in the run's folder.
+
+    So a run that resumes learns from the very same numbers, and needs no time for them.
+
+    Args:
+        run: Its settings.
+        pipeline: The model, as it was before it learns.
+        images: The pictures.
+        prior_captions: Of the model's own stills.
+        report: Told how much is done.
+        cancel: Looked at before every still.
+
+    Raises:
+        BadPicture: One can't be used.
+        Cancelled: ``cancel`` was set.
+    """
+    path = run.output / "examples.safetensors"
+    if (found := _read(path, run.pictures)) is not None:
+        return found
+    total, done = len(images) + len(prior_captions), 0
+    latents: list[Tensor] = []
+    focus: list[Tensor] = []
+    prior: list[Tensor] = []
+    for index, image in enumerate(images):
+        of_one, seen = _encode(run, pipeline, image, index)
+        latents.append(of_one)
+        focus.append(seen)
+        done = _tell(done, total, report, cancel)
+    for start in range(0, len(prior_captions), _AT_ONCE):
+        some = prior_captions[start : start + _AT_ONCE]
+        prior.append(_imagine(run, pipeline, some, start))
+        done = _tell(done + len(some) - 1, total, report, cancel)
+    examples = Examples(
+        torch.stack(latents),
+        torch.stack(focus),
+        torch.cat(prior) if prior else latents[0][:0],
+    )
+    _write(examples, path, run.pictures)
+    return examples
+
+
+def draw_batches(
+    run: PersonalRun,
+    examples: Examples,
+    captions: Sequence[Sequence[str]],
+    prior_captions: Sequence[str],
+    start: int,
+    rank: int,
+) -> Iterator[StillBatch]:
+    """Batches without end; batch k depends on the seed, the process and k alone.
+
+    Every picture comes as often as the others.
+
+    Args:
+        run: Its settings.
+        examples: What to draw from.
+        captions: All that is said of each picture.
+        prior_captions: What is said of each of the model's own stills.
+        start: Batches to leave out.
+        rank: Number of this process.
+    """
+    num_pictures, num_crops = examples.latents.shape[:2]
+    for number in _count(start):
+        generator = derive_generator(run.seed, "stills", rank, number)
+        rows: list[tuple[Tensor, Tensor, str]] = []
+        for index in range(number * run.batch_size, (number + 1) * run.batch_size):
+            order = derive_generator(run.seed, "order", rank, index // num_pictures)
+            picture = int(torch.randperm(num_pictures, generator=order)[index % num_pictures])
+            crop = int(torch.randint(num_crops, (1,), generator=generator))
+            said = captions[picture]
+            words = said[int(torch.randint(len(said), (1,), generator=generator))]
+            focus = examples.focus[picture, crop]
+            rows.append((examples.latents[picture, crop], focus, words))
+        num_prior = run.prior_rows if len(examples.prior) else 0
+        for _ in range(num_prior):
+            index = int(torch.randint(len(examples.prior), (1,), generator=generator))
+            nowhere = torch.zeros_like(rows[0][1])
+            rows.append((examples.prior[index], nowhere, prior_captions[index]))
+        latents, seen, words = zip(*rows, strict=True)
+        yield StillBatch(
+            torch.stack(latents),
+            1 + run.focus_weight * torch.stack(seen),
+            list(words),
+            num_prior,
+        )
+
+
+def _encode(
+    run: PersonalRun, pipeline: TextToVideoPipeline, image: Path, index: int
+) -> tuple[Tensor, Tensor]:
+    """Latents ``(V, C, 1, h, w)`` of the crops of a picture, and where the subject is."""
+    video = run.video
+    crops = make_crops(
+        open_picture(image),
+        video.height,
+        video.width,
+        run.num_variants,
+        derive_generator(run.seed, "crops", index),
+        run.shift,
+        run.zoom,
+        run.mirror,
+    )
+    pixels = rearrange(frames_to_pixels(crops.frames[None]), "1 C V H W -> V C 1 H W")
+    latents = encode_pixels(pipeline.vae, pixels.to(pipeline.vae.device)).cpu()
+    size = video.height // latents.shape[-2]
+    focus = torch.from_numpy(crops.focus)
+    cells = reduce(focus, "V (h s) (w t) -> V 1 1 h w", "mean", s=size, t=size)
+    return latents, cells
+
+
+def _imagine(
+    run: PersonalRun, pipeline: TextToVideoPipeline, captions: Sequence[str], start: int
+) -> Tensor:
+    """Latents ``(N, C, 1, h, w)`` of stills that the model makes, nothing temporal in them."""
+    numbers = range(start, start + len(captions))
+    output: Any = pipeline(
+        list(captions),
+        height=run.video.height,
+        width=run.video.width,
+        num_frames=1,
+        generator=[derive_generator(run.seed, "prior", number) for number in numbers],
+        network=partial(pipeline.unet, num_images=1),
+        output_type="latent",
+    )
+    return output.frames.float().cpu()
+
+
+def _tell(done: int, total: int, report: Report | None, cancel: CancelToken | None) -> int:
+    if report is not None:
+        report(done + 1, total)
+    if cancel is not None:
+        cancel.raise_if_cancelled()
+    return done + 1
+
+
+def _count(start: int) -> Iterator[int]:
+    while True:
+        yield start
+        start += 1
+
+
+def _write(examples: Examples, path: Path, pictures: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    tensors = {name: getattr(examples, name).contiguous() for name in ("latents", "focus", "prior")}
+    save_file(tensors, str(temporary), {"pictures": pictures})
+    temporary.replace(path)
+
+
+def _read(path: Path, pictures: str) -> Examples | None:
+    """What an earlier start has written of these pictures; None: nothing."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as archive:
+            file: Any = archive
+            if (file.metadata() or {}).get("pictures") != pictures:
+                return None
+            return Examples(*(file.get_tensor(name) for name in ("latents", "focus", "prior")))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error}). Delete it, or use another output."
+        ) from error

@@ -1,0 +1,119 @@
+"""Pictures from files that nobody vouches for: decoded within limits, turned upright."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lavie.errors import InputError, first_line
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 64 << 20
+_WORKING_SIDE = 1536
+
+
+class BadPicture(InputError):  # noqa: N818 - a finding about one file
+    """A picture that can't be used; the text says why, in one sentence."""
+
+
+def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
+    """A picture, upright, with its transparency.
+
+    Args:
+        path: The file; what it is, its bytes say.
+        side: Larger pictures are scaled so that the longer side has this many pixels.
+
+    Returns:
+        uint8 ``(H, W, 4)``; the last channel is 255 where nothing is transparent.
+
+    Raises:
+        BadPicture: It is none, is too large, or moves.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise BadPicture(
+                f"'{path.name}' has {size >> 20} MiB. Use at most {MAX_BYTES >> 20} MiB.",
+                "images",
+            )
+        with Image.open(path, formats=FORMATS) as image:
+            return _decode(image, path.name, side)
+    except BadPicture:
+        raise
+    except Image.DecompressionBombError as error:
+        raise BadPicture(_too_large(path.name), "images") from error
+    except FileNotFoundError as error:
+        raise BadPicture(f"'{path.name}' does not exist.", "images") from error
+    except Exception as error:  # damaged bytes make Pillow fail in any way
+        raise BadPicture(_unreadable(path, error), "images") from error
+
+
+def size_of_picture(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it stands upright; (0, 0) if it can't be read."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else image.size
+    except Exception:  # as above
+        return 0, 0
+
+
+def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
+    if image.width * image.height > MAX_PIXELS:
+        raise BadPicture(_too_large(name, f"{image.width}x{image.height}"), "images")
+    if getattr(image, "n_frames", 1) > 1:
+        raise BadPicture(
+            f"'{name}' moves. Use a still picture, such as one of its frames.", "images"
+        )
+    image.draft("RGB", (side, side))  # a JPEG is decoded no larger than is needed
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":  # 16 bits: the top ones are shown
+        values = np.asarray(upright, np.float32)
+        values = values * (255 / max(float(values.max()), 1))
+        upright = Image.fromarray(values.astype(np.uint8))
+    rgba = upright.convert("RGBA")
+    if max(rgba.size) > side:
+        rgba = _scaled(rgba, side / max(rgba.size))
+    return np.array(rgba)
+
+
+def _scaled(rgba: Image.Image, scale: float) -> Image.Image:
+    """Smaller, without the colours of transparent pixels bleeding in."""
+    size = (max(1, round(rgba.width * scale)), max(1, round(rgba.height * scale)))
+    return rgba.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+
+
+def _too_large(name: str, size: str = "") -> str:
+    has = f" has {size} pixels" if size else " is too large"
+    return f"'{name}'{has}. Use a picture of at most {MAX_PIXELS // 1_000_000} million pixels."
+
+
+def _unreadable(path: Path, error: BaseException) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip().lower()
+    except OSError:
+        head = b""
+    what = next((what for start, what in _OTHERS if head.startswith(start)), None)
+    if b"ftypheic" in head or b"ftypmif1" in head or b"ftypheix" in head:
+        what = "a HEIC of a phone"
+    if what is not None:
+        return f"'{path.name}' is {what}, no picture that is read here. Save it as JPEG or PNG."
+    return (
+        f"'{path.name}' can't be read as a picture ({first_line(error)}). Save it as JPEG or PNG."
+    )
+
+
+_OTHERS = (
+    (b"<svg", "an SVG"),
+    (b"<?xml", "an XML file"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+    (b"%pdf", "a PDF"),
+    (b"pk\x03\x04", "an archive"),
+)

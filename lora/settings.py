@@ -1,0 +1,355 @@
+"""Settings of a personal LoRA: what a person says, and what the model and the effort decide."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+
+from lavie.config import Config
+from lavie.errors import InputError
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.training.config import OptimizerConfig
+from lavie.training.diffusion import DiffusionConfig
+from lavie.training.model import VideoConfig
+from lavie.training.stages.denoising import DenoisingConfig
+from lora.inject import SpatialPart
+from lora.words import check_trigger, spells, world_words
+
+Kind = Literal["thing", "character", "style"]
+Effort = Literal["quick", "normal", "thorough"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Levels = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=1000)]]
+MAX_PICTURES = 100
+
+
+class PersonalConfig(Config):
+    """What is to be learnt, from which pictures. All that is null, the model and effort decide."""
+
+    model: str = "miniature"
+    """A model folder, a hub id, or "miniature"."""
+    output: Path
+    """Folder of the run: checkpoints, metrics.jsonl, samples, and in the end lora.safetensors."""
+    images: Annotated[tuple[Path, ...], Field(min_length=1, max_length=MAX_PICTURES)]
+    """Pictures of one thing, one character or one style."""
+    captions: tuple[str, ...] = ()
+    """One for each picture, or none; an empty one is made from the template of the kind."""
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """Title, shown to people."""
+    token: Annotated[str, Field(min_length=1, max_length=32)]
+    """The word that calls it, best a made-up one, as "zog"."""
+    class_word: Annotated[str, Field(max_length=40)] = ""
+    """What it is, as "fox" or "dog"; may be empty."""
+    kind: Kind = "thing"
+    """A thing, a character (not mirrored), or how pictures look."""
+    effort: Effort = "normal"
+    """How long to train."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides the first weights, the order of the pictures and all noise."""
+
+    num_steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimizer steps."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak learning rate of the layers."""
+    embedding_learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Peak learning rate of the trigger word's embedding."""
+    rank: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Rank of the matrices: more can hold more, and forgets more."""
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    """Scale of the product, divided by the rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Share of a layer's inputs that its LoRA does not see while it learns."""
+    parts: tuple[SpatialPart, ...] | None = None
+    """Which spatial layers learn: attention, feed_forward, projections, convolutions."""
+    also_temporal: bool = False
+    """Whether attention over time learns too: an ablation; it only sees stills."""
+    train_text_encoder: bool | None = None
+    """Whether the text encoder's attention gets a LoRA as well."""
+    train_embedding: bool | None = None
+    """Whether the trigger word gets an embedding of its own; null: if the model would spell it."""
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    """Stills of the new thing in a step."""
+    prior_weight: Annotated[float, Field(ge=0)] | None = None
+    """How much stills count that the model has made of its own, so that it stays what it was."""
+    prior_rows: Annotated[int, Field(ge=0)] | None = None
+    """Such stills in a step, besides those of the new thing."""
+    num_prior_images: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Such stills in all; 0 makes none."""
+    min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
+    """Min-SNR loss weighting (arXiv:2303.09556); null: none."""
+    timesteps: Levels | None = None
+    """Noise levels that are trained, from the first to before the second."""
+    high_noise_share: Share | None = None
+    """Share of stills that get a level of `high_noise`."""
+    high_noise: Levels | None = None
+    """The noisiest levels, which decide what a picture shows."""
+    focus_weight: Annotated[float, Field(ge=0)] | None = None
+    """How much more the place counts where the subject is."""
+    caption_dropout: Share | None = None
+    """Share of captions left out, for guidance."""
+    num_variants: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Crops of each picture, a little shifted and scaled."""
+    shift: Annotated[float, Field(ge=0, le=0.5)] | None = None
+    """The most that a crop is shifted, as a share of its sides."""
+    zoom: Annotated[float, Field(ge=0, le=0.5)] | None = None
+    """The most that a crop is wider or narrower, as a share of its sides."""
+    mirror: bool | None = None
+    """Whether every second crop is mirrored; null: no, as faces and letters have a side."""
+    schedule: Literal["constant", "linear", "cosine"] | None = None
+    """What the learning rate does after the warm-up."""
+    warmup_steps: Annotated[int, Field(ge=0)] | None = None
+    """Steps over which the learning rate rises from 0."""
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    """Decoupled weight decay of the layers."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the running average, which is what is kept."""
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] | None = None
+    """Forward passes per step."""
+    gradient_checkpointing: bool | None = None
+    """Compute activations again in the backward pass: less memory, more time."""
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
+    """Arithmetic; null: half precision on a GPU."""
+    optimizer_8bit: bool | None = None
+    """Keep AdamW's means in 8 bits; null: on a GPU with bitsandbytes."""
+    height: Annotated[int, Field(ge=8)] | None = None
+    """Height of the stills in pixels; null: the model's own."""
+    width: Annotated[int, Field(ge=8)] | None = None
+    """Width of the stills in pixels; null: the model's own."""
+    held_out: bool = False
+    """Keep the last picture apart: the state that predicts it best is kept, and if it does not get
+    better for a while, training stops."""
+    evaluate_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between two looks at the picture kept apart."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Steps without a better look after which training stops."""
+    sample_every: Annotated[int, Field(ge=0)] | None = None
+    """Steps between two sample videos; 0 makes none."""
+    num_samples: Annotated[int, Field(ge=1, le=8)] = 1
+    """Videos of each sample."""
+    sample_prompts: tuple[str, ...] = ()
+    """What the samples show; empty: the thing in motion."""
+    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between two checkpoints: the most that a kill can lose."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if self.captions and len(self.captions) != len(self.images):
+            raise ValueError(
+                f"There are {len(self.captions)} captions for {len(self.images)} images. "
+                "Give one for each, or none."
+            )
+        if self.held_out and len(self.images) < 3:
+            raise ValueError(
+                f"Of {len(self.images)} images none can be kept apart. Use 3, or no held_out."
+            )
+        return self
+
+
+class PersonalRun(DenoisingConfig):
+    """All settings of a run, with nothing left open."""
+
+    pictures: str
+    """Hash of the pictures and their captions."""
+    base: str
+    """The model it is for, by the hash of its weights."""
+    token: str
+    """See `PersonalConfig`, as for the following."""
+    kind: Kind
+    rank: int
+    alpha: float
+    dropout: float
+    parts: tuple[SpatialPart, ...]
+    also_temporal: bool
+    train_embedding: bool
+    embedding_learning_rate: float
+    prior_weight: float
+    prior_rows: int
+    num_prior_images: int
+    num_variants: int
+    shift: float
+    zoom: float
+    mirror: bool
+    held_out: bool
+    patience: int
+    num_samples: int
+
+
+_USUAL: Mapping[str, Any] = {
+    "dropout": 0.0,
+    "train_text_encoder": False,
+    "caption_dropout": 0.1,
+    "timesteps": (0, 1000),
+    "high_noise_share": 0.0,
+    "high_noise": (600, 1000),
+    "schedule": "cosine",
+    "warmup_steps": 10,
+    "weight_decay": 0.01,
+    "gradient_accumulation_steps": 1,
+    "mirror": False,
+}
+_SMALL: Mapping[str, Any] = {
+    "parts": ("attention", "feed_forward", "projections", "convolutions"),
+    "rank": 16,
+    "alpha": 16.0,
+    "learning_rate": 2e-3,
+    "embedding_learning_rate": 5e-3,
+    "batch_size": 8,
+    "prior_weight": 1.0,
+    "prior_rows": 4,
+    "num_prior_images": 48,
+    "focus_weight": 3.0,
+    "num_variants": 16,
+    "shift": 0.15,
+    "zoom": 0.05,
+    "ema_decay": 0.97,
+    "gradient_checkpointing": False,
+    "sample_every": 50,
+    "checkpoint_every": 25,
+    "evaluate_every": 20,
+    "patience": 100,
+}
+_LARGE: Mapping[str, Any] = {
+    "parts": ("attention",),
+    "rank": 16,
+    "alpha": 16.0,
+    "learning_rate": 1e-4,
+    "embedding_learning_rate": 5e-4,
+    "batch_size": 1,
+    "prior_weight": 1.0,
+    "prior_rows": 1,
+    "num_prior_images": 50,
+    "min_snr_gamma": 5.0,
+    "focus_weight": 1.0,
+    "num_variants": 8,
+    "shift": 0.05,
+    "zoom": 0.1,
+    "ema_decay": 0.99,
+    "gradient_checkpointing": True,
+    "sample_every": 200,
+    "checkpoint_every": 50,
+    "evaluate_every": 50,
+    "patience": 300,
+}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 100, "normal": 200, "thorough": 500}
+_LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
+_SMALL_WEIGHTS = 100_000_000
+"""A network of fewer weights learns as the miniature does."""
+
+
+def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) -> PersonalRun:
+    """Fill in what was left open, as the model and the effort say.
+
+    Args:
+        config: What a person has said.
+        pipeline: The model.
+        base: Hash of its weights.
+
+    Raises:
+        InputError: The trigger word cannot be one, or a size is none of the model's.
+    """
+    is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
+    steps = (_SMALL_STEPS if is_small else _LARGE_STEPS)[config.effort]
+    decided: dict[str, Any] = {**_USUAL, **(_SMALL if is_small else _LARGE), "num_steps": steps}
+    given = {k: v for k, v in config.model_dump().items() if v is not None}
+    values = {**decided, **given}
+    check_trigger(config.token, pipeline.tokenizer)
+    learns_word = values.get("train_embedding", spells(pipeline.tokenizer, config.token))
+    is_new_everywhere = bool(world_words(pipeline.tokenizer))
+    if learns_word is False and is_new_everywhere:
+        raise InputError(
+            f"The model only spells '{config.token}' and would not learn it. Leave out "
+            "train_embedding.",
+            "train_embedding",
+        )
+    on_gpu = torch.cuda.is_available()
+    own = pipeline.config
+    prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
+    return PersonalRun(
+        output=config.output,
+        seed=config.seed,
+        num_steps=values["num_steps"],
+        batch_size=values["batch_size"],
+        gradient_accumulation_steps=values["gradient_accumulation_steps"],
+        mixed_precision=values.get("mixed_precision", _precision() if on_gpu else "no"),
+        gradient_checkpointing=values["gradient_checkpointing"],
+        ema_decay=values["ema_decay"],
+        optimizer=OptimizerConfig(
+            learning_rate=values["learning_rate"],
+            weight_decay=values["weight_decay"],
+            memory="8-bit" if values.get("optimizer_8bit", on_gpu and _has_8bit()) else "full",
+            schedule=values["schedule"],
+            warmup_steps=min(values["warmup_steps"], values["num_steps"] // 2),
+        ),
+        log_every=5,
+        checkpoint_every=values["checkpoint_every"],
+        keep_checkpoints=2,
+        evaluate_every=values["evaluate_every"] if config.held_out else 0,
+        preview_every=values["sample_every"],
+        train_text_encoder=values["train_text_encoder"],
+        video=VideoConfig(
+            num_frames=own.default_num_frames,
+            height=config.height or own.default_height,
+            width=config.width or own.default_width,
+            fps=own.default_fps,
+            num_inference_steps=own.default_num_inference_steps,
+            guidance_scale=own.default_guidance_scale,
+        ),
+        diffusion=_diffusion(pipeline, values),
+        caption_dropout=values["caption_dropout"],
+        focus_weight=values["focus_weight"],
+        pictures=_hash_pictures(config),
+        base=base,
+        token=config.token,
+        kind=config.kind,
+        rank=values["rank"],
+        alpha=values["alpha"],
+        dropout=values["dropout"],
+        parts=values["parts"],
+        also_temporal=config.also_temporal,
+        train_embedding=learns_word,
+        embedding_learning_rate=values["embedding_learning_rate"],
+        prior_weight=values["prior_weight"] if prior_rows else 0.0,
+        prior_rows=prior_rows,
+        num_prior_images=values["num_prior_images"] if prior_rows else 0,
+        num_variants=values["num_variants"],
+        shift=values["shift"],
+        zoom=values["zoom"],
+        mirror=values["mirror"],
+        held_out=config.held_out,
+        patience=values["patience"],
+        num_samples=config.num_samples,
+    )
+
+
+def _diffusion(pipeline: TextToVideoPipeline, values: Mapping[str, Any]) -> DiffusionConfig:
+    """The model's own noise process: a LoRA learns in the one it will be used in."""
+    noise: Any = pipeline.scheduler.config
+    return DiffusionConfig(
+        prediction_type=noise.prediction_type,
+        beta_start=noise.beta_start,
+        beta_end=noise.beta_end,
+        beta_schedule=noise.beta_schedule,
+        timesteps=values["timesteps"],
+        high_noise_share=values["high_noise_share"],
+        high_noise=values["high_noise"],
+        min_snr_gamma=values.get("min_snr_gamma"),
+    )
+
+
+def _precision() -> Literal["fp16", "bf16"]:
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _has_8bit() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _hash_pictures(config: PersonalConfig) -> str:
+    digest = hashlib.sha256(repr((config.captions, config.class_word)).encode())
+    for path in config.images:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,286 @@
+"""Stage ``lora``: a model learns one thing more from a few stills; motion stays what it was."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from einops import rearrange
+from peft import LoraConfig
+from torch import Tensor, nn
+
+from lavie.data.sources import derive_generator
+from lavie.media import write_video
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.training.checkpoint import load_trainable_weights, trainable_weights
+from lavie.training.model import LatentVideoModel
+from lavie.training.stages.denoising import DenoisingStage
+from lavie.types import Frames
+from lora.examples import Examples, StillBatch, draw_batches
+from lora.formats import write_lora
+from lora.inject import spatial_modules
+from lora.settings import PersonalRun
+from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+from lora.words import LearnedWords, learn_word
+
+RESULT = "lora.safetensors"
+
+_ADAPTER = "personal"
+_TEXT_PARTS = ("q_proj", "k_proj", "v_proj", "out_proj")
+_HELD_OUT_LEVELS = (100, 300, 500, 700, 850, 950)
+
+
+class LoraStage(DenoisingStage):
+    """Denoise stills of the new thing, and of the model's own, with layers in space alone.
+
+    Each still is a row of its own that bypasses everything temporal, so what moves in the videos
+    comes from layers that never change.
+
+    Args:
+        config: Settings of the run.
+        pipeline: The model; it gets the adapters, and makes the samples.
+        examples: What to learn from.
+        captions: All that is said of each picture.
+        prior_captions: What is said of each of the model's own stills.
+        class_word: What the new thing is; may be empty.
+        sample_prompts: What the sample videos show.
+        metadata: For the file.
+
+    Source: LaVie (arXiv:2309.15103), section 5.6; the prior as in DreamBooth (arXiv:2208.12242).
+    """
+
+    name = "lora"
+    command = "python -m lora train --config {folder}/personal.yaml"
+    previews = "samples"
+
+    def __init__(
+        self,
+        config: PersonalRun,
+        pipeline: TextToVideoPipeline,
+        examples: Examples,
+        captions: Sequence[Sequence[str]],
+        prior_captions: Sequence[str],
+        class_word: str,
+        sample_prompts: Sequence[str],
+        metadata: dict[str, str],
+    ) -> None:
+        parts = pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.unet
+        super().__init__(config, LatentVideoModel(*parts))
+        self.config: PersonalRun = config
+        self.run = config
+        self.personal = pipeline
+        self.metadata = metadata
+        self.sample_prompts = tuple(sample_prompts)
+        num_learnt = len(examples.latents) - config.held_out
+        self._held_out = examples.latents[num_learnt:, 0]
+        self._held_out_captions = [said[0] for said in captions[num_learnt:]]
+        self._learnt = Examples(
+            examples.latents[:num_learnt], examples.focus[:num_learnt], examples.prior
+        )
+        self._captions = captions[:num_learnt]
+        self._prior_captions = prior_captions
+        self._texts: dict[str, Tensor] = {}
+        self._best = _Best(config.output / "best.pt")
+        self.model.requires_grad_(False)
+        self.words: LearnedWords | None = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self._add_adapters()
+        if config.train_embedding:
+            self.words = learn_word(
+                config.token,
+                class_word,
+                config.kind == "style",
+                pipeline.tokenizer,
+                pipeline.text_encoder,
+            )
+
+    def _add_adapters(self) -> None:
+        unet, config = self.model.unet, self.run
+        names = spatial_modules(unet, config.parts, config.also_temporal)
+        self._adapted: dict[Network, list[str]] = {"unet": names, "text_encoder": []}
+        if config.train_text_encoder:
+            layers = adaptable_layers(self.model.text_encoder)
+            self._adapted["text_encoder"] = [n for n in layers if n.endswith(_TEXT_PARTS)]
+        for network, modules in self._adapted.items():
+            if modules:
+                adaptable: Any = getattr(self.model, network)
+                adaptable.add_adapter(
+                    LoraConfig(
+                        r=config.rank,
+                        lora_alpha=cast(int, config.alpha),
+                        lora_dropout=config.dropout,
+                        target_modules=modules,
+                    ),
+                    _ADAPTER,
+                )
+        for name, parameter in self.model.named_parameters():
+            learns = f".{_ADAPTER}." in name
+            parameter.requires_grad_(learns)
+            if learns:
+                parameter.data = parameter.data.float()  # small steps need all digits
+
+    def parameter_groups(self, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+        """The layers, and the trigger word at a pace of its own."""
+        vectors = None if self.words is None else self.words.vectors
+        groups: list[dict[str, Any]] = [{"params": [p for p in parameters if p is not vectors]}]
+        if vectors is not None:
+            rate = self.run.embedding_learning_rate
+            groups.append({"params": [vectors], "lr": rate, "weight_decay": 0.0})
+        return groups
+
+    def batches(self, start: int, rank: int, world_size: int) -> Iterator[StillBatch]:
+        """Stills, each a row of its own."""
+        return draw_batches(
+            self.run, self._learnt, self._captions, self._prior_captions, start, rank
+        )
+
+    def forward(self, batch: StillBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The loss of the new thing, plus the prior's times its weight."""
+        is_dropped = torch.rand(len(batch.captions), generator=generator) < self.run.caption_dropout
+        texts = [
+            "" if drop else caption
+            for caption, drop in zip(batch.captions, is_dropped.tolist(), strict=True)
+        ]
+        noisy, target, timesteps = self.objective.corrupt(
+            batch.latents.to(self.model.unet.device), generator
+        )
+        prediction = self.model.unet(noisy, timesteps, self._embed(texts), num_images=1).sample
+        weight = batch.weight.to(noisy.device)
+        losses = self.objective.loss(prediction, target, timesteps, weight)[:, 0]
+        num_own = len(losses) - batch.num_prior
+        own = losses[:num_own].mean()
+        if not batch.num_prior:
+            return {"loss": own}
+        prior = losses[num_own:].mean()
+        return {
+            "loss": own + self.run.prior_weight * prior,
+            "own_loss": own.detach(),
+            "prior_loss": prior.detach(),
+        }
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """The loss of the picture kept apart, at fixed noise levels; the best state is kept."""
+        count = len(_HELD_OUT_LEVELS)
+        device = self.model.unet.device
+        with torch.no_grad():
+            latents = self._held_out[:1].repeat(count, 1, 1, 1, 1)
+            noise = torch.randn(
+                latents.shape, generator=derive_generator(self.run.seed, "held out")
+            )
+            timesteps = torch.tensor(_HELD_OUT_LEVELS)
+            noisy = self.objective.scheduler.add_noise(latents, noise, cast(Any, timesteps))
+            target = noise
+            if self.run.diffusion.prediction_type == "v_prediction":
+                target = self.objective.scheduler.get_velocity(latents, noise, cast(Any, timesteps))
+            text = self._embed(self._held_out_captions[:1] * count)
+            noisy, timesteps = noisy.to(device), timesteps.to(device)
+            prediction = self.model.unet(noisy, timesteps, text, num_images=1).sample
+            loss = float((prediction.float() - target.to(device)).square().mean())
+        self._best.offer(step, loss, trainable_weights(self))
+        return {"held_out": loss}
+
+    def is_done(self, step: int) -> bool:
+        """Whether the picture kept apart has not been predicted better for a while."""
+        best = self._best.step if self.run.held_out else None
+        return best is not None and step - best >= self.run.patience
+
+    def preview(self, folder: Path, step: int) -> list[Frames]:
+        """Sample videos: the first is ``step-00000050.mp4``, the second ``step-00000050-2.mp4``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return [
+            self._sample(folder, step, number)
+            for number in range(min(self.run.num_samples, len(self.sample_prompts)))
+        ]
+
+    def _sample(self, folder: Path, step: int, number: int) -> Frames:
+        video = self.run.video
+        output: Any = self.personal(
+            self.sample_prompts[number],
+            height=video.height,
+            width=video.width,
+            generator=derive_generator(self.run.seed, "sample", number),
+        )
+        frames: Frames = output.frames[0]
+        behind = f"-{number + 1}" if number else ""
+        write_video(folder / f"step-{step:08d}{behind}.mp4", frames, video.fps)
+        return frames
+
+    def export(self, folder: Path) -> None:
+        """Write the LoRA: the best state if a picture was kept apart, else the average."""
+        if self.run.held_out and (best := self._best.weights()) is not None:
+            with torch.no_grad():
+                load_trainable_weights(self, best)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_lora(self.lora(), folder / RESULT)
+
+    def lora(self) -> Lora:
+        """What has been learnt so far."""
+        layers: dict[Network, dict[str, LoraLayer]] = {"unet": {}, "text_encoder": {}}
+        for network, names in self._adapted.items():
+            for name in names:
+                module: Any = getattr(self.model, network).get_submodule(name)
+                layers[network][name] = LoraLayer(
+                    _copy(module.lora_A[_ADAPTER].weight),
+                    _copy(module.lora_B[_ADAPTER].weight),
+                    self.run.alpha,
+                )
+        embeddings = {} if self.words is None else {self.run.token: _copy(self.words.vectors)}
+        return Lora(layers, embeddings, self.metadata)
+
+    def _embed(self, texts: Sequence[str]) -> Tensor:
+        """Embedded texts ``(B, 1, L, D)``; each is embedded once where nothing of it learns."""
+        if self.words is not None or self.run.train_text_encoder:
+            unique = list(dict.fromkeys(texts))
+            embedded = self._encode(unique)
+            return embedded[[unique.index(text) for text in texts]][:, None]
+        missing = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if missing:
+            with torch.no_grad():
+                self._texts |= zip(missing, self._encode(missing), strict=True)
+        return torch.stack([self._texts[text] for text in texts])[:, None]
+
+    def _encode(self, texts: list[str]) -> Tensor:
+        kept = torch.zeros(len(texts), 1, dtype=torch.bool)
+        embedded = self.model.encode_texts([[text] for text in texts], kept)
+        return rearrange(embedded, "B 1 L D -> B L D")
+
+
+class _Best:
+    """The state that has predicted the picture kept apart best, on disk.
+
+    Args:
+        path: Its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.step: int | None = None
+        self._loss = float("inf")
+        if path.exists():
+            found = torch.load(path, weights_only=True, map_location="cpu")
+            self.step, self._loss = int(found["step"]), float(found["loss"])
+
+    def offer(self, step: int, loss: float, weights: dict[str, Tensor]) -> None:
+        """Keep a state if it is better than all before."""
+        if not loss < self._loss:
+            return
+        self.step, self._loss = step, loss
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        torch.save({"step": step, "loss": loss, "weights": weights}, temporary)
+        temporary.replace(self.path)
+
+    def weights(self) -> dict[str, Tensor] | None:
+        """The state; None if there is none."""
+        if self.step is None:
+            return None
+        found: dict[str, Any] = torch.load(self.path, weights_only=True, map_location="cpu")
+        return found["weights"]
+
+
+def _copy(weight: Tensor) -> Tensor:
+    return weight.detach().to("cpu", torch.float32).clone()

@@ -1,0 +1,145 @@
+"""From a few pictures to a LoRA file."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lavie.config import dump_config
+from lavie.convert.resolve import load_pipeline
+from lavie.errors import InputError
+from lavie.models.fingerprint import hash_weights
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.runtime.devices import choose_device
+from lavie.training.loop import train
+from lavie.types import CancelToken, OnEvent, Progress
+from lora.captions import Language
+from lora.examples import prepare_examples
+from lora.metadata import make_metadata
+from lora.pictures import check_pictures, check_set
+from lora.settings import PersonalConfig, PersonalRun, resolve
+from lora.stage import RESULT, LoraStage
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to begin.
+
+    Args:
+        run: All its settings.
+        pipeline: The model, nothing added.
+        language: How sentences about the new thing are made.
+        captions: All that is said of each picture.
+        prior_captions: What is said of each still that the model makes of its own.
+    """
+
+    run: PersonalRun
+    pipeline: TextToVideoPipeline
+    language: Language
+    captions: tuple[tuple[str, ...], ...]
+    prior_captions: tuple[str, ...]
+
+
+def train_lora(
+    config: PersonalConfig,
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+    finish: CancelToken | None = None,
+) -> Path:
+    """Teach a model one thing, one character or one style from pictures.
+
+    The same call again resumes where it was stopped or killed, with the same numbers.
+
+    Args:
+        config: What to learn, and from what.
+        on_event: Hears of progress (stages ``prepare`` and ``lora``), of the loss (`Measured`) and
+            of sample videos (`Preview`).
+        cancel: Looked at once per step; a checkpoint is written before stopping.
+        finish: Makes the step at which it is set the last one.
+
+    Returns:
+        The LoRA, ``<output>/lora.safetensors``: the state that predicts the picture kept apart
+        best, or the running average of the weights.
+
+    Raises:
+        InputError: A picture, the trigger word or a setting can't be used.
+        ConfigError: The folder holds another run.
+        CheckpointError: The model or the newest checkpoint is broken.
+        TrainingError: The gradient is not finite.
+        Cancelled: ``cancel`` was set.
+    """
+    check_images(config.images)
+    prepared = prepare(config)
+    write_personal(config)
+
+    def report(done: int, total: int) -> None:
+        if on_event is not None:
+            on_event(Progress("prepare", done, total))
+
+    examples = prepare_examples(
+        prepared.run,
+        prepared.pipeline,
+        config.images,
+        prepared.prior_captions,
+        report,
+        cancel,
+    )
+    language = prepared.language
+    stage = LoraStage(
+        prepared.run,
+        prepared.pipeline,
+        examples,
+        prepared.captions,
+        prepared.prior_captions,
+        config.class_word,
+        config.sample_prompts or language.sample_prompts(),
+        make_metadata(config, prepared.run, language.phrase, prepared.captions),
+    )
+    folder = train(stage, on_event, cancel, finish)
+    target = config.output / RESULT
+    (folder / RESULT).replace(target)
+    folder.rmdir()
+    return target
+
+
+def prepare(config: PersonalConfig) -> Prepared:
+    """Load the model and decide all that was left open, without beginning anything.
+
+    Raises:
+        InputError: The trigger word or a setting can't be used.
+        CheckpointError: The model is broken.
+    """
+    pipeline = load_pipeline(config.model).to(choose_device(None))
+    pipeline.set_progress_bar_config(disable=True)
+    base = hash_weights(pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    run = resolve(config, pipeline, base)
+    language = Language.of(config, pipeline.tokenizer)
+    given = config.captions or ("",) * len(config.images)
+    captions = tuple(language.own_captions(caption.strip()) for caption in given)
+    prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed))
+    return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def check_images(images: Sequence[Path]) -> None:
+    """Raise unless all pictures can be used.
+
+    Raises:
+        InputError: One can't.
+    """
+    checks = check_pictures(images)
+    problem = check_set(checks) or next((c.problem for c in checks if c.problem), None)
+    if problem is not None:
+        raise InputError(problem, "images")
+
+
+def write_personal(config: PersonalConfig) -> None:
+    """Keep what was asked for in the run's folder, as a file that ``--config`` takes."""
+    config.output.mkdir(parents=True, exist_ok=True)
+    path = config.output / "personal.yaml"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(
+        f"# python -m lora train --config {path}\n{dump_config(config)}", encoding="utf-8"
+    )
+    temporary.replace(path)
