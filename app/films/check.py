@@ -116,7 +116,7 @@ def check_film(
         checked(_check_room, numbers["overlap"], windows_of(card).num_frames)
     if errors:
         return errors
-    overlap = 0 if is_at_once else numbers["overlap"]
+    overlap = 0 if is_at_once else int(numbers["overlap"] or 0)
     del numbers["overlap"]
     num_before, num_at_first = _given_frames(start, overlap, windows_of(card).fps)
     request = FilmRequest(
