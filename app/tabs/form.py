@@ -114,7 +114,11 @@ def create_composer(words: Words) -> Composer:
 
 
 def create_form(
-    card: ModelCard, prompt: gr.Textbox, smooth: gr.Checkbox, upscale: gr.Checkbox
+    card: ModelCard,
+    prompt: gr.Textbox,
+    smooth: gr.Checkbox,
+    upscale: gr.Checkbox,
+    loras: gr.Textbox,
 ) -> Form:
     """The settings, beside the controls that stand elsewhere; all in one record."""
     ranges = card.ranges
@@ -161,7 +165,7 @@ def create_form(
         height=height,
         smooth=smooth,
         upscale=upscale,
-        loras=gr.Textbox("", visible=False),
+        loras=loras,
         **sliders,
     )
 
