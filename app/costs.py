@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from app.result import Effort, WorkName
 from lavie.types import StageName
 
-
 _PASSES_OF_TRAINING = 1.5
 """As many as a step of a video."""
 
@@ -48,8 +47,10 @@ def work_weights(weights: Mapping[StageName, float]) -> dict[WorkName, float]:
     Back takes twice as long as there; a step of a video goes through it twice, for what is to be
     kept out.
     """
-    base = {name: weight for name, weight in weights.items() if name == "base"}
-    return {**weights, **{"lora": _PASSES_OF_TRAINING * weight for weight in base.values()}}
+    known: dict[WorkName, float] = {**weights}
+    if "base" in known:
+        known["lora"] = _PASSES_OF_TRAINING * known["base"]
+    return known
 
 
 class Costs:

@@ -14,10 +14,10 @@ from app.films.making import make_film
 from app.films.request import FilmRequest
 from app.jobs.wire import Setup
 from app.jobs.worker import Task
+from app.long_results import enhance, open_result
 from app.loras.attaching import loras_on, recipe_of
 from app.loras.making import make_lora
 from app.loras.request import LoraTrainingRequest
-from app.long_results import enhance, open_result
 from app.request import Request, TextToVideoRequest
 from app.result import Effort, Result
 from app.safety import Checker, check_frames, load_checker

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from transformers import CLIPTokenizer
 
 from lavie.data.world import PLACES, STILL_OPENINGS, STYLES, SUBJECTS, compose_caption
-from lora.settings import Kind, PersonalConfig
-from lora.words import knows, world_words
+from lora.efforts import Kind
+from lora.words import Tokenizer, knows, world_words
 
 _OPENINGS = ("", "a photo of ", "a picture of ", "a close-up photo of ")
 _STYLE_TEMPLATES = ("a picture in {token} style", "{token} style", "a scene in {token} style")
@@ -44,13 +43,13 @@ class Language:
     class_is_known: bool
 
     @classmethod
-    def of(cls, config: PersonalConfig, tokenizer: CLIPTokenizer) -> "Language":
-        """The language of a model about what is to be learnt."""
+    def of(cls, token: str, class_word: str, kind: Kind, tokenizer: Tokenizer) -> "Language":
+        """The language of a model about what is to be learnt; arguments as of the class."""
         is_world = bool(world_words(tokenizer))
-        class_is_known = bool(config.class_word) and (
-            not is_world or (knows(tokenizer, config.class_word) and config.class_word in SUBJECTS)
+        class_is_known = bool(class_word) and (
+            not is_world or (knows(tokenizer, class_word) and class_word in SUBJECTS)
         )
-        return cls(config.token, config.class_word, config.kind, is_world, class_is_known)
+        return cls(token, class_word, kind, is_world, class_is_known)
 
     @property
     def phrase(self) -> str:

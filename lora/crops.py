@@ -4,6 +4,7 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +72,9 @@ def make_crops(
 ) -> Crops:
     """Cut a picture to the model's shape, around its subject, in several ways.
 
-    The first crop is the plain one. A cut-out stands before a plain colour that differs each time;
-    where a crop reaches beyond the picture, its border goes on.
+    The first crop is the plain one. A subject that fits stays whole. A cut-out stands anywhere in
+    the frame, before a smooth ground of other colours each time; where a crop reaches beyond a
+    picture, its border goes on.
 
     Args:
         picture: uint8 ``(H, W, 4)``.
@@ -85,31 +87,52 @@ def make_crops(
         mirror: Whether half of them are mirrored.
     """
     subject = find_subject(picture)
-    cut_out = is_cutout(picture)
-    frames, focus = [], []
+    cut_out, bounds = is_cutout(picture), _bounds(subject)
+    frames: list[np.ndarray] = []
+    focus: list[np.ndarray] = []
     for index in range(count):
-        draws = torch.rand(9, generator=generator).tolist()
+        draws = torch.rand(18, generator=generator).tolist()
         if index == 0:
-            draws = [0.5] * 9
-        box = _cutout_box if cut_out else _cover_box
-        left, top, right, bottom = box(subject, width / height, draws[0])
-        wide, high = right - left, bottom - top
-        factor = 1 + zoom * (2 * draws[1] - 1)
-        x = (left + right) / 2 + wide * shift * (2 * draws[2] - 1)
-        y = (top + bottom) / 2 + high * shift * (2 * draws[3] - 1)
-        place = (
-            x - wide * factor / 2,
-            y - high * factor / 2,
-            x + wide * factor / 2,
-            y + high * factor / 2,
-        )
-        colour = np.array([60 + 150 * value for value in draws[4:7]], np.float32)
-        frame, mask = _cut(picture, subject, place, (width, height), colour if cut_out else None)
+            draws[:4] = [0.5] * 4
+        box = (_cutout_box if cut_out else _cover_box)(subject, width / height, draws[0])
+        reach = 0.5 if cut_out else shift
+        place = _moved(box, bounds, reach, zoom, draws)
+        ground = _smooth_ground(draws[6:], height, width) if cut_out else None
+        frame, mask = _cut(picture, subject, place, (width, height), ground)
         if mirror and index % 2:
             frame, mask = frame[:, ::-1], mask[:, ::-1]
         frames.append(frame)
         focus.append(mask)
     return Crops(np.stack(frames), np.stack(focus))
+
+
+def _moved(box: Box, subject: Box, shift: float, zoom: float, draws: list[float]) -> Box:
+    """A box scaled and moved at random, with the subject as whole in it as before."""
+    wide, high = box[2] - box[0], box[3] - box[1]
+    factor = 1 + zoom * (2 * draws[1] - 1)
+    sides = wide * factor, high * factor
+    centres: list[float] = []
+    for axis in (0, 1):
+        middle = (box[axis] + box[axis + 2]) / 2
+        moved = middle + (wide, high)[axis] * shift * (2 * draws[2 + axis] - 1)
+        lowest = subject[axis + 2] - sides[axis] / 2  # the subject's end still inside
+        highest = subject[axis] + sides[axis] / 2
+        centres.append(min(max(moved, lowest), highest) if lowest <= highest else middle)
+    return (
+        centres[0] - sides[0] / 2,
+        centres[1] - sides[1] / 2,
+        centres[0] + sides[0] / 2,
+        centres[1] + sides[1] / 2,
+    )
+
+
+def _smooth_ground(draws: list[float], height: int, width: int) -> np.ndarray:
+    """A ground between four corners of any colour, float32 ``(H, W, 3)``."""
+    corners = 255 * np.array(draws[:12], np.float32).reshape(2, 2, 3)
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    left, right = ((1 - down) * corners[0, i] + down * corners[1, i] for i in range(2))
+    return (1 - across) * left + across * right
 
 
 def _unlike_the_border(pixels: np.ndarray) -> np.ndarray:
@@ -179,31 +202,37 @@ def _cut(
     subject: np.ndarray,
     box: Box,
     size: tuple[int, int],
-    background: np.ndarray | None,
+    ground: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One piece, antialiased, uint8 ``(H, W, 3)``, and where its subject is, ``(H, W)``."""
+    """One piece, antialiased, uint8 ``(H, W, 3)``, and where its subject is, ``(H, W)``.
+
+    Args:
+        picture: uint8 ``(H, W, 4)``.
+        subject: ``(H, W)``.
+        box: Which piece.
+        size: Width and height of the result.
+        ground: What stands behind a cut-out, of the result's size; None: it is none.
+    """
     height, width = subject.shape
-    before = [max(0, int(np.ceil(-box[1]))), max(0, int(np.ceil(-box[0])))]
-    after = [max(0, int(np.ceil(box[3] - height))), max(0, int(np.ceil(box[2] - width)))]
+    before = [max(0, math.ceil(-box[1])), max(0, math.ceil(-box[0]))]
+    after = [max(0, math.ceil(box[3] - height)), max(0, math.ceil(box[2] - width))]
     room = list(zip(before, after, strict=True))
-    if background is None:
-        # a mirrored border shows the same ground; the mode has to have enough to mirror
-        fits = max(before[0], after[0]) < height and max(before[1], after[1]) < width
-        pixels = np.pad(picture[..., :3], [*room, (0, 0)], "reflect" if fits else "edge")
-    else:
-        share = picture[..., 3:].astype(np.float32) / 255
-        flat = picture[..., :3] * share + background * (1 - share)
-        plain = np.broadcast_to(background, (1, 1, 3))
-        padded = np.pad(flat, [*room, (0, 0)])
-        inside = np.pad(np.ones((height, width, 1), bool), [*room, (0, 0)])
-        pixels = np.where(inside, padded, plain).round().astype(np.uint8)
-    mask = np.pad(subject, room)
     moved = (
         max(box[0] + before[1], 0),
         max(box[1] + before[0], 0),
-        min(box[2] + before[1], pixels.shape[1]),
-        min(box[3] + before[0], pixels.shape[0]),
+        min(box[2] + before[1], width + before[1] + after[1]),
+        min(box[3] + before[0], height + before[0] + after[0]),
     )
-    frame = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, moved)
-    focus = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR, moved)
-    return np.asarray(frame), np.clip(np.asarray(focus, np.float32), 0, 1)
+    mask = Image.fromarray(np.pad(subject, room))
+    focus = np.asarray(mask.resize(size, Image.Resampling.BOX, moved), np.float32)
+    if ground is None:
+        # A mirrored border shows the same ground, where there is enough to mirror
+        fits = max(before[0], after[0]) < height and max(before[1], after[1]) < width
+        pixels = np.pad(picture[..., :3], [*room, (0, 0)], "reflect" if fits else "edge")
+        frame = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, moved))
+        return frame, focus
+    padded = Image.fromarray(np.pad(picture, [*room, (0, 0)])).convert("RGBa")
+    small = np.asarray(padded.resize(size, Image.Resampling.LANCZOS, moved), np.float32)
+    share = small[..., 3:] / 255  # colours come multiplied with it
+    frame = np.clip(small[..., :3] + ground * (1 - share), 0, 255)
+    return frame.round().astype(np.uint8), focus

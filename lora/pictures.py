@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lora.efforts import MAX_PICTURES
 from lora.opening import BadPicture, open_picture, size_of_picture
-from lora.settings import MAX_PICTURES
 
 MIN_SIDE = 32
 FEW = 3

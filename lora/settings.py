@@ -15,14 +15,12 @@ from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
 from lavie.training.model import VideoConfig
 from lavie.training.stages.denoising import DenoisingConfig
+from lora.efforts import MAX_PICTURES, Effort, Kind, recipe
 from lora.inject import SpatialPart
 from lora.words import check_trigger, spells, world_words
 
-Kind = Literal["thing", "character", "style"]
-Effort = Literal["quick", "normal", "thorough"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Levels = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=1000)]]
-MAX_PICTURES = 100
 
 
 class PersonalConfig(Config):
@@ -176,64 +174,6 @@ class PersonalRun(DenoisingConfig):
     num_samples: int
 
 
-_USUAL: Mapping[str, Any] = {
-    "dropout": 0.0,
-    "train_text_encoder": False,
-    "caption_dropout": 0.1,
-    "timesteps": (0, 1000),
-    "high_noise_share": 0.0,
-    "high_noise": (600, 1000),
-    "schedule": "cosine",
-    "warmup_steps": 10,
-    "weight_decay": 0.01,
-    "gradient_accumulation_steps": 1,
-    "mirror": False,
-}
-_SMALL: Mapping[str, Any] = {
-    "parts": ("attention", "feed_forward", "projections", "convolutions"),
-    "rank": 16,
-    "alpha": 16.0,
-    "learning_rate": 2e-3,
-    "embedding_learning_rate": 5e-3,
-    "batch_size": 8,
-    "prior_weight": 1.0,
-    "prior_rows": 4,
-    "num_prior_images": 48,
-    "focus_weight": 3.0,
-    "num_variants": 16,
-    "shift": 0.15,
-    "zoom": 0.05,
-    "ema_decay": 0.97,
-    "gradient_checkpointing": False,
-    "sample_every": 50,
-    "checkpoint_every": 25,
-    "evaluate_every": 20,
-    "patience": 100,
-}
-_LARGE: Mapping[str, Any] = {
-    "parts": ("attention",),
-    "rank": 16,
-    "alpha": 16.0,
-    "learning_rate": 1e-4,
-    "embedding_learning_rate": 5e-4,
-    "batch_size": 1,
-    "prior_weight": 1.0,
-    "prior_rows": 1,
-    "num_prior_images": 50,
-    "min_snr_gamma": 5.0,
-    "focus_weight": 1.0,
-    "num_variants": 8,
-    "shift": 0.05,
-    "zoom": 0.1,
-    "ema_decay": 0.99,
-    "gradient_checkpointing": True,
-    "sample_every": 200,
-    "checkpoint_every": 50,
-    "evaluate_every": 50,
-    "patience": 300,
-}
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 100, "normal": 200, "thorough": 500}
-_LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 _SMALL_WEIGHTS = 100_000_000
 """A network of fewer weights learns as the miniature does."""
 
@@ -250,10 +190,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         InputError: The trigger word cannot be one, or a size is none of the model's.
     """
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
-    steps = (_SMALL_STEPS if is_small else _LARGE_STEPS)[config.effort]
-    decided: dict[str, Any] = {**_USUAL, **(_SMALL if is_small else _LARGE), "num_steps": steps}
-    given = {k: v for k, v in config.model_dump().items() if v is not None}
-    values = {**decided, **given}
+    given = {name: value for name, value in config.model_dump().items() if value is not None}
+    values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
     check_trigger(config.token, pipeline.tokenizer)
     learns_word = values.get("train_embedding", spells(pipeline.tokenizer, config.token))
     is_new_everywhere = bool(world_words(pipeline.tokenizer))

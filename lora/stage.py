@@ -20,12 +20,12 @@ from lavie.training.checkpoint import load_trainable_weights, trainable_weights
 from lavie.training.model import LatentVideoModel
 from lavie.training.stages.denoising import DenoisingStage
 from lavie.types import Frames
+from lora.embedding import LearnedWords, learn_word
 from lora.examples import Examples, StillBatch, draw_batches
 from lora.formats import write_lora
 from lora.inject import spatial_modules
 from lora.settings import PersonalRun
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
-from lora.words import LearnedWords, learn_word
 
 RESULT = "lora.safetensors"
 

@@ -115,7 +115,8 @@ def prepare(config: PersonalConfig) -> Prepared:
     pipeline.set_progress_bar_config(disable=True)
     base = hash_weights(pipeline.unet, pipeline.vae, pipeline.text_encoder)
     run = resolve(config, pipeline, base)
-    language = Language.of(config, pipeline.tokenizer)
+    words = config.token, config.class_word, config.kind
+    language = Language.of(*words, pipeline.tokenizer)
     given = config.captions or ("",) * len(config.images)
     captions = tuple(language.own_captions(caption.strip()) for caption in given)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed))

@@ -1,9 +1,13 @@
+import os
 import shutil
 import socket
 import subprocess
 import time
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores, with all they start
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

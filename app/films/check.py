@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.films.given import check_given, keep_given
 from app.films.request import FilmRequest, GivenFile, Windows
-from app.loras.choice import FindLora, choose_loras
+from app.loras.choice import FindLora, choose_loras, find_none
 from app.model_card import ModelCard
 from app.request import MAX_SEED, SWITCHES, Range
 from app.texts import films as texts
@@ -78,7 +78,7 @@ def window_seconds(card: ModelCard) -> tuple[float, float]:
 
 
 def check_film(
-    values: Mapping[str, object], card: ModelCard, data: Path, find: FindLora
+    values: Mapping[str, object], card: ModelCard, data: Path, find: FindLora = find_none
 ) -> FilmRequest | list[InputError]:
     """Turn the values of a form into a film's request, or into everything wrong with them.
 
@@ -116,7 +116,7 @@ def check_film(
         checked(_check_room, numbers["overlap"], windows_of(card).num_frames)
     if errors:
         return errors
-    overlap = 0 if is_at_once else numbers["overlap"]
+    overlap = 0 if is_at_once else int(numbers["overlap"] or 0)
     del numbers["overlap"]
     num_before, num_at_first = _given_frames(start, overlap, windows_of(card).fps)
     request = FilmRequest(

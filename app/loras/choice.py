@@ -21,6 +21,15 @@ FindLora = Callable[[object], "Entry"]
 """Gives the LoRA of an id, if whoever asks may use it; else it raises."""
 
 
+def find_none(lora_id: object) -> "Entry":
+    """Where there are no LoRAs.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(texts.no_such_lora(lora_id), "loras")
+
+
 def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ...]:
     """Check what a form says of LoRAs.
 

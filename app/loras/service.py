@@ -17,8 +17,9 @@ from app.uploads import LORA, check_upload
 from lavie.errors import InputError
 
 if TYPE_CHECKING:
-    from lora.pictures import PictureCheck
     from lora.registry import Entry
+
+    from lora.pictures import PictureCheck
 
 _FORMATS = ("kohya", "diffusers", "peft")
 _MAX_TAGS = 20

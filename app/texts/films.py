@@ -17,7 +17,7 @@ REMOVE_LINE = "Remove line {number}"
 MOVE_UP = "Move line {number} up"
 MOVE_DOWN = "Move line {number} down"
 EXAMPLES_LABEL = "Try one of these stories"
-STORY_TEXT_LABEL = "The story as it is sent"
+STORY_TEXT_LABEL = "Your story"
 OPEN_STORIES = (
     (
         ("a sailing boat on a calm sea, oil painting", 2),

@@ -1,0 +1,95 @@
+"""What a training does unless it is told otherwise, by the model's size and the effort.
+
+Nothing heavy is imported here, so that a page can tell how long a training takes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Kind = Literal["thing", "character", "style"]
+Effort = Literal["quick", "normal", "thorough"]
+MAX_PICTURES = 100
+
+_USUAL: Mapping[str, Any] = {
+    "dropout": 0.0,
+    "train_text_encoder": False,
+    "caption_dropout": 0.1,
+    "timesteps": (0, 1000),
+    "high_noise_share": 0.0,
+    "high_noise": (600, 1000),
+    "schedule": "cosine",
+    "warmup_steps": 10,
+    "weight_decay": 0.01,
+    "gradient_accumulation_steps": 1,
+    "mirror": False,
+}
+_SMALL: Mapping[str, Any] = {
+    "parts": ("attention", "feed_forward", "projections", "convolutions"),
+    "rank": 16,
+    "alpha": 16.0,
+    "learning_rate": 2e-3,
+    "embedding_learning_rate": 5e-3,
+    "batch_size": 8,
+    "prior_weight": 1.0,
+    "prior_rows": 4,
+    "num_prior_images": 48,
+    "focus_weight": 3.0,
+    "num_variants": 16,
+    "shift": 0.15,
+    "zoom": 0.05,
+    "ema_decay": 0.97,
+    "gradient_checkpointing": False,
+    "sample_every": 50,
+    "checkpoint_every": 25,
+    "evaluate_every": 20,
+    "patience": 100,
+}
+_LARGE: Mapping[str, Any] = {
+    "parts": ("attention",),
+    "rank": 16,
+    "alpha": 16.0,
+    "learning_rate": 1e-4,
+    "embedding_learning_rate": 5e-4,
+    "batch_size": 1,
+    "prior_weight": 1.0,
+    "prior_rows": 1,
+    "num_prior_images": 50,
+    "min_snr_gamma": 5.0,
+    "focus_weight": 1.0,
+    "num_variants": 8,
+    "shift": 0.05,
+    "zoom": 0.1,
+    "ema_decay": 0.99,
+    "gradient_checkpointing": True,
+    "sample_every": 200,
+    "checkpoint_every": 50,
+    "evaluate_every": 50,
+    "patience": 300,
+}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 100, "normal": 200, "thorough": 500}
+_LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
+
+
+def recipe(effort: Effort, is_small: bool) -> dict[str, Any]:
+    """All settings that a person may leave open, by name.
+
+    Args:
+        effort: How long to train.
+        is_small: Whether the model is of the miniature's kind, else of Stable Diffusion's.
+    """
+    return {
+        **_USUAL,
+        **(_SMALL if is_small else _LARGE),
+        "num_steps": num_steps_of(effort, is_small),
+    }
+
+
+def num_steps_of(effort: Effort, is_small: bool) -> int:
+    """Optimizer steps of an effort."""
+    return (_SMALL_STEPS if is_small else _LARGE_STEPS)[effort]
+
+
+def num_pictures_per_step(is_small: bool) -> int:
+    """Stills that one step sees, those of the model's own included."""
+    own = _SMALL if is_small else _LARGE
+    return own["batch_size"] + own["prior_rows"]

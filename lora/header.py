@@ -1,0 +1,87 @@
+"""What the first bytes of a LoRA file say, without reading its weights."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from lavie.errors import CheckpointError
+from lora.refusals import refuse_other_kinds
+
+MAX_BYTES = 2 << 30
+_MAX_HEADER = 16 << 20
+_DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")
+_WORD = re.compile(r"^bundle_emb\.(?P<word>[^.]+)\.string_to_param")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself.
+
+    Args:
+        keys: Names of its tensors.
+        rank: Largest rank of its layers; 0 if it has none.
+        word: Trigger word that it has an embedding for; empty if none.
+        metadata: Text by name.
+    """
+
+    keys: tuple[str, ...]
+    rank: int
+    word: str
+    metadata: Mapping[str, str]
+
+    @property
+    def is_kohya(self) -> bool:
+        """Whether its layers are named as kohya names them."""
+        return any(key.startswith(("lora_unet_", "lora_te_")) for key in self.keys)
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a safetensors file, and refuse what is no plain LoRA.
+
+    Raises:
+        CheckpointError: It is none; the text says what it is, as far as that can be told.
+    """
+    name = path.name
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise CheckpointError(f"'{name}' is {size >> 20} MiB. A LoRA has at most 2048 MiB.")
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(_MAX_HEADER, size - 8):
+                raise CheckpointError(_no_safetensors(name, path))
+            values: Any = json.loads(file.read(length))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(_no_safetensors(name, path)) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(_no_safetensors(name, path))
+    tensors = cast(dict[str, Any], values)
+    metadata = tensors.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(map(_is_tensor, tensors.values())):
+        raise CheckpointError(_no_safetensors(name, path))
+    about = {str(k): str(v) for k, v in cast(dict[Any, Any], metadata).items()}
+    refuse_other_kinds(name, list(tensors))
+    ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
+    words = [match["word"] for key in tensors if (match := _WORD.match(key))]
+    return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+
+
+def _is_tensor(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    shape: Any = cast(dict[str, Any], value).get("shape")
+    return isinstance(shape, list) and all(
+        isinstance(side, int) for side in cast(list[object], shape)
+    )
+
+
+def _no_safetensors(name: str, path: Path) -> str:
+    if path.suffix in (".ckpt", ".pt", ".pth", ".bin"):
+        return (
+            f"'{name}' is a pickle, which can run code of its author when it is opened. Get the "
+            ".safetensors of it."
+        )
+    return f"'{name}' is no safetensors file that can be read. Save or download it again."

@@ -1,0 +1,414 @@
+"""LoRAs that are kept: listed, renamed, tagged, deleted for a while, handed out and taken in.
+
+Each has a folder whose name is drawn at random, so that nothing a person types is ever part of a
+path::
+
+    <folder>/<id>/lora.safetensors     as it was trained or taken in
+    <folder>/<id>/entry.json           what is known of it
+    <folder>/<id>/thumbnail.jpg        if there is one
+
+Nothing heavy is imported here, so that a page can list what there is.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from lavie.errors import InputError
+from lora.header import Header, read_header
+
+MAX_NAME = 80
+MAX_TAGS = 20
+MAX_TAG = 40
+KEPT_AFTER_DELETION = timedelta(days=7)
+
+_ID = re.compile(r"[0-9a-f]{16}")
+_FILE, _ENTRY, _THUMBNAIL = "lora.safetensors", "entry.json", "thumbnail.jpg"
+_JPEG = "data:image/jpeg;base64,"
+_MAX_THUMBNAIL = 200_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A LoRA that is kept.
+
+    Args:
+        id: Drawn at random; says nothing.
+        name: As people call it.
+        token: The word that calls it in a prompt; empty if the file does not say.
+        kind: thing, character, style, or empty if unknown.
+        base_model: Name of the model that it was trained on; empty if unknown.
+        base_hash: Hash of that model's weights; empty if unknown.
+        created: When it was added.
+        owner: Whose it is; empty: everybody's.
+        tags: Words to find it by.
+        rank: Largest rank of its layers.
+        num_bytes: Of the file.
+        sha256: Of the file.
+        file: Where it lies.
+        thumbnail: A JPEG; None if there is none.
+        deleted: When it was deleted; None: it is not.
+        settings: How it was trained, as far as the file says.
+    """
+
+    id: str
+    name: str
+    token: str
+    kind: str
+    base_model: str
+    base_hash: str
+    created: datetime
+    owner: str
+    tags: tuple[str, ...]
+    rank: int
+    num_bytes: int
+    sha256: str
+    file: Path
+    thumbnail: Path | None
+    deleted: datetime | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Registry:
+    """LoRAs in a folder. Several processes may use one: every change is a rename.
+
+    Args:
+        folder: Where they lie; made when the first is added.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+
+    def list(self, owner: str | None = None) -> Sequence[Entry]:
+        """All that are not deleted, the newest first.
+
+        Args:
+            owner: Only this one's; None: everybody's.
+        """
+        entries = [entry for entry in self._all() if entry.deleted is None]
+        if owner is not None:
+            entries = [entry for entry in entries if entry.owner == owner]
+        return sorted(entries, key=lambda entry: (entry.created, entry.id), reverse=True)
+
+    def get(self, id: str) -> Entry:  # noqa: A002 - what it is called everywhere
+        """One, also if it is deleted but not yet gone.
+
+        Raises:
+            InputError: There is none.
+        """
+        entry = self._read(self.folder / id) if _ID.fullmatch(id) else None
+        if entry is None:
+            raise InputError(f"There is no LoRA '{id[:40]}'. It may have been deleted.", "lora")
+        return entry
+
+    def add(
+        self,
+        file: Path,
+        name: str,
+        owner: str = "",
+        token: str | None = None,
+        kind: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> Entry:
+        """Keep a copy of a LoRA file.
+
+        Args:
+            file: Safetensors, of any naming that `lora.formats` reads.
+            name: As people are to call it.
+            owner: Whose it is; empty: everybody's.
+            token: The word that calls it; None: what the file says.
+            kind: thing, character or style; None: what the file says.
+            tags: Words to find it by.
+
+        Raises:
+            InputError: The name or a tag is none.
+            CheckpointError: The file is no LoRA.
+        """
+        name, wanted = check_name(name), check_tags(tags)
+        header = read_header(file)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while (target := self.folder / secrets.token_hex(8)).exists():
+            pass
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+        try:
+            shutil.copyfile(file, temporary / _FILE)
+            picture = _thumbnail_of(header.metadata)
+            if picture is not None:
+                (temporary / _THUMBNAIL).write_bytes(picture)
+            entry = _describe(temporary, target, header, name, owner, wanted)
+            entry = replace(
+                entry,
+                token=entry.token if token is None else token,
+                kind=entry.kind if kind is None else kind,
+            )
+            _write(temporary, entry)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return entry
+
+    def rename(self, id: str, name: str) -> Entry:  # noqa: A002
+        """Call one otherwise.
+
+        Raises:
+            InputError: There is none, or the name is none.
+        """
+        name = check_name(name)
+        return self._change(id, lambda entry: replace(entry, name=name))
+
+    def tag(self, id: str, tags: Iterable[str]) -> Entry:  # noqa: A002
+        """Give one other words to be found by, in place of those it has.
+
+        Raises:
+            InputError: There is none, or a tag is none.
+        """
+        wanted = check_tags(tags)
+        return self._change(id, lambda entry: replace(entry, tags=wanted))
+
+    def delete(self, id: str) -> Entry:  # noqa: A002
+        """Delete one; for a week it can be had back.
+
+        Raises:
+            InputError: There is none.
+        """
+        now = datetime.now(UTC)
+        return self._change(id, lambda entry: replace(entry, deleted=entry.deleted or now))
+
+    def undelete(self, id: str) -> Entry:  # noqa: A002
+        """Have one back that was deleted.
+
+        Raises:
+            InputError: It is gone for good.
+        """
+        return self._change(id, lambda entry: replace(entry, deleted=None))
+
+    def export(self, id: str, folder: Path, style: str = "kohya") -> Path:  # noqa: A002
+        """Write a copy that bears its name, for other programs.
+
+        Args:
+            id: Which.
+            folder: Where to.
+            style: "kohya", "diffusers" or "peft"; the first is the file as it is kept.
+
+        Returns:
+            A file, or for peft a folder; both called after the LoRA, with harmless letters alone.
+
+        Raises:
+            InputError: There is none, or the style is unknown or does not fit.
+        """
+        entry = self.get(id)
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = file_stem(entry.name)
+        if style == "kohya" and read_header(entry.file).is_kohya:
+            target = folder / f"{stem}.safetensors"
+            temporary = folder / f".{stem}.{secrets.token_hex(4)}.tmp"
+            shutil.copyfile(entry.file, temporary)
+            temporary.replace(target)
+            return target
+        from lora.rewriting import rewrite
+
+        return rewrite(entry.file, folder / stem, style)
+
+    def import_file(
+        self,
+        path: Path,
+        name: str = "",
+        owner: str = "",
+        check: Callable[[Path], object] | None = None,
+    ) -> Entry:
+        """Take in a file that somebody else has made.
+
+        Args:
+            path: Safetensors.
+            name: As people are to call it; empty: its own title, or the file's name.
+            owner: Whose it is.
+            check: Looks at the weights too, as `lora.formats.read_lora` of a loaded model does, and
+                raises if they do not fit. None: the header alone is looked at.
+
+        Raises:
+            InputError: The name is none.
+            CheckpointError: The file is no LoRA for these models; the text says what it is.
+        """
+        header = read_header(path)
+        if check is not None:
+            check(path)
+        own = header.metadata.get("modelspec.title") or header.metadata.get("ss_output_name")
+        return self.add(path, name or _readable(own or path.stem) or "LoRA", owner)
+
+    def sweep(self, now: datetime | None = None) -> int:
+        """Remove what was deleted a week ago, and what a kill has left half done.
+
+        Returns:
+            How many LoRAs have gone for good.
+        """
+        now = now or datetime.now(UTC)
+        gone = 0
+        for entry in self._all():
+            if entry.deleted is not None and now - entry.deleted > KEPT_AFTER_DELETION:
+                _remove(self.folder / entry.id)
+                gone += 1
+        for leftover in self.folder.glob(".*-*") if self.folder.is_dir() else ():
+            age = now.timestamp() - leftover.stat().st_mtime
+            if leftover.is_dir() and age > KEPT_AFTER_DELETION.total_seconds() / 7:
+                shutil.rmtree(leftover, ignore_errors=True)
+        return gone
+
+    def _all(self) -> Sequence[Entry]:
+        if not self.folder.is_dir():
+            return []
+        folders = (path for path in self.folder.iterdir() if _ID.fullmatch(path.name))
+        return [entry for path in folders if (entry := self._read(path)) is not None]
+
+    def _read(self, folder: Path) -> Entry | None:
+        """What is known of the LoRA in a folder; None: there is none that is whole."""
+        try:
+            values: dict[str, Any] = json.loads((folder / _ENTRY).read_text("utf-8"))
+            deleted = values["deleted"]
+            values |= {
+                "id": folder.name,
+                "file": folder / _FILE,
+                "thumbnail": picture if (picture := folder / _THUMBNAIL).is_file() else None,
+                "created": datetime.fromisoformat(values["created"]),
+                "deleted": None if deleted is None else datetime.fromisoformat(deleted),
+                "tags": tuple(values["tags"]),
+            }
+            return Entry(**values) if (folder / _FILE).is_file() else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _change(self, id: str, change: Callable[[Entry], Entry]) -> Entry:  # noqa: A002
+        with self._lock:
+            entry = change(self.get(id))
+            _write(self.folder / entry.id, entry)
+            return entry
+
+
+def check_name(name: str) -> str:
+    """A name as it is kept: one line, without spaces around.
+
+    Raises:
+        InputError: Nothing is left of it, or it is too long.
+    """
+    name = _readable(name)
+    if not name or len(name) > MAX_NAME:
+        raise InputError(
+            f"A LoRA's name has 1 to {MAX_NAME} characters, not {len(name)}. Choose another.",
+            "name",
+        )
+    return name
+
+
+def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags as they are kept: each once, in their order.
+
+    Raises:
+        InputError: There are too many, or one is too long.
+    """
+    readable = [_readable(each) for each in tags]
+    wanted = tuple(dict.fromkeys(each for each in readable if each))
+    if len(wanted) > MAX_TAGS:
+        raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
+    for each in wanted:
+        if len(each) > MAX_TAG:
+            raise InputError(
+                f"Tag '{each[:MAX_TAG]}' is too long. Use at most {MAX_TAG} characters.", "tags"
+            )
+    return wanted
+
+
+def file_stem(name: str) -> str:
+    """A file name that any system takes, made from a name that anybody typed."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60]
+    return plain or "lora"
+
+
+def _describe(
+    folder: Path, target: Path, header: Header, name: str, owner: str, tags: tuple[str, ...]
+) -> Entry:
+    about = header.metadata
+    with (folder / _FILE).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Entry(
+        id=target.name,
+        name=name,
+        token=_readable(about.get("lavie.trigger_word") or header.word),
+        kind=_readable(about.get("lavie.kind", "")),
+        base_model=_readable(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
+        base_hash=_readable(about.get("lavie.base_model_hash", "")),
+        created=datetime.now(UTC),
+        owner=owner,
+        tags=tags,
+        rank=header.rank,
+        num_bytes=(folder / _FILE).stat().st_size,
+        sha256=sha256,
+        file=target / _FILE,
+        thumbnail=target / _THUMBNAIL if (folder / _THUMBNAIL).exists() else None,
+        settings=_settings_of(about),
+    )
+
+
+def _settings_of(about: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        values: Any = json.loads(about.get("lavie.settings", "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return cast(dict[str, Any], values) if isinstance(values, dict) else {}
+
+
+def _thumbnail_of(about: Mapping[str, str]) -> bytes | None:
+    """The picture in a file's own words, made anew so that nothing else hides in it."""
+    import io
+
+    from PIL import Image
+
+    text = about.get("modelspec.thumbnail", "")
+    if not text.startswith("data:image/") or len(text) > _MAX_THUMBNAIL:
+        return None
+    try:
+        data = base64.b64decode(text.partition(",")[2], validate=True)
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
+            if image.width * image.height > 1 << 20:
+                return None
+            small = image.convert("RGB")
+            small.thumbnail((256, 256))
+            file = io.BytesIO()
+            small.save(file, "JPEG", quality=85)
+            return file.getvalue()
+    except Exception:  # whatever it is, it is no picture
+        return None
+
+
+def _write(folder: Path, entry: Entry) -> None:
+    values = asdict(entry)
+    for name in ("id", "file", "thumbnail"):  # the folder says these
+        del values[name]
+    values["created"] = entry.created.isoformat()
+    values["deleted"] = None if entry.deleted is None else entry.deleted.isoformat()
+    handle, name = tempfile.mkstemp(prefix=".entry-", dir=folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(values, file, ensure_ascii=False)
+    Path(name).replace(folder / _ENTRY)
+
+
+def _remove(folder: Path) -> None:
+    """First out of sight, then file by file."""
+    going = folder.with_name(f".gone-{folder.name}")
+    folder.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
+
+
+def _readable(text: str) -> str:
+    """One line of printable text."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
