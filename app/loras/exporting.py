@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lavie.errors import CheckpointError, InputError
+
 if TYPE_CHECKING:
     from lora.registry import Registry
 
@@ -32,7 +34,10 @@ def export_lora(registry: "Registry", lora_id: str, style: str, data: Path) -> P
     """
     exports = data / EXPORTS_FOLDER
     _drop_old(exports)
-    written = registry.export(lora_id, exports / secrets.token_hex(16), style)
+    try:
+        written = registry.export(lora_id, exports / secrets.token_hex(16), style)
+    except CheckpointError as error:
+        raise InputError(str(error), "format") from error
     if not written.is_dir():
         return written
     return Path(shutil.make_archive(str(written), "zip", written))
