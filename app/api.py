@@ -298,7 +298,7 @@ def _submit_for(service: Service, api: Api) -> Callable[..., dict[str, Any]]:
             upscale: Also make it four times as large.
             smoothing_steps: Denoising steps of the smoothing.
             upscaling_steps: Denoising steps of the upscaling.
-            loras: Those to make it with, as [{"id": "...", "weight": 1.0}]; ids as loras lists them.
+            loras: Those to make it with, as [{"id": "...", "weight": 1.0}].
         """
         given = locals()
         return api.submit(request, {field: given[field] for field in FIELDS})

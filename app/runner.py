@@ -138,7 +138,7 @@ class CascadeRunner:
             self._cascade = None
             gc.collect()
 
-        def load() -> Cascade:
+        def load() -> "Cascade":
             return self._load(task.profile or self._profile, task.is_memory_short)
 
         yield from make_lora(request, task, self._model, load, self._check, on_event, cancel)

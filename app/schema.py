@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.exports import FORMATS
 from app.films.check import NUMBER_FIELDS
@@ -14,6 +14,10 @@ from app.request import FIELDS, LORAS, SWITCHES, Request, TextToVideoRequest
 from app.service import Status
 from lavie.pipelines.story import story_json
 
+if TYPE_CHECKING:
+    from lora.registry import Entry
+
+_TOLD_OF_LORAS = ("id", "name", "token", "kind", "base_model", "rank", "num_bytes", "sha256")
 _TRAINING_SETTINGS = ("name", "token", "class_word", "effort", "num_pictures", "keeps_pictures")
 _FILM_SETTINGS = ("negative_prompt", *(name for name in NUMBER_FIELDS if name != "overlap"))
 
@@ -57,6 +61,16 @@ def job_json(status: Status) -> dict[str, Any]:
             }
             for result in job.results
         ],
+    }
+
+
+def lora_json(entry: "Entry") -> dict[str, Any]:
+    """Tell of a LoRA what a program needs; paths of this computer are not among it."""
+    return {
+        **{name: getattr(entry, name) for name in _TOLD_OF_LORAS},
+        "tags": list(entry.tags),
+        "created": entry.created.isoformat(),
+        "is_deleted": entry.deleted is not None,
     }
 
 

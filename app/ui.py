@@ -19,6 +19,7 @@ from app.handlers.models import ModelsHandlers, bind_models
 from app.handlers.queue import QueueHandlers, bind_queue
 from app.handlers.settings import SettingsHandlers, bind_settings
 from app.handlers.text_to_video import bind_text_to_video, create_text_to_video_handlers
+from app.lora_api import add_lora_api
 from app.loras.given_pictures import example_sets
 from app.loras.service import Loras
 from app.model_card import ModelCard
@@ -113,6 +114,7 @@ def create_page(
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
         add_api(service, visitors)
         add_film_api(service, visitors)
+        add_lora_api(service, visitors)
     return page
 
 

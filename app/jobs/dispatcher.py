@@ -22,9 +22,11 @@ from app.jobs.wire import Order, Outcome, Report, Setup, Wire
 from app.jobs.worker import REMOTE
 from app.loras.files import has_learnt, was_at_work
 from app.loras.pictures import forget_pictures, without_pictures
+from app.loras.shelf import LORAS_FOLDER
 from app.request import efforts_left
 from lavie.runtime.profiles import ProfileName
 from lavie.types import Progress
+from lora.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -434,6 +436,7 @@ class Dispatcher(threading.Thread):
             return
         self._next_sweep = time.monotonic() + _SECONDS_BETWEEN_SWEEPS
         self._give_up_trainings()
+        Registry(self._data / LORAS_FOLDER).sweep()
         for job in self._store.deleted_before(datetime.now(UTC) - KEPT_AFTER_DELETION):
             if self._store.is_gone_on_from(job.id):
                 continue

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from app.loras.use import LoraUse
@@ -81,14 +82,30 @@ def _read(value: object) -> list[Mapping[str, object]]:
 
 def _use(pick: Mapping[str, object], find: FindLora, model: str) -> LoraUse:
     entry = find(pick.get("id"))
-    if entry.base_model and entry.base_model != model:
+    if entry.base_hash and _last_part(entry.base_model) != _last_part(model):  # one of ours
         raise InputError(texts.other_base(entry.name), "loras")
     weight = _check_weight(pick.get("weight", 1.0))
     return LoraUse(entry.id, weight, entry.name, entry.token, entry.sha256, entry.file)
 
 
-def _check_weight(weight: object) -> float:
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    if not is_number or not -MAX_WEIGHT <= weight <= MAX_WEIGHT or not math.isfinite(weight):
-        raise InputError(texts.wrong_weight(weight, MAX_WEIGHT), "loras")
-    return float(weight)
+def _last_part(model: str) -> str:
+    """A model by its own name, wherever it lies."""
+    return PurePosixPath(PureWindowsPath(model).as_posix()).name
+
+
+def _check_weight(value: object) -> float:
+    weight = finite(value)
+    if weight is None or not -MAX_WEIGHT <= weight <= MAX_WEIGHT:
+        raise InputError(texts.wrong_weight(value, MAX_WEIGHT), "loras")
+    return weight
+
+
+def finite(value: object) -> float | None:
+    """A number of anybody's, if it is one that can be reckoned with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

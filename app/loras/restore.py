@@ -1,11 +1,10 @@
 """The LoRAs that a recipe names, back into the field of a form."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.loras.choice import MAX_LORAS, MAX_WEIGHT
+from app.loras.choice import MAX_LORAS, MAX_WEIGHT, finite
 from app.texts import lora_rules as texts
 
 if TYPE_CHECKING:
@@ -46,7 +45,5 @@ def field_value(found: Found) -> str:
 
 def _weight(value: object) -> float:
     """As it was, if that can be."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value):
-        return 1.0
-    return float(min(max(value, -MAX_WEIGHT), MAX_WEIGHT))
+    weight = finite(value)
+    return 1.0 if weight is None else min(max(weight, -MAX_WEIGHT), MAX_WEIGHT)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
+from app.loras.exporting import export_lora
 from app.loras.pictures import look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
@@ -14,12 +15,11 @@ from app.plain_text import clean_text
 from app.service import Service
 from app.texts import lora_rules as texts
 from app.uploads import LORA, check_upload
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
-    from lora.registry import Entry
-
     from lora.pictures import PictureCheck
+    from lora.registry import Entry
 
 _FORMATS = ("kohya", "diffusers", "peft")
 _MAX_TAGS = 20
@@ -169,7 +169,7 @@ class Loras:
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        return self._shelf.registry.export(entry.id, style)
+        return export_lora(self._shelf.registry, entry.id, style, self._service.data)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
         """Take in a LoRA that was made elsewhere.
@@ -187,8 +187,11 @@ class Loras:
         path = Path(file)
         check_upload(path, [LORA])
         self._shelf.check_room(owner)
-        called = check_name(name if name not in (None, "") else path.stem)
-        return self._shelf.registry.import_file(path, called, owner)
+        called = check_name(name) if name not in (None, "") else ""
+        try:
+            return self._shelf.registry.import_file(path, called, owner)
+        except CheckpointError as error:
+            raise InputError(str(error), "file") from error
 
 
 def _check_tags(tags: object) -> tuple[str, ...]:

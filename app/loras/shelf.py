@@ -1,6 +1,6 @@
 """The LoRAs of a studio: everybody sees their own, on a server of one's own all."""
 
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Shelf:
         self._folder = data / LORAS_FOLDER
         self._policy = policy
 
-    @property
+    @cached_property
     def registry(self) -> "Registry":
         """Where all of them are."""
         from lora.registry import Registry
@@ -40,10 +40,7 @@ class Shelf:
 
     def list(self, owner: str) -> "list[Entry]":
         """Those that somebody may use, the newest first."""
-        if not self._folder.exists():
-            return []
-        entries = self.registry.list()
-        return [entry for entry in entries if self._is_for(entry, owner)]
+        return [entry for entry in self.registry.list() if self._is_for(entry, owner)]
 
     def get(self, lora_id: object, owner: str) -> "Entry":
         """One that somebody may use.

@@ -1,10 +1,8 @@
 """What a page needs to know of a training: how it learns, and what it can show by now."""
 
-import base64
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from app.jobs.job import Job
 from app.loras.files import entry_of, has_learnt, metrics_file, samples, thumbnail_file
 from app.loras.request import LoraTrainingRequest
+from app.loras.small_pictures import picture_of
 
 _MAX_POINTS = 400
 
@@ -128,10 +127,4 @@ def _is_number(value: object) -> bool:
 def _pictures(folder: Path) -> Iterator[str]:
     files = (thumbnail_file(folder, index) for index in count())
     for file in takewhile(Path.exists, files):
-        yield _address(file, file.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _address(file: Path, changed: int) -> str:
-    """A picture as part of a page."""
-    return f"data:image/webp;base64,{base64.b64encode(file.read_bytes()).decode()}"
+        yield picture_of(file)
