@@ -10,10 +10,10 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen
+from app.downloads import handed_out
 from app.handlers import undo
 from app.handlers.alerts import alert, inform
 from app.handlers.browser import bring_into_view, press
-from app.lora_api import handed_out
 from app.loras import cards
 from app.loras.service import Loras
 from app.loras.words import first_prompt
