@@ -5,11 +5,13 @@
 # (the libraries say little of their types)
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 from peft import set_peft_model_state_dict
 from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
 from lavie.errors import InputError
 from lavie.models import BaseUNet
@@ -76,14 +78,7 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
     if name in attached(pipeline):
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
     _check_weight(name, weight)
-    known = pipeline.tokenizer.get_vocab()
-    for word in lora.embeddings:
-        if word in known:
-            raise InputError(
-                f"The word '{word[:80]}' already means something to the model. Take the other LoRA "
-                "off first.",
-                "name",
-            )
+    check_words(pipeline, lora)
     weights = {**_weights(pipeline), name: weight}
     networks: dict[Network, nn.Module] = {
         "unet": pipeline.unet,
@@ -92,14 +87,59 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
     for network, layers in lora.layers.items():
         if layers:
             _attach_to(networks[network], layers, name)
-    for word, vectors in lora.embeddings.items():
-        pipeline.load_textual_inversion({word: vectors})
+    _words_of(pipeline)[name] = ()
+    teach_words(pipeline, lora, name)
+    set_weights(pipeline, weights)
+
+
+def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
+    """Raise if a trigger word of a LoRA already means something.
+
+    Raises:
+        InputError: It does.
+    """
+    known = pipeline.tokenizer.get_vocab()
+    for word in lora.embeddings:
+        if word in known:
+            raise InputError(
+                f"The word '{word[:80]}' already means something to the model. Take the other LoRA "
+                "off first.",
+                "name",
+            )
+
+
+def teach_words(pipeline: TextToVideoPipeline, lora: Lora, name: str) -> None:
+    """Let the model know the trigger words of a LoRA that is on; twice is as once.
+
+    Args:
+        pipeline: With the LoRA on it.
+        lora: Whose words.
+        name: What the LoRA is called there.
+    """
+    if _words_of(pipeline)[name]:
+        return
+    with _quiet():
+        for word, vectors in lora.embeddings.items():
+            pipeline.load_textual_inversion({word: vectors})
     _words_of(pipeline)[name] = tuple(
         word if index == 0 else f"{word}_{index}"  # as diffusers names those of several vectors
         for word, vectors in lora.embeddings.items()
         for index in range(len(vectors))
     )
-    set_weights(pipeline, weights)
+
+
+def forget_words(pipeline: TextToVideoPipeline, *names: str) -> None:
+    """Make the trigger words of LoRAs that are on mean nothing, as before.
+
+    Args:
+        pipeline: With the LoRAs on it.
+        *names: What they are called there.
+    """
+    for name in names:
+        if words := _words_of(pipeline).get(name, ()):
+            with _quiet():
+                pipeline.unload_textual_inversion(list(words))
+            _words_of(pipeline)[name] = ()
 
 
 def attached(pipeline: TextToVideoPipeline) -> list[str]:
@@ -143,9 +183,9 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
         raise InputError(f"No LoRA '{unknown[0][:80]}' is on.", "name")
     going = names or tuple(on)
     kept = {name: weight for name, weight in _weights(pipeline).items() if name not in going}
+    forget_words(pipeline, *going)
     for name in going:
-        if words := _words_of(pipeline).pop(name, ()):
-            pipeline.unload_textual_inversion(list(words))
+        _words_of(pipeline).pop(name, None)
     if kept:
         pipeline.delete_adapters(list(going))
         set_weights(pipeline, kept)
@@ -186,6 +226,17 @@ def _attach_to(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -
     for key, parameter in network.named_parameters():
         if f".{name}." in key:
             parameter.requires_grad_(False)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without the warnings of a library that rows are added to its embeddings, as is meant here."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 def _weights(pipeline: TextToVideoPipeline) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """LoRAs for the time of a block: put on, weighted, changed for others without loading the model.
 
-What is on stays on when the block ends, so that the next block with the same ones begins at once;
-a block with none, or with others, takes it off.
+When the block ends, the pipeline does what it did before, bit for bit. The layers of what was on
+stay where they are, switched off, so that the next block with the same ones begins at once.
 """
 
 import hashlib
@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora
-from lora.inject import MAX_WEIGHT, attach, attached, detach, set_weights
+from lora.inject import (
+    MAX_WEIGHT,
+    attach,
+    attached,
+    check_words,
+    detach,
+    forget_words,
+    set_weights,
+    teach_words,
+)
 from lora.weights import Lora
 
 MAX_AT_ONCE = 5
@@ -55,8 +64,7 @@ def with_loras(
 
     Args:
         pipeline: Text-to-video or long video.
-        loras: Files, or folders of peft, and how much each counts, from -4 to 4. None of them:
-            the pipeline as it was, bit for bit.
+        loras: Files, or folders of peft, and how much each counts, from -4 to 4.
 
     Yields:
         What a recipe should say of them, in their order.
@@ -65,11 +73,23 @@ def with_loras(
         InputError: There are too many, one stands twice, or a weight is out of range.
         CheckpointError: A file is broken, or for another model.
     """
-    yield put_on(pipeline, loras)
+    if not loras:
+        yield []
+        return
+    try:
+        yield _put_on(pipeline, loras)
+    finally:
+        _rest(pipeline)
 
 
-def put_on(pipeline: TextToVideoPipeline, loras: Sequence[tuple[Path, float]]) -> list[UsedLora]:
-    """Put LoRAs on a pipeline in place of those that are on; see `with_loras`."""
+def take_off(pipeline: TextToVideoPipeline) -> None:
+    """Take off what earlier blocks have left resting, and forget it: memory is free again."""
+    if attached(pipeline):
+        detach(pipeline)
+    pipeline.__dict__.pop("_kept_loras", None)
+
+
+def _put_on(pipeline: TextToVideoPipeline, loras: Sequence[tuple[Path, float]]) -> list[UsedLora]:
     _check(loras)
     kept = [_load(pipeline, path) for path, _ in loras]
     weights: dict[str, float] = {}
@@ -81,19 +101,29 @@ def put_on(pipeline: TextToVideoPipeline, loras: Sequence[tuple[Path, float]]) -
         detach(pipeline, *going)
     try:
         for name, (lora, _) in zip(weights, kept, strict=True):
-            if name not in attached(pipeline):
+            if name in attached(pipeline):
+                check_words(pipeline, lora)
+                teach_words(pipeline, lora, name)
+            else:
                 attach(pipeline, lora, name, weights[name])
     except InputError:
         detach(pipeline)  # never half of what was asked for
         raise
-    if weights:
-        set_weights(pipeline, weights)
+    pipeline.enable_lora()
+    set_weights(pipeline, weights)
     return [
         UsedLora(
             lora.metadata.get("modelspec.title") or path.stem, trigger_of(lora), weight, sha256
         )
         for (path, weight), (lora, sha256) in zip(loras, kept, strict=True)
     ]
+
+
+def _rest(pipeline: TextToVideoPipeline) -> None:
+    """What is on does nothing, bit for bit, and its words mean nothing, until it is used again."""
+    if attached(pipeline):
+        forget_words(pipeline, *attached(pipeline))
+        pipeline.disable_lora()
 
 
 def trigger_of(lora: Lora) -> str:
