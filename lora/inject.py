@@ -86,9 +86,8 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
     }
     for network, layers in lora.layers.items():
         if layers:
-            _attach_to(networks[network], layers, name)
-    _words_of(pipeline)[name] = ()
-    teach_words(pipeline, lora, name)
+            add_layers(networks[network], layers, name)
+    _words_of(pipeline)[name] = tuple(teach_words(pipeline, lora))
     set_weights(pipeline, weights)
 
 
@@ -108,38 +107,27 @@ def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
             )
 
 
-def teach_words(pipeline: TextToVideoPipeline, lora: Lora, name: str) -> None:
-    """Let the model know the trigger words of a LoRA that is on; twice is as once.
+def teach_words(pipeline: TextToVideoPipeline, lora: Lora) -> list[str]:
+    """Let the model know the trigger words of a LoRA.
 
-    Args:
-        pipeline: With the LoRA on it.
-        lora: Whose words.
-        name: What the LoRA is called there.
+    Returns:
+        The tokens that are new, for `forget_words`.
     """
-    if _words_of(pipeline)[name]:
-        return
     with _quiet():
         for word, vectors in lora.embeddings.items():
             pipeline.load_textual_inversion({word: vectors})
-    _words_of(pipeline)[name] = tuple(
+    return [
         word if index == 0 else f"{word}_{index}"  # as diffusers names those of several vectors
         for word, vectors in lora.embeddings.items()
         for index in range(len(vectors))
-    )
+    ]
 
 
-def forget_words(pipeline: TextToVideoPipeline, *names: str) -> None:
-    """Make the trigger words of LoRAs that are on mean nothing, as before.
-
-    Args:
-        pipeline: With the LoRAs on it.
-        *names: What they are called there.
-    """
-    for name in names:
-        if words := _words_of(pipeline).get(name, ()):
-            with _quiet():
-                pipeline.unload_textual_inversion(list(words))
-            _words_of(pipeline)[name] = ()
+def forget_words(pipeline: TextToVideoPipeline, words: Sequence[str]) -> None:
+    """Make what `teach_words` gave mean nothing, as before."""
+    if words:
+        with _quiet():
+            pipeline.unload_textual_inversion(list(words))
 
 
 def attached(pipeline: TextToVideoPipeline) -> list[str]:
@@ -183,9 +171,8 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
         raise InputError(f"No LoRA '{unknown[0][:80]}' is on.", "name")
     going = names or tuple(on)
     kept = {name: weight for name, weight in _weights(pipeline).items() if name not in going}
-    forget_words(pipeline, *going)
     for name in going:
-        _words_of(pipeline).pop(name, None)
+        forget_words(pipeline, _words_of(pipeline).pop(name, ()))
     if kept:
         pipeline.delete_adapters(list(going))
         set_weights(pipeline, kept)
@@ -213,7 +200,14 @@ def merge(pipeline: TextToVideoPipeline) -> None:
     _words_of(pipeline).clear()
 
 
-def _attach_to(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
+def add_layers(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
+    """Put layers of a LoRA on one network, beside those that are on it.
+
+    Args:
+        network: U-Net or text encoder.
+        layers: By name of the module; at least one.
+        name: To switch them by.
+    """
     adaptable: Any = network
     with warnings.catch_warnings():  # peft warns of a second one, which is what we want
         warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)

@@ -4,7 +4,8 @@ import torch
 from lavie.errors import CheckpointError, InputError
 from lora import with_loras, write_lora
 from lora.inject import attached
-from lora.use import take_off
+from lora.use import forget_loras
+from tests.tiny import make_tiny_long_video
 
 
 def make(pipeline, prompt="a fox zog"):
@@ -73,7 +74,7 @@ def test_an_error_in_the_block_leaves_nothing_behind(pipeline, files):
 def test_taken_off_nothing_of_it_is_in_memory(pipeline, files):
     with with_loras(pipeline, [(files[0], 1.0)]):
         pass
-    take_off(pipeline)
+    forget_loras(pipeline)
     assert attached(pipeline) == []
     assert not any("lora" in name for name, _ in pipeline.unet.named_parameters())
 
@@ -100,3 +101,17 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(pipeline, files, mak
     ):
         pass
     assert torch.equal(make(pipeline), before)
+
+
+def test_pipelines_that_share_their_text_work_side_by_side(pipeline, files):
+    other = make_tiny_long_video()
+    other.text_encoder, other.tokenizer = pipeline.text_encoder, pipeline.tokenizer
+    before = {name: value.clone() for name, value in pipeline.text_encoder.state_dict().items()}
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        alone = make(pipeline)
+    with with_loras([pipeline, other], [(files[0], 1.0)]):
+        assert torch.equal(make(pipeline), alone)
+        assert any("lora" in name for name, _ in other.unet.named_parameters())
+    after = pipeline.text_encoder.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
