@@ -114,7 +114,7 @@ class LoraFormHandlers:
         except InputError as error:
             raise alert(error) from error
         kept = asked["keeps_pictures"] is True
-        trained: Updates = {self._tab.form.trained: [] if kept else asked["pictures"]}
+        trained: Updates = {self._tab.form.trained: [] if kept else pictures}
         if self._service.is_busy_with(job_id):
             status = self._service.status(job)
             where = page_texts.place(status.num_ahead, status.seconds_ahead, status.is_held)

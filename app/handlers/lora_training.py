@@ -78,7 +78,7 @@ class TrainingFollowing(Follower[TrainingPanel]):
     def made(self, job: Job) -> object:
         """Its samples, and the pictures, which are deleted in the end."""
         view = self._loras.view(job, self._owner)
-        return view and (len(view.samples), len(view.pictures))
+        return view and (len(view.samples), len(view.pictures), job.is_over)
 
     def show_made(self, job: Job) -> Updates:
         """The samples beside the pictures."""
@@ -88,7 +88,7 @@ class TrainingFollowing(Follower[TrainingPanel]):
         return {
             self._tab.screen: gr.HTML(visible=False),
             self._tab.panel: gr.Column(visible=True),
-            self._tab.samples: learning.samples(view),
+            self._tab.samples: learning.samples(view, job.is_over),
         }
 
     def show_loss(self) -> Updates:

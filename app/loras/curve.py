@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app.texts import loras as texts
 
-_WIDTH, _HEIGHT, _MARGIN = 600, 132, 8
+_WIDTH, _HEIGHT, _MARGIN = 600, 132, 8  # of the picture; what is drawn keeps off its edges
 _SMOOTHING = 0.9
 
 Points = Sequence[tuple[int, float]]
@@ -20,7 +20,7 @@ class _Scale(NamedTuple):
     high: float
 
     def place(self, step: float, value: float) -> tuple[float, float]:
-        across = _WIDTH * step / max(self.num_steps, 1)
+        across = _MARGIN + (_WIDTH - 2 * _MARGIN) * step / max(self.num_steps, 1)
         up = (value - self.low) / ((self.high - self.low) or 1.0)
         return across, _HEIGHT - _MARGIN - up * (_HEIGHT - 2 * _MARGIN)
 

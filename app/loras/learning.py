@@ -19,11 +19,11 @@ def curve_of(view: "LoraView") -> str:
     return curve(view.points, view.held_out, view.num_steps)
 
 
-def samples(view: "LoraView") -> str:
+def samples(view: "LoraView", is_over: bool) -> str:
     """The newest sample large, the pictures beside it, and all samples as a strip of film."""
     newest = view.samples[-1] if view.samples else None
     return (
-        f'<div class="lora-learning"><div>{_screen(newest)}</div>{_pictures(view.pictures)}</div>'
+        f'<div class="lora-learning"><div>{_screen(newest, is_over)}</div>{_pictures(view.pictures)}</div>'
         f"{_strip(view.samples)}"
     )
 
@@ -52,7 +52,9 @@ def title(view: "LoraView", is_done: bool) -> str:
     )
 
 
-def _screen(sample: "Sample | None") -> str:
+def _screen(sample: "Sample | None", is_over: bool) -> str:
+    if sample is None and is_over:
+        return screen.empty(texts.NO_SAMPLES)
     if sample is None:
         return (
             '<div class="screen"><div class="leader sweeping" aria-hidden="true"></div>'

@@ -5,6 +5,8 @@ import io
 from functools import lru_cache
 from pathlib import Path
 
+from lavie.errors import LaVieError
+
 _SIZE = 160
 _QUALITY = 80
 
@@ -13,7 +15,7 @@ def picture_of(path: Path | None, size: int = _SIZE) -> str:
     """The address of a small picture of a file; empty if there is none, or it cannot be read."""
     try:
         return "" if path is None else _picture(path, path.stat().st_mtime_ns, size)
-    except (OSError, ValueError):
+    except (OSError, ValueError, LaVieError):
         return ""
 
 

@@ -190,6 +190,7 @@ def _create_file_parts() -> dict[str, Any]:
     with gr.Row(elem_id="lora-names"):
         name = gr.Textbox(label=texts.NAME_LABEL, info=texts.NAME_INFO, elem_id="lora-new-name")
         tags = gr.Textbox(label=texts.TAGS_LABEL, info=texts.TAGS_INFO, elem_id="lora-tags")
+        rename = gr.Button(texts.RENAME, size="sm", min_width=80, scale=0, elem_id="lora-rename")
     gr.HTML(
         f"<p>{texts.EXPORT_HEADING}</p><p>{texts.EXPORT_INFO}</p>",
         padding=False,
@@ -201,7 +202,6 @@ def _create_file_parts() -> dict[str, Any]:
             for style, label in texts.STYLES.items()
         }
     with gr.Row(elem_id="lora-file-actions"):
-        rename = gr.Button(texts.RENAME, size="sm", min_width=140, elem_id="lora-rename")
         close = gr.Button(page_texts.CLOSE, size="sm", min_width=80, elem_id="lora-close")
         delete = gr.Button(
             page_texts.DELETE, size="sm", min_width=80, variant="stop", elem_id="lora-delete"
