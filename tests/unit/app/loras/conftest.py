@@ -40,7 +40,7 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def runner(model) -> CascadeRunner:
+def cascade_runner(model) -> CascadeRunner:
     return CascadeRunner(model)
 
 
@@ -75,12 +75,12 @@ def training(pictures) -> dict[str, object]:
 
 
 @pytest.fixture
-def running(model, runner, tmp_path):
+def running(model, cascade_runner, tmp_path):
     """A studio on the same data each time."""
 
     @contextmanager
     def running(policy: Policy | None = None):
-        crew = ThreadCrew(runner)
+        crew = ThreadCrew(cascade_runner)
         service = Service(read_model_card(model), crew, tmp_path / "data", policy or Policy())
         service.start()
         yield Studio(service, Loras(service))
