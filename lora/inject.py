@@ -5,11 +5,13 @@
 # (the libraries say little of their types)
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 from peft import set_peft_model_state_dict
 from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
 from lavie.errors import InputError
 from lavie.models import BaseUNet
@@ -76,6 +78,25 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
     if name in attached(pipeline):
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
     _check_weight(name, weight)
+    check_words(pipeline, lora)
+    weights = {**_weights(pipeline), name: weight}
+    networks: dict[Network, nn.Module] = {
+        "unet": pipeline.unet,
+        "text_encoder": pipeline.text_encoder,
+    }
+    for network, layers in lora.layers.items():
+        if layers:
+            add_layers(networks[network], layers, name)
+    _words_of(pipeline)[name] = tuple(teach_words(pipeline, lora))
+    set_weights(pipeline, weights)
+
+
+def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
+    """Raise if a trigger word of a LoRA already means something.
+
+    Raises:
+        InputError: It does.
+    """
     known = pipeline.tokenizer.get_vocab()
     for word in lora.embeddings:
         if word in known:
@@ -84,22 +105,29 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
                 "off first.",
                 "name",
             )
-    weights = {**_weights(pipeline), name: weight}
-    networks: dict[Network, nn.Module] = {
-        "unet": pipeline.unet,
-        "text_encoder": pipeline.text_encoder,
-    }
-    for network, layers in lora.layers.items():
-        if layers:
-            _attach_to(networks[network], layers, name)
-    for word, vectors in lora.embeddings.items():
-        pipeline.load_textual_inversion({word: vectors})
-    _words_of(pipeline)[name] = tuple(
+
+
+def teach_words(pipeline: TextToVideoPipeline, lora: Lora) -> list[str]:
+    """Let the model know the trigger words of a LoRA.
+
+    Returns:
+        The tokens that are new, for `forget_words`.
+    """
+    with _quiet():
+        for word, vectors in lora.embeddings.items():
+            pipeline.load_textual_inversion({word: vectors})
+    return [
         word if index == 0 else f"{word}_{index}"  # as diffusers names those of several vectors
         for word, vectors in lora.embeddings.items()
         for index in range(len(vectors))
-    )
-    set_weights(pipeline, weights)
+    ]
+
+
+def forget_words(pipeline: TextToVideoPipeline, words: Sequence[str]) -> None:
+    """Make what `teach_words` gave mean nothing, as before."""
+    if words:
+        with _quiet():
+            pipeline.unload_textual_inversion(list(words))
 
 
 def attached(pipeline: TextToVideoPipeline) -> list[str]:
@@ -144,8 +172,7 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
     going = names or tuple(on)
     kept = {name: weight for name, weight in _weights(pipeline).items() if name not in going}
     for name in going:
-        if words := _words_of(pipeline).pop(name, ()):
-            pipeline.unload_textual_inversion(list(words))
+        forget_words(pipeline, _words_of(pipeline).pop(name, ()))
     if kept:
         pipeline.delete_adapters(list(going))
         set_weights(pipeline, kept)
@@ -173,7 +200,14 @@ def merge(pipeline: TextToVideoPipeline) -> None:
     _words_of(pipeline).clear()
 
 
-def _attach_to(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
+def add_layers(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
+    """Put layers of a LoRA on one network, beside those that are on it.
+
+    Args:
+        network: U-Net or text encoder.
+        layers: By name of the module; at least one.
+        name: To switch them by.
+    """
     adaptable: Any = network
     with warnings.catch_warnings():  # peft warns of a second one, which is what we want
         warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
@@ -186,6 +220,17 @@ def _attach_to(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -
     for key, parameter in network.named_parameters():
         if f".{name}." in key:
             parameter.requires_grad_(False)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without the warnings of a library that rows are added to its embeddings, as is meant here."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 def _weights(pipeline: TextToVideoPipeline) -> dict[str, float]:

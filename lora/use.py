@@ -1,22 +1,34 @@
 """LoRAs for the time of a block: put on, weighted, changed for others without loading the model.
 
-What is on stays on when the block ends, so that the next block with the same ones begins at once;
-a block with none, or with others, takes it off.
+When the block ends, the pipeline does what it did before, bit for bit. The layers of what was on
+stay where they are, switched off, so that the next block with the same ones begins at once.
 """
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from diffusers.utils.peft_utils import (
+    delete_adapter_layers,
+    recurse_remove_peft_layers,
+    set_adapter_layers,
+    set_weights_and_activate_adapters,
+)
+from torch import nn
 
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora
-from lora.inject import MAX_WEIGHT, attach, attached, detach, set_weights
-from lora.weights import Lora
+from lora.inject import MAX_WEIGHT, add_layers, check_words, forget_words, teach_words
+from lora.weights import Lora, Network
 
 MAX_AT_ONCE = 5
 
@@ -47,53 +59,141 @@ class _Kept(NamedTuple):
     sha256: str
 
 
+_Found = tuple[Path, float, Lora, str]
+
+
 @contextmanager
 def with_loras(
-    pipeline: TextToVideoPipeline, loras: Sequence[tuple[Path, float]]
+    pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
+    loras: Sequence[tuple[Path, float]],
 ) -> Generator[list[UsedLora]]:
     """Work with LoRAs in a block.
 
     Args:
-        pipeline: Text-to-video or long video.
-        loras: Files, or folders of peft, and how much each counts, from -4 to 4. None of them:
-            the pipeline as it was, bit for bit.
+        pipelines: One, or several that work in the block, such as text-to-video and the long video
+            that goes on from it; they may share their text encoder.
+        loras: Files, or folders of peft, and how much each counts, from -4 to 4.
 
     Yields:
         What a recipe should say of them, in their order.
 
     Raises:
-        InputError: There are too many, one stands twice, or a weight is out of range.
+        InputError: There are too many, one stands twice, a weight is out of range, or a trigger
+            word already means something.
         CheckpointError: A file is broken, or for another model.
     """
-    yield put_on(pipeline, loras)
-
-
-def put_on(pipeline: TextToVideoPipeline, loras: Sequence[tuple[Path, float]]) -> list[UsedLora]:
-    """Put LoRAs on a pipeline in place of those that are on; see `with_loras`."""
+    pipelines = pipelines if isinstance(pipelines, Sequence) else [pipelines]
+    if not loras:
+        yield []
+        return
     _check(loras)
-    kept = [_load(pipeline, path) for path, _ in loras]
-    weights: dict[str, float] = {}
-    for (path, weight), (_, sha256) in zip(loras, kept, strict=True):
-        if f"lora-{sha256}" in weights:
-            raise InputError(f"LoRA '{path.name}' stands twice. Name it once.", "loras")
-        weights[f"lora-{sha256}"] = weight
-    if going := [name for name in attached(pipeline) if name not in weights]:
-        detach(pipeline, *going)
+    found: list[_Found] = []
+    for path, weight in loras:
+        lora, sha256 = _load(pipelines[0], path)
+        found.append((path, weight, lora, sha256))
+    if len({sha256 for *_, sha256 in found}) < len(found):
+        raise InputError("One of the LoRAs stands twice. Name it once.", "loras")
+    with ExitStack() as stack:
+        for encoder, pipeline in _each_once(pipelines, "text_encoder").items():
+            stack.enter_context(_texts(encoder, pipeline, found))
+        for unet in _each_once(pipelines, "unet"):
+            stack.enter_context(_pictures(unet, found))
+        yield [
+            UsedLora(
+                lora.metadata.get("modelspec.title") or path.stem, trigger_of(lora), weight, sha
+            )
+            for path, weight, lora, sha in found
+        ]
+
+
+@contextmanager
+def noted_loras(
+    pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
+    loras: Sequence[tuple[Path, float]],
+) -> Generator[dict[str, Any]]:
+    """As `with_loras`, giving the part of the recipe that names them; nothing without any."""
+    with with_loras(pipelines, loras) as used:
+        yield {"loras": [asdict(lora) for lora in used]} if used else {}
+
+
+def forget_loras(pipeline: TextToVideoPipeline) -> None:
+    """Remove what earlier blocks have left resting on a pipeline: its memory is free again."""
+    _strip(pipeline.unet)
+    pipeline.__dict__.pop("_kept_loras", None)
+
+
+def _each_once(
+    pipelines: Sequence[TextToVideoPipeline], part: str
+) -> dict[nn.Module, TextToVideoPipeline]:
+    """The networks of some pipelines, each with the first that has it."""
+    found: dict[nn.Module, TextToVideoPipeline] = {}
+    for pipeline in pipelines:
+        found.setdefault(getattr(pipeline, part), pipeline)
+    return found
+
+
+@contextmanager
+def _texts(
+    encoder: nn.Module, pipeline: TextToVideoPipeline, found: list[_Found]
+) -> Generator[None]:
+    """LoRAs on a text encoder, and their words; gone without a trace when the block ends.
+
+    Other stages share it, so nothing rests on it.
+    """
+    words: list[str] = []
     try:
-        for name, (lora, _) in zip(weights, kept, strict=True):
-            if name not in attached(pipeline):
-                attach(pipeline, lora, name, weights[name])
-    except InputError:
-        detach(pipeline)  # never half of what was asked for
-        raise
-    if weights:
-        set_weights(pipeline, weights)
-    return [
-        UsedLora(
-            lora.metadata.get("modelspec.title") or path.stem, trigger_of(lora), weight, sha256
-        )
-        for (path, weight), (lora, sha256) in zip(loras, kept, strict=True)
-    ]
+        for _, _, lora, _ in found:
+            check_words(pipeline, lora)
+            words += teach_words(pipeline, lora)
+        _put_on(encoder, "text_encoder", found)
+        yield
+    finally:
+        _strip(encoder)
+        forget_words(pipeline, words)
+
+
+@contextmanager
+def _pictures(unet: nn.Module, found: list[_Found]) -> Generator[None]:
+    """LoRAs on a network; they rest on it when the block ends."""
+    try:
+        _put_on(unet, "unet", found)
+        yield
+    finally:
+        set_adapter_layers(unet, enabled=False)
+
+
+def _put_on(network: nn.Module, kind: Network, found: list[_Found]) -> None:
+    """Put layers on a network in place of those that rest on it, as far as they are others."""
+    wanted = {
+        f"lora-{sha256}": (lora.layers.get(kind, {}), weight) for _, weight, lora, sha256 in found
+    }
+    wanted = {name: of_one for name, of_one in wanted.items() if of_one[0]}
+    resting = set(_names_on(network))
+    if not resting & wanted.keys():
+        _strip(network)
+    for name in resting - wanted.keys() if resting & wanted.keys() else ():
+        delete_adapter_layers(network, name)
+        cast(Any, network).peft_config.pop(name, None)
+    for name, (layers, _) in wanted.items():
+        if name not in _names_on(network):
+            add_layers(network, layers, name)
+    if wanted:
+        weights = [weight for _, weight in wanted.values()]
+        set_adapter_layers(network, enabled=True)
+        set_weights_and_activate_adapters(network, list(wanted), weights)
+
+
+def _strip(network: nn.Module) -> None:
+    """Take the layers of all LoRAs off a network; what is left is the network, bit for bit."""
+    if _names_on(network):
+        recurse_remove_peft_layers(network)
+        stripped: Any = network
+        del stripped.peft_config
+        stripped._hf_peft_config_loaded = None
+
+
+def _names_on(network: nn.Module) -> list[str]:
+    return list(getattr(network, "peft_config", {}))
 
 
 def trigger_of(lora: Lora) -> str:

@@ -1,7 +1,7 @@
 """The LoRAs of a job on the networks that make its first version, for as long as that takes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from app.loras.use import LoraUse
@@ -38,12 +38,11 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
             raise InputError(texts.lora_is_gone(use.name), "loras")
     from lora.use import with_loras
 
-    pairs = [(use.file, use.weight) for use in loras]
-    with ExitStack() as attached:
-        for name in ("base",) if stage == "base" else _SPATIAL:
-            if name in cascade.stages or name == "base":
-                pipeline = cast("TextToVideoPipeline", cascade.loaded.get(name))
-                attached.enter_context(with_loras(pipeline, pairs))
+    names = [name for name in _SPATIAL if name == "base" or cascade.goes_on_from_frames]
+    if stage == "base":
+        names = ["base"]
+    pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
+    with with_loras(pipelines, [(use.file, use.weight) for use in loras]):
         yield
 
 

@@ -14,6 +14,7 @@ TRAINING = "training"
 
 _ENTRY = "entry.txt"
 _CHECKPOINTS = "checkpoints"
+_STEP = "step-"
 _METRICS = "metrics.jsonl"
 _SAMPLE = "sample-"
 
@@ -44,9 +45,15 @@ def samples(folder: Path) -> Iterator[tuple[int, Path]]:
         yield int(file.stem.removeprefix(_SAMPLE)), file
 
 
+def steps_learnt(folder: Path) -> int:
+    """After how many steps there is something that it can go on with; 0: there is nothing."""
+    steps = (training_folder(folder) / _CHECKPOINTS).glob(f"{_STEP}????????")
+    return max((int(step.name.removeprefix(_STEP)) for step in steps), default=0)
+
+
 def has_learnt(folder: Path) -> bool:
     """Whether there is something that it can go on with."""
-    return any((training_folder(folder) / _CHECKPOINTS).glob("*"))
+    return steps_learnt(folder) > 0
 
 
 def was_at_work(folder: Path) -> float:

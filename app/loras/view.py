@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.job import Job
-from app.loras.files import entry_of, has_learnt, metrics_file, samples, thumbnail_file
+from app.loras.files import entry_of, metrics_file, samples, steps_learnt, thumbnail_file
 from app.loras.request import LoraTrainingRequest
 from app.loras.small_pictures import picture_of
 
@@ -48,7 +48,7 @@ class LoraView:
         class_word: What it is.
         entry_id: Of the LoRA in the registry; empty before it is there.
         is_paused: Whether it stopped and can be gone on with from where it was.
-        can_finish: Whether there is something to keep already.
+        can_finish: Whether it can be ended now, with what it has learnt.
     """
 
     job_id: str
@@ -78,12 +78,12 @@ def view_training(job: Job, data: Path) -> LoraView | None:
         return None
     folder = data / job.folder
     rows = list(_rows(metrics_file(folder)))
-    num_steps, step = request.training.num_steps, rows[-1]["step"] if rows else 0
+    learnt = steps_learnt(folder)
+    num_steps, step = request.training.num_steps, max(learnt, rows[-1]["step"] if rows else 0)
     if job.progress is not None and job.progress.stage == "lora":
         num_steps, step = job.progress.total, job.progress.step
     if job.state == "done" and step:
         num_steps = step  # also one that ended early
-    can_go_on = has_learnt(folder)
     return LoraView(
         job_id=job.id,
         points=_points(rows, "loss"),
@@ -96,8 +96,8 @@ def view_training(job: Job, data: Path) -> LoraView | None:
         token=request.token,
         class_word=request.class_word,
         entry_id=entry_of(folder),
-        is_paused=job.can_go_on and can_go_on,
-        can_finish=can_go_on and job.state != "done",
+        is_paused=job.can_go_on and learnt > 0,
+        can_finish=job.state == "running" or (job.state != "done" and learnt > 0),
     )
 
 

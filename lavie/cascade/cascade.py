@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -122,6 +123,7 @@ class Cascade(Enhancer):
         fps: int | None = None,
         interpolation: Mapping[str, Any] | None = None,
         super_resolution: Mapping[str, Any] | None = None,
+        during_base: AbstractContextManager[Mapping[str, Any]] | None = None,
         on_event: OnEvent | None = None,
         cancel: CancelToken | None = None,
     ) -> Generation:
@@ -143,6 +145,8 @@ class Cascade(Enhancer):
             fps: 1 to 120; the speed at which the video of the base stage plays, not what is in it.
             interpolation: Settings of that stage, as `interpolate` takes them.
             super_resolution: Settings of that stage, as `upscale` takes them.
+            during_base: Entered for the time in which the base stage works, once all else is
+                checked; gives what the recipe is to say of it. LoRAs are put on with it.
             on_event: Hears of every step, of previews if the model can show them, and of every
                 stage's result.
             cancel: Looked at once per step.
@@ -172,16 +176,19 @@ class Cascade(Enhancer):
             self._check_later(stage, later[stage], shape)
 
         recipe = self.make_recipe(prompt, seed, fps) | {"negative_prompt": negative_prompt}
-        nothing = Generation(no_frames(*shape[1:]), fps, seed, recipe)
-        generation = self._run(
-            "base",
-            nothing,
-            asdict(settings),
-            lambda: run_base(self.base, settings, prompt, negative_prompt, seed, on_event, cancel),
-            on_event,
-            f"{shape[0]} frames of {shape[2]}x{shape[1]} do not fit",
-            "Ask for a smaller size or fewer frames",
-        )
+        with during_base or nullcontext({}) as said:
+            nothing = Generation(no_frames(*shape[1:]), fps, seed, recipe | dict(said))
+            generation = self._run(
+                "base",
+                nothing,
+                asdict(settings),
+                lambda: run_base(
+                    self.base, settings, prompt, negative_prompt, seed, on_event, cancel
+                ),
+                on_event,
+                f"{shape[0]} frames of {shape[2]}x{shape[1]} do not fit",
+                "Ask for a smaller size or fewer frames",
+            )
         events: dict[str, Any] = {"on_event": on_event, "cancel": cancel}
         if "interpolation" in asked:
             generation = self.interpolate(generation, **later["interpolation"], **events)

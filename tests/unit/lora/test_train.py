@@ -1,0 +1,216 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from lavie.errors import Cancelled, ConfigError, InputError
+from lavie.models import BaseUNet
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lavie.training.checkpoint import list_checkpoints
+from lavie.types import CancelToken, Measured, Preview, Progress
+from lora.formats import read_lora
+from lora.inject import attach
+from lora.train import check_images, prepare, train_lora
+from tests.unit.lora.personal import draw_pictures, personal_config
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def config(model_folder, images, tmp_path):
+    def make(name="run", **changes):
+        return personal_config(tmp_path / name, model_folder, images, **changes)
+
+    return make
+
+
+def weights(path):
+    return load_file(path)
+
+
+def assert_equal_files(first, second):
+    ours, theirs = weights(first), weights(second)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def stop_after(step, token):
+    def hear(event):
+        if isinstance(event, Progress) and event.stage == "lora" and event.step == step:
+            token.cancel()
+
+    return hear
+
+
+def test_what_is_learnt_is_a_file_that_the_model_takes(config, model_folder):
+    path = train_lora(config())
+    pipeline = TextToVideoPipeline.from_pretrained(model_folder)
+    lora = read_lora(path, pipeline.unet, pipeline.text_encoder)
+    assert list(lora.embeddings) == ["zog"]
+    assert lora.ranks == (2,)
+    assert any(layer.up.abs().sum() > 0 for layer in lora.layers["unet"].values())
+    assert not any(map(BaseUNet.is_temporal, lora.layers["unet"]))
+    attach(pipeline, lora, "mine")
+    assert [p.name for p in path.parent.iterdir() if p.name.startswith("lora")] == [path.name]
+
+
+def test_training_leaves_every_weight_of_the_model_bit_for_bit(config, model_folder, monkeypatch):
+    import lora.train as home
+
+    before = TextToVideoPipeline.from_pretrained(model_folder)
+    seen = {}
+
+    def keep(model):
+        seen["pipeline"] = TextToVideoPipeline.from_pretrained(model)
+        return seen["pipeline"]
+
+    monkeypatch.setattr(home, "load_pipeline", keep)
+    train_lora(config(train_text_encoder=True))
+    for part in ("unet", "text_encoder", "vae"):
+        trained = {
+            name.replace(".base_layer", "").replace(".known.", "."): weight
+            for name, weight in getattr(seen["pipeline"], part).state_dict().items()
+        }
+        for name, weight in getattr(before, part).state_dict().items():
+            assert torch.equal(trained[name], weight), name
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(config, at):
+    whole = train_lora(config("whole"))
+    token = CancelToken()
+    with pytest.raises(Cancelled, match="resume"):
+        train_lora(config("stopped"), stop_after(at, token), token)
+    assert len(list_checkpoints(whole.parent.parent / "stopped" / "checkpoints")) > 0
+    assert_equal_files(train_lora(config("stopped")), whole)
+
+
+def test_a_kill_loses_only_what_came_after_the_checkpoint(config):
+    whole = train_lora(config("whole"))
+    killed = config("killed", checkpoint_every=2)
+
+    class Kill(BaseException):
+        pass
+
+    def hear(event):
+        if isinstance(event, Measured) and event.step == 3:
+            raise Kill
+
+    with pytest.raises(Kill):
+        train_lora(killed, hear)
+    assert_equal_files(train_lora(killed), whole)
+    lines = (killed.output / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [4]
+
+
+def test_stop_here_and_keep_this_one(config):
+    token, steady = CancelToken(), {"schedule": "constant", "warmup_steps": 0}
+    early = train_lora(config("early", **steady), stop_after(2, token), finish=token)
+    assert_equal_files(early, train_lora(config("short", num_steps=3, **steady)))
+
+
+def test_it_tells_of_the_loss_of_samples_and_of_progress(config):
+    events = []
+    run = config(sample_every=2, num_samples=2, num_steps=2)
+    train_lora(run, events.append)
+    measured = [event for event in events if isinstance(event, Measured)]
+    assert [event.step for event in measured] == [1, 2]
+    assert all({"loss", "own_loss", "prior_loss"} <= event.values.keys() for event in measured)
+    previews = [event for event in events if isinstance(event, Preview)]
+    assert [event.frames.shape for event in previews] == [(16, 16, 24, 3)] * 2
+    assert sorted(path.name for path in (run.output / "samples").iterdir()) == [
+        "step-00000002-2.mp4",
+        "step-00000002.mp4",
+    ]
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert {event.stage for event in progress} == {"prepare", "lora"}
+    assert all(event.step <= event.total for event in progress)
+
+
+def test_the_best_state_on_the_picture_kept_apart_is_what_is_kept(config):
+    events = []
+    run = config(held_out=True, evaluate_every=1, num_steps=4, learning_rate=0.5)
+    path = train_lora(run, events.append)
+    losses = {
+        event.step: event.values["held_out"] for event in events if isinstance(event, Measured)
+    }
+    assert sorted(losses) == [1, 2, 3, 4]
+    best = min(losses, key=lambda step: losses[step])
+    kept = torch.load(run.output / "best.pt", weights_only=True)
+    assert kept["step"] == best
+    assert kept["loss"] == losses[best]
+    down = next(v for k, v in kept["weights"].items() if "attn1.to_q.lora_A" in k)
+    assert any(torch.equal(down, tensor) for tensor in weights(path).values())
+
+
+def test_training_stops_when_the_picture_kept_apart_gets_no_better(config):
+    events = []
+    run = config(held_out=True, evaluate_every=1, patience=2, num_steps=30, learning_rate=1.0)
+    train_lora(run, events.append)
+    last = max(event.step for event in events if isinstance(event, Measured))
+    assert last < 30
+    assert torch.load(run.output / "best.pt", weights_only=True)["step"] == last - 2
+
+
+def test_pictures_are_needed_once_and_others_make_another_run(config, model_folder, tmp_path):
+    images = draw_pictures(tmp_path / "mine")
+    run = personal_config(tmp_path / "run", model_folder, images)
+    token = CancelToken()
+    with pytest.raises(Cancelled):
+        train_lora(run, stop_after(1, token), token)
+    shutil.copyfile(images[0], images[1])
+    with pytest.raises(ConfigError, match="holds another run"):
+        train_lora(run)
+
+
+def test_the_file_says_what_it_is(config):
+    path = train_lora(config(num_steps=1, class_word="fox"))
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    assert about["modelspec.title"] == "My thing"
+    assert about["lavie.trigger_word"] == about["modelspec.trigger_phrase"] == "zog"
+    assert about["lavie.class_word"] == "fox"
+    assert about["ss_network_dim"] == "2"
+    assert about["modelspec.thumbnail"].startswith("data:image/jpeg;base64,")
+    assert json.loads(about["lavie.settings"])["num_steps"] == 1
+    assert len(about["lavie.base_model_hash"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"token": "Zog"}, "token"),
+        ({"token": "two words"}, "token"),
+        ({"token": "fox"}, "token"),
+        ({"token": "../x"}, "token"),
+        ({"train_embedding": False}, "train_embedding"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused_before_anything_is_written(config, changes, field):
+    run = config(**changes)
+    with pytest.raises(InputError) as error:
+        train_lora(run)
+    assert error.value.field == field
+    assert not run.output.exists()
+
+
+def test_a_picture_that_cannot_be_used_is_refused_by_name(images, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"<svg></svg>")
+    with pytest.raises(InputError, match="'bad.png' is an SVG"):
+        check_images([*images, bad])
+
+
+def test_efforts_differ_in_steps_and_what_is_given_wins(config):
+    steps = {
+        effort: prepare(config(effort=effort, num_steps=None)).run.num_steps
+        for effort in ("quick", "normal", "thorough")
+    }
+    assert steps["quick"] < steps["normal"] < steps["thorough"]
+    assert prepare(config(num_steps=7)).run.num_steps == 7

@@ -1,0 +1,117 @@
+import pytest
+import torch
+
+from lavie.errors import CheckpointError, InputError
+from lora import with_loras, write_lora
+from lora.inject import attached
+from lora.use import forget_loras
+from tests.tiny import make_tiny_long_video
+
+
+def make(pipeline, prompt="a fox zog"):
+    settings = {"height": 16, "width": 32, "num_frames": 2, "num_inference_steps": 2}
+    generator = torch.Generator().manual_seed(0)
+    return pipeline(prompt, generator=generator, output_type="latent", **settings).frames
+
+
+@pytest.fixture
+def files(pipeline, make_lora, tmp_path):
+    return [
+        write_lora(make_lora(pipeline, seed, words=[word]), tmp_path / f"{word}.safetensors")
+        for seed, word in enumerate(["zog", "mip"])
+    ]
+
+
+def test_a_block_changes_videos_and_leaves_the_pipeline_as_it_was_bit_for_bit(pipeline, files):
+    before = make(pipeline)
+    with with_loras(pipeline, [(files[0], 1.0)]) as used:
+        inside = make(pipeline)
+    assert not torch.allclose(inside, before, atol=1e-3)
+    assert torch.equal(make(pipeline), before)
+    assert [(lora.token, lora.weight, len(lora.sha256)) for lora in used] == [("zog", 1.0, 64)]
+    with with_loras(pipeline, []) as used:
+        assert torch.equal(make(pipeline), before)
+    assert used == []
+
+
+def test_the_same_ones_again_load_nothing_and_make_the_same(pipeline, files):
+    with with_loras(pipeline, [(files[0], 0.5)]):
+        first = make(pipeline)
+    layers = [module for module in pipeline.unet.modules() if hasattr(module, "lora_A")]
+    with with_loras(pipeline, [(files[0], 0.5)]):
+        assert torch.equal(make(pipeline), first)
+        assert [m for m in pipeline.unet.modules() if hasattr(m, "lora_A")] == layers
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        assert not torch.allclose(make(pipeline), first, atol=1e-3)
+
+
+def test_others_take_their_place_and_several_mix(pipeline, files):
+    with with_loras(pipeline, [(files[1], 1.0)]):
+        alone = make(pipeline)
+    with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
+        both = make(pipeline)
+    with with_loras(pipeline, [(files[1], 1.0)]):
+        assert torch.equal(make(pipeline), alone)
+        assert len(attached(pipeline)) == 1
+    assert not torch.allclose(both, alone, atol=1e-3)
+
+
+def test_a_file_that_was_replaced_is_read_again(pipeline, files, make_lora):
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        first = make(pipeline)
+    write_lora(make_lora(pipeline, 7, words=["zog"]), files[0])
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        assert not torch.allclose(make(pipeline), first, atol=1e-3)
+
+
+def test_an_error_in_the_block_leaves_nothing_behind(pipeline, files):
+    before = make(pipeline)
+    with pytest.raises(RuntimeError), with_loras(pipeline, [(files[0], 1.0)]):
+        raise RuntimeError
+    assert torch.equal(make(pipeline), before)
+
+
+def test_taken_off_nothing_of_it_is_in_memory(pipeline, files):
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        pass
+    forget_loras(pipeline)
+    assert attached(pipeline) == []
+    assert not any("lora" in name for name, _ in pipeline.unet.named_parameters())
+
+
+def test_what_cannot_be_used_is_refused_and_changes_nothing(pipeline, files, make_lora, tmp_path):
+    before = make(pipeline)
+    twin = write_lora(make_lora(pipeline, 9, words=["zog"]), tmp_path / "twin.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nonsense")
+    zog = (files[0], 1.0)
+    for loras, match in (
+        ([zog, zog], "stands twice"),
+        ([(files[0], 9.0)], "not between"),
+        ([zog] * 6, "too many"),
+        ([(tmp_path / "absent.safetensors", 1.0)], "does not exist"),
+        ([zog, (twin, 1.0)], "already means"),
+    ):
+        with pytest.raises(InputError, match=match), with_loras(pipeline, loras):
+            pass
+        assert torch.equal(make(pipeline), before)
+    with (
+        pytest.raises(CheckpointError, match="no safetensors"),
+        with_loras(pipeline, [zog, (broken, 1.0)]),
+    ):
+        pass
+    assert torch.equal(make(pipeline), before)
+
+
+def test_pipelines_that_share_their_text_work_side_by_side(pipeline, files):
+    other = make_tiny_long_video()
+    other.text_encoder, other.tokenizer = pipeline.text_encoder, pipeline.tokenizer
+    before = {name: value.clone() for name, value in pipeline.text_encoder.state_dict().items()}
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        alone = make(pipeline)
+    with with_loras([pipeline, other], [(files[0], 1.0)]):
+        assert torch.equal(make(pipeline), alone)
+        assert any("lora" in name for name, _ in other.unet.named_parameters())
+    after = pipeline.text_encoder.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
