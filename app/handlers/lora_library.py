@@ -169,7 +169,7 @@ class LoraLibraryHandlers:
         except InputError as error:
             raise alert(error) from error
         panel = self._tab.trying
-        sentence = first_prompt(entry.token, cards.class_word_of(entry), entry.kind, self._words)
+        sentence = first_prompt(entry.token, entry.class_word, entry.kind, self._words)
         is_fitting = bool(prompt) and entry.token in prompt.split()
         return {
             panel.opened: entry.id,
