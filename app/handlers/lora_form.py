@@ -133,13 +133,13 @@ class LoraFormHandlers:
         }
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
-    def forget(self, job_id: str, trained: Sequence[str], pictures: object) -> Updates:
+    def forget(self, job_id: str, trained: object, pictures: object) -> Updates:
         """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
         is_done = self._service.knows(job_id) and self._service.get(job_id).state == "done"
         if not is_done or not trained:
             return {self._tab.form.table: gr.skip()}
         uploads = (Path(get_upload_folder()).resolve(),)
-        for path in map(Path, trained):
+        for path in _usable_paths(trained):
             if _is_in(path, uploads):
                 path.unlink(missing_ok=True)
         return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}

@@ -36,7 +36,7 @@ class LoraForm:
         table: What is said of each.
         captions: JSON of what each shows, in a text box that nobody sees.
         suggested: The trigger word that was thought of last.
-        trained: The pictures that a training of this page learns from, to be deleted then.
+        trained: The pictures that a training learns from, to be deleted then.
     """
 
     files: gr.File
@@ -47,7 +47,7 @@ class LoraForm:
     name: gr.Textbox
     token: gr.Textbox
     suggested: gr.State
-    trained: gr.State
+    trained: gr.BrowserState
     class_word: gr.Textbox
     kind: gr.Radio
     effort: gr.Radio
@@ -72,7 +72,7 @@ class LoraTab:
 
     def states(self) -> list[gr.BrowserState]:
         """What the browser keeps."""
-        own = [self.kept, self.form.pictures, self.training.job_id]
+        own = [self.kept, self.form.pictures, self.form.trained, self.training.job_id]
         return [*own, self.trying.opened, self.trying.job_id, self.trying.compared]
 
 
@@ -143,7 +143,7 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         name=name,
         token=token,
         suggested=gr.State(""),
-        trained=gr.State([]),
+        trained=kept([], "trained"),
         class_word=class_word,
         kind=_choice("kind", texts.KIND_LABEL, texts.KIND_INFO, texts.KIND_NAMES, "thing"),
         effort=_choice(

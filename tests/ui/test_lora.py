@@ -100,6 +100,7 @@ def test_from_pictures_to_videos_and_a_file(page, pictures, server, tmp_path):
 
     expect(page.get_by_role("heading", name="Learnt: Biscuit")).to_be_visible()
     expect(field(page, "prompt")).to_have_value(re.compile("bsctzq"))
+    expect(page.locator(".lora-picture")).to_have_count(0)  # they are deleted
     expect(card(page, "Biscuit")).to_have_count(1)
     file = download(page, "Kohya", tmp_path)
     mixed_with_another(page, file, tmp_path)
