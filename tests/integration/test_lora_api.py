@@ -38,7 +38,7 @@ def client(studio, tmp_path_factory) -> Client:
 
 @pytest.fixture(scope="module")
 def ask(client):
-    return lambda name, **arguments: client.predict(api_name=f"/{name}", **arguments)
+    return lambda endpoint, /, **arguments: client.predict(api_name=f"/{endpoint}", **arguments)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_a_training_is_ended_early_and_kept(ask, client, train):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "sentence"),
+    ("endpoint", "arguments", "sentence"),
     [
         ("train_lora", {"token": "fox"}, "already means something"),
         ("train_lora", {"token": "../x"}, "cannot be a trigger word"),
@@ -180,6 +180,6 @@ def test_a_training_is_ended_early_and_kept(ask, client, train):
         ("film", {"story": "a fox | 2", "loras": [{}]}, "The id of a LoRA"),
     ],
 )
-def test_a_wrong_request_is_refused_with_a_sentence(ask, train, name, arguments, sentence):
+def test_a_wrong_request_is_refused_with_a_sentence(ask, train, endpoint, arguments, sentence):
     with pytest.raises(AppError, match=sentence):
-        train(**arguments) if name == "train_lora" else ask(name, **arguments)
+        train(**arguments) if endpoint == "train_lora" else ask(endpoint, **arguments)
