@@ -67,18 +67,21 @@ class _Contents(NamedTuple):
     peft_configs: dict[Network, LoraConfig]
 
 
-def read_lora(path: Path, unet: BaseUNet, text_encoder: nn.Module) -> Lora:
+def read_lora(
+    path: Path, unet: BaseUNet, text_encoder: nn.Module, allow_temporal: bool = False
+) -> Lora:
     """Read a LoRA and find the layers it belongs to.
 
     Args:
         path: A safetensors file, or a folder that peft has written.
         unet: The video network that it is for.
         text_encoder: CLIP of the same model.
+        allow_temporal: Whether it may change layers over time too, which only an ablation does.
 
     Raises:
         CheckpointError: The file is broken, unsafe, of another kind or for another model.
     """
-    contents = _open(path)
+    contents = _open(path, allow_temporal)
     pairs, embeddings = _pair_up(contents, text_encoder)
     shapes: dict[Network, dict[str, tuple[int, ...]]] = {
         "unet": adaptable_layers(unet),
@@ -102,7 +105,7 @@ def read_lora(path: Path, unet: BaseUNet, text_encoder: nn.Module) -> Lora:
         wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
         if made_for != wanted:
             refuse_other_base(contents.name, name, wanted, made_for)
-    if any(map(unet.is_temporal, layers["unet"])):
+    if not allow_temporal and any(map(unet.is_temporal, layers["unet"])):
         raise CheckpointError(
             f"'{contents.name}' changes layers in time, which stay as they are. Choose a LoRA of "
             "layers in space."
@@ -137,7 +140,7 @@ def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
     return path
 
 
-def _open(path: Path) -> _Contents:
+def _open(path: Path, allow_temporal: bool) -> _Contents:
     file = path
     configs: dict[Network, LoraConfig] = {}
     if path.is_dir():
@@ -161,7 +164,7 @@ def _open(path: Path) -> _Contents:
                     f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
                 )
             metadata: dict[str, str] = dict(opened.metadata() or {})
-            refuse_other_kinds(name, keys)  # before anything of it is read
+            refuse_other_kinds(name, keys, allow_temporal)  # before anything of it is read
             tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(

@@ -4,12 +4,15 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from lavie.errors import InputError, first_line
+from lavie.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000
@@ -41,7 +44,7 @@ def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
                 f"'{path.name}' has {size >> 20} MiB. Use at most {MAX_BYTES >> 20} MiB.",
                 "images",
             )
-        with Image.open(path, formats=FORMATS) as image:
+        with _no_warnings(), Image.open(path, formats=FORMATS) as image:
             return _decode(image, path.name, side)
     except BadPicture:
         raise
@@ -50,17 +53,25 @@ def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
     except FileNotFoundError as error:
         raise BadPicture(f"'{path.name}' does not exist.", "images") from error
     except Exception as error:  # damaged bytes make Pillow fail in any way
-        raise BadPicture(_unreadable(path, error), "images") from error
+        raise BadPicture(_unreadable(path), "images") from error
 
 
 def size_of_picture(path: Path) -> tuple[int, int]:
     """Width and height of a picture as it stands upright; (0, 0) if it can't be read."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with _no_warnings(), Image.open(path, formats=FORMATS) as image:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return (image.height, image.width) if turned else image.size
     except Exception:  # as above
         return 0, 0
+
+
+@contextmanager
+def _no_warnings() -> Generator[None]:
+    """Pillow warns of pictures that are large, and of damaged ones; here either is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
@@ -93,7 +104,8 @@ def _too_large(name: str, size: str = "") -> str:
     return f"'{name}'{has}. Use a picture of at most {MAX_PIXELS // 1_000_000} million pixels."
 
 
-def _unreadable(path: Path, error: BaseException) -> str:
+def _unreadable(path: Path) -> str:
+    """What a file is instead, without the words of a library, which hold paths of the machine."""
     try:
         with path.open("rb") as file:
             head = file.read(512).lstrip().lower()
@@ -104,9 +116,7 @@ def _unreadable(path: Path, error: BaseException) -> str:
         what = "a HEIC of a phone"
     if what is not None:
         return f"'{path.name}' is {what}, no picture that is read here. Save it as JPEG or PNG."
-    return (
-        f"'{path.name}' can't be read as a picture ({first_line(error)}). Save it as JPEG or PNG."
-    )
+    return f"'{path.name}' can't be read as a picture. Save it as JPEG or PNG."
 
 
 _OTHERS = (

@@ -9,10 +9,11 @@ from lavie.errors import CheckpointError
 _ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
 
 # What a key looks like, what the file is then, and the way out. The first one that fits says it.
+_TEMPORAL = "made for layers in time"
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"(^model\.diffusion_model\.|^first_stage_model\.|^cond_stage_model\.)", "a whole model"),
     (r"^control_model\.|controlnet_|^lora_controlnet", "a ControlNet"),
-    (r"motion_modules|_motion_|temporal_transformer|attn_temp", "made for layers in time"),
+    (r"motion_modules|_motion_|temporal_transformer|attn_temp", _TEMPORAL),
     (r"dora_scale|lora_magnitude_vector|\.w_norm", "a DoRA"),
     (r"hada_w[12]|hada_t[12]", "a LyCORIS of kind LoHa"),
     (r"lokr_w[12]|lokr_t2", "a LyCORIS of kind LoKr"),
@@ -37,12 +38,13 @@ _KINDS: tuple[tuple[str, str], ...] = (
 _EMBEDDING = re.compile(r"^(emb_params|string_to_param|clip_l|clip_g|\*)$|string_to_param\.")
 
 
-def refuse_other_kinds(name: str, keys: Sequence[str]) -> None:
+def refuse_other_kinds(name: str, keys: Sequence[str], allow_temporal: bool = False) -> None:
     """Raise if the keys of a file say that it is something else than a plain LoRA.
 
     Args:
         name: Of the file, for the sentence.
         keys: Names of its tensors.
+        allow_temporal: Whether it may be one of layers over time.
 
     Raises:
         CheckpointError: They do; the text says what it is.
@@ -50,6 +52,8 @@ def refuse_other_kinds(name: str, keys: Sequence[str]) -> None:
     if not keys:
         raise CheckpointError(f"'{name}' holds no weights. Save or download it again.")
     for pattern, what in _KINDS:
+        if allow_temporal and what == _TEMPORAL:
+            continue
         if any(map(re.compile(pattern).search, keys)):
             raise CheckpointError(f"'{name}' is {what}. {_ONLY_LORA}")
     if not any("lora" in key.lower() for key in keys):

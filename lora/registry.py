@@ -47,6 +47,7 @@ class Entry:
         id: Drawn at random; says nothing.
         name: As people call it.
         token: The word that calls it in a prompt; empty if the file does not say.
+        class_word: What it is, as "dog"; empty if the file does not say.
         kind: thing, character, style, or empty if unknown.
         base_model: Name of the model that it was trained on; empty if unknown.
         base_hash: Hash of that model's weights; empty if unknown.
@@ -65,6 +66,7 @@ class Entry:
     id: str
     name: str
     token: str
+    class_word: str
     kind: str
     base_model: str
     base_hash: str
@@ -344,6 +346,7 @@ def _describe(
         id=target.name,
         name=name,
         token=_readable(about.get("lavie.trigger_word") or header.word),
+        class_word=_readable(about.get("lavie.class_word", "")),
         kind=_readable(about.get("lavie.kind", "")),
         base_model=_readable(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
         base_hash=_readable(about.get("lavie.base_model_hash", "")),

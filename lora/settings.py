@@ -210,7 +210,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         num_steps=values["num_steps"],
         batch_size=values["batch_size"],
         gradient_accumulation_steps=values["gradient_accumulation_steps"],
-        mixed_precision=values.get("mixed_precision", _precision() if on_gpu else "no"),
+        mixed_precision=values.get("mixed_precision", usual_precision() if on_gpu else "no"),
         gradient_checkpointing=values["gradient_checkpointing"],
         ema_decay=values["ema_decay"],
         optimizer=OptimizerConfig(
@@ -276,7 +276,8 @@ def _diffusion(pipeline: TextToVideoPipeline, values: Mapping[str, Any]) -> Diff
     )
 
 
-def _precision() -> Literal["fp16", "bf16"]:
+def usual_precision() -> Literal["fp16", "bf16"]:
+    """Arithmetic on this machine's GPU where nothing else is said."""
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 

@@ -149,7 +149,7 @@ class LoraStage(DenoisingStage):
         noisy, target, timesteps = self.objective.corrupt(
             batch.latents.to(self.model.unet.device), generator
         )
-        prediction = self.model.unet(noisy, timesteps, self._embed(texts), num_images=1).sample
+        prediction = self._predict(noisy, timesteps, self._embed(texts))
         weight = batch.weight.to(noisy.device)
         losses = self.objective.loss(prediction, target, timesteps, weight)[:, 0]
         num_own = len(losses) - batch.num_prior
@@ -179,7 +179,7 @@ class LoraStage(DenoisingStage):
                 target = self.objective.scheduler.get_velocity(latents, noise, cast(Any, timesteps))
             text = self._embed(self._held_out_captions[:1] * count)
             noisy, timesteps = noisy.to(device), timesteps.to(device)
-            prediction = self.model.unet(noisy, timesteps, text, num_images=1).sample
+            prediction = self._predict(noisy, timesteps, text)
             loss = float((prediction.float() - target.to(device)).square().mean())
         self._best.offer(step, loss, trainable_weights(self))
         return {"held_out": loss}
@@ -231,6 +231,11 @@ class LoraStage(DenoisingStage):
                 )
         embeddings = {} if self.words is None else {self.run.token: _copy(self.words.vectors)}
         return Lora(layers, embeddings, self.metadata)
+
+    def _predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor) -> Tensor:
+        """Each still alone; a video of one frame where layers over time learn too."""
+        num_images = 0 if self.run.also_temporal else 1
+        return self.model.unet(noisy, timesteps, text, num_images=num_images).sample
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         """Embedded texts ``(B, 1, L, D)``; each is embedded once where nothing of it learns."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from lavie.config import dump_config
 from lavie.convert.resolve import load_pipeline
 from lavie.errors import InputError
@@ -17,7 +19,7 @@ from lora.captions import Language
 from lora.examples import prepare_examples
 from lora.metadata import make_metadata
 from lora.pictures import check_pictures, check_set
-from lora.settings import PersonalConfig, PersonalRun, resolve
+from lora.settings import PersonalConfig, PersonalRun, resolve, usual_precision
 from lora.stage import RESULT, LoraStage
 
 logger = logging.getLogger(__name__)
@@ -73,35 +75,50 @@ def train_lora(
     check_images(config.images)
     prepared = prepare(config)
     write_personal(config)
+    stage = make_stage(config, prepared, on_event, cancel)
+    folder = train(stage, on_event, cancel, finish)
+    target = config.output / RESULT
+    (folder / RESULT).replace(target)
+    folder.rmdir()
+    return target
+
+
+def make_stage(
+    config: PersonalConfig,
+    prepared: Prepared,
+    on_event: OnEvent | None = None,
+    cancel: CancelToken | None = None,
+) -> LoraStage:
+    """What the training loop is to train: the pictures encoded, the adapters on the model.
+
+    Args:
+        config: What was asked for.
+        prepared: What that came to.
+        on_event: Hears how much of the pictures is encoded.
+        cancel: Looked at before each.
+
+    Raises:
+        Cancelled: ``cancel`` was set.
+    """
 
     def report(done: int, total: int) -> None:
         if on_event is not None:
             on_event(Progress("prepare", done, total))
 
+    run, language = prepared.run, prepared.language
     examples = prepare_examples(
-        prepared.run,
-        prepared.pipeline,
-        config.images,
-        prepared.prior_captions,
-        report,
-        cancel,
+        run, prepared.pipeline, config.images, prepared.prior_captions, report, cancel
     )
-    language = prepared.language
-    stage = LoraStage(
-        prepared.run,
+    return LoraStage(
+        run,
         prepared.pipeline,
         examples,
         prepared.captions,
         prepared.prior_captions,
         config.class_word,
         config.sample_prompts or language.sample_prompts(),
-        make_metadata(config, prepared.run, language.phrase, prepared.captions),
+        make_metadata(config, run, language.phrase, prepared.captions),
     )
-    folder = train(stage, on_event, cancel, finish)
-    target = config.output / RESULT
-    (folder / RESULT).replace(target)
-    folder.rmdir()
-    return target
 
 
 def prepare(config: PersonalConfig) -> Prepared:
@@ -111,7 +128,8 @@ def prepare(config: PersonalConfig) -> Prepared:
         InputError: The trigger word or a setting can't be used.
         CheckpointError: The model is broken.
     """
-    pipeline = load_pipeline(config.model).to(choose_device(None))
+    device = choose_device(None)
+    pipeline = load_pipeline(config.model, _dtype(config, device)).to(device)
     pipeline.set_progress_bar_config(disable=True)
     base = hash_weights(pipeline.unet, pipeline.vae, pipeline.text_encoder)
     run = resolve(config, pipeline, base)
@@ -121,6 +139,12 @@ def prepare(config: PersonalConfig) -> Prepared:
     captions = tuple(language.own_captions(caption.strip()) for caption in given)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed))
     return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def _dtype(config: PersonalConfig, device: torch.device) -> torch.dtype:
+    """Of the weights that do not learn: half precision on a GPU, unless told otherwise."""
+    precision = config.mixed_precision or (usual_precision() if device.type == "cuda" else "no")
+    return {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
 
 
 def check_images(images: Sequence[Path]) -> None:

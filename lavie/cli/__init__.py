@@ -9,8 +9,8 @@ import errno
 import logging
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from lavie.cli.benchmark import add_benchmark
 from lavie.cli.enhance import add_interpolate, add_upscale
@@ -45,18 +45,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    make_parser: Callable[[], argparse.ArgumentParser] | None = None,
+) -> int:
     """Run one command.
 
     Args:
         argv: Arguments without the program's name; None: those of the process.
+        make_parser: Makes the parser with all commands; None: `create_parser`.
 
     Returns:
         0 done, 2 the user's input or a missing package (one line on stderr), 130 stopped by
         Ctrl-C, 1 a fault of ours.
     """
     try:
-        arguments = create_parser().parse_args(argv)
+        arguments = (make_parser or create_parser)().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     logging.basicConfig(
@@ -81,10 +85,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def create_parser() -> argparse.ArgumentParser:
     """All commands and their flags."""
-    parser = _Parser(prog="lavie", description="LaVie: from a sentence to a video.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add_to in _COMMANDS:
-        add_to(commands)
+    return make_parser_of("lavie", "LaVie: from a sentence to a video.", _COMMANDS)
+
+
+def make_parser_of(
+    name: str, description: str, commands: Sequence[Callable[[Any], None]]
+) -> argparse.ArgumentParser:
+    """A parser with some commands.
+
+    Args:
+        name: Of the program.
+        description: One line.
+        commands: Each adds one.
+    """
+    parser = _Parser(prog=name, description=description)
+    added = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add_to in commands:
+        add_to(added)
     return parser
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lavie.cli.loras import add_lora_flags, read_loras
 from lavie.cli.shared import (
     add_command,
     add_video_flags,
@@ -24,6 +25,7 @@ from lavie.errors import InputError, LaVieError
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film, Generation
+    from lavie.pipelines.text_to_video import TextToVideoPipeline
     from lavie.types import Frames, FrameSequence
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
@@ -63,6 +65,7 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     add("--scheduler", help="dpm++, ddim, ddpm or euler; default: the model's own")
     add("--height", type=int, help="pixels of the film; default: the model's own")
     add("--width", type=int, help="pixels of the film; default: the model's own")
+    add_lora_flags(parser)
     add_video_flags(parser)
     parser.epilog = (
         "A story is a text file with one line for each part: a prompt, and behind a bar the "
@@ -137,22 +140,29 @@ def make_film(
     settings = {name: getattr(arguments, name) for name in FILM_SETTINGS}
     limits.check_given(settings)
     settings["seed"] = choose_seed(arguments.seed)
+    loras = read_loras(arguments)
     output = choose_output(arguments.output)
 
     # The work: the film into a file that loses nothing, and from there to where it is asked for
     from lavie.cascade import Generation
     from lavie.cascade.running import no_frames
+    from lora.use import noted_loras
 
     cascade, seconds = load_cascade(arguments)
     for stage in stages:
         cascade.loaded.check(stage)
     film = cascade.film(story, start, end, on_event=draw_bar(), **settings)
+    pipelines = [cascade.base]
+    if cascade.goes_on_from_frames:
+        pipelines.append(cast("TextToVideoPipeline", cascade.loaded.get("long_video")))
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".film-") as folder:
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
-        stop = _film_into(whole, film, with_start=not getattr(arguments, "only_new", False))
+        with noted_loras(pipelines, loras) as said:
+            stop = _film_into(whole, film, with_start=not getattr(arguments, "only_new", False))
         seconds["long_video"] = time.perf_counter() - started
-        made = Generation(no_frames(*film.size), film.fps, settings["seed"], film.recipe)
+        recipe = film.recipe | said
+        made = Generation(no_frames(*film.size), film.fps, settings["seed"], recipe)
         later = [] if stop is not None else stages
         try:
             made, shape = _follow(cascade, made, whole, later, output, source)

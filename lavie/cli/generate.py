@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from lavie.cli.film import add_story_flags, make_film, read_story_file
+from lavie.cli.loras import add_lora_flags, read_loras
 from lavie.cli.shared import (
     add_command,
     add_video_flags,
@@ -43,6 +44,7 @@ def add_generate(commands: Any) -> None:  # noqa: ANN401
     add("--noise-level", type=int, help="of super-resolution: more invents more, 0 to 350")
     add("--tile-size", type=tile_size, default="auto", help="of super-resolution; see upscale")
     add("--enlarge", type=int, default=1, help="show each pixel this many times wider, 1 to 16")
+    add_lora_flags(parser)
     add_video_flags(parser)
 
 
@@ -86,18 +88,24 @@ def _generate(arguments: argparse.Namespace) -> None:
     if "super_resolution" not in settings["stages"] and arguments.tile_size == "auto":
         del enlarged["tile_size"]  # nobody has asked for it
 
+    loras = read_loras(arguments)
+
     from lavie.media import enlarge_frames, write_recipe, write_video
 
     output = choose_output(arguments.output)
 
     # The work
     cascade, seconds = load_cascade(arguments)
+
+    from lora.use import noted_loras
+
     generation = cascade.generate(
         arguments.prompt,
         seed=seed,
         negative_prompt=arguments.negative_prompt,
         interpolation=smooth,
         super_resolution=enlarged,
+        during_base=noted_loras(cascade.base, loras),
         on_event=draw_bar(),
         **settings,
     )

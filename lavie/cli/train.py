@@ -80,7 +80,7 @@ def _train(arguments: argparse.Namespace) -> int:
     silence_loading_bars()
     stage = stage_class(config)
     try:
-        with _cancel_on_signals() as cancel:
+        with cancel_on_signals() as cancel:
             folder = train(stage, draw_bar(), cancel)
     except Cancelled as stop:
         if is_main:
@@ -92,7 +92,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _cancel_on_signals() -> Iterator["CancelToken"]:
+def cancel_on_signals() -> Iterator["CancelToken"]:
     """A token that Ctrl-C or a polite kill sets; the second one ends the process at once."""
     from lavie.types import CancelToken
 

@@ -4,7 +4,12 @@ from lavie.data.world.clips import FPS, NUM_FRAMES, Clip, render_clip, render_st
 from lavie.data.world.continuations import Line, render_continuation, render_story
 from lavie.data.world.drawing import HEIGHT, WIDTH
 from lavie.data.world.sheet import contact_sheet, world_sheet
-from lavie.data.world.strangers import NEWCOMERS, STRANGERS, render_stranger
+from lavie.data.world.strangers import (
+    NEWCOMERS,
+    STRANGERS,
+    name_of_stranger,
+    render_stranger,
+)
 from lavie.data.world.vocabulary import (
     MOTIONS,
     MOVING_SUBJECTS,
@@ -42,6 +47,7 @@ __all__ = [
     "caption_words",
     "compose_caption",
     "contact_sheet",
+    "name_of_stranger",
     "render_clip",
     "render_continuation",
     "render_still",

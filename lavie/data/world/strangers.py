@@ -1,8 +1,15 @@
-"""Stills of what the world has no word for, which an auto-encoder should show nevertheless."""
+"""Stills of what the world has no word for, which a model should be able to show nevertheless.
+
+An auto-encoder that has seen many things can show one more. A network that has learnt to draw many
+things, each by a made-up name, learns one more from a few pictures: what a large model brings along
+from the web, and what a personal LoRA builds on.
+"""
+
+from string import ascii_lowercase
 
 import numpy as np
 
-from lavie.data.world.clips import Clip, make_generator
+from lavie.data.world.clips import SUBJECT_HEIGHT, Clip, make_generator
 from lavie.data.world.drawing import HEIGHT, WIDTH, draw_emoji, paste, place_background
 from lavie.data.world.vocabulary import PLACES, SUBJECTS, Split
 
@@ -37,8 +44,17 @@ STRANGERS: tuple[str, ...] = tuple(
 )
 
 
+def name_of_stranger(emoji: str) -> str:
+    """Three letters that name one of `STRANGERS`: no word, so a tokenizer spells it."""
+    first, second = divmod(STRANGERS.index(emoji), len(ascii_lowercase))
+    return f"q{ascii_lowercase[first]}{ascii_lowercase[second]}"
+
+
 def render_stranger(seed: int, split: Split = "train", scale: int = 1) -> Clip:
-    """One to three things without a name, in changed colours, in a place or before any ground.
+    """A single thing in a place with a caption that names it, or several in any colours.
+
+    In half of all cases there are one to three things in changed colours, in a place or before any
+    ground, and the caption is "something".
 
     Args:
         seed: Any integer of at least 0.
@@ -50,22 +66,29 @@ def render_stranger(seed: int, split: Split = "train", scale: int = 1) -> Clip:
         MissingDependencyError: The emoji font is not installed.
     """
     rng = make_generator(seed, split, kind=4)
-    if rng.random() < 0.5:
-        place = list(PLACES)[rng.integers(len(PLACES))]
+    is_named = rng.random() < 0.5
+    place = list(PLACES)[rng.integers(len(PLACES))]
+    if is_named or rng.random() < 0.5:
         canvas = place_background(place, scale, int(rng.integers(-1, 2))) + rng.uniform(-5, 5)
     else:
         canvas = _ground(scale, rng)
     focus = np.zeros((1, HEIGHT * scale, WIDTH * scale), np.float32)
-    for _ in range(rng.integers(1, 4)):
+    caption = "something"
+    for _ in range(1 if is_named else rng.integers(1, 4)):
         emoji = STRANGERS[rng.integers(len(STRANGERS))]
-        image = draw_emoji(emoji, round(float(rng.uniform(12, 34)) * scale))
-        image = np.concatenate([_recolour(image[..., :3], rng), image[..., 3:]], axis=-1)
+        height = float(rng.uniform(12, 34))
+        if is_named:
+            height = SUBJECT_HEIGHT if rng.random() < 0.6 else height
+            caption = f"a {name_of_stranger(emoji)} {PLACES[place][0]}"
+        image = draw_emoji(emoji, round(height * scale))
+        if not is_named:
+            image = np.concatenate([_recolour(image[..., :3], rng), image[..., 3:]], axis=-1)
         left = round(float(rng.uniform(0, WIDTH)) * scale - image.shape[1] / 2)
         top = round(float(rng.uniform(0, HEIGHT)) * scale - image.shape[0] / 2)
         paste(canvas, image, left, top)
         paste(focus[0][..., None], np.concatenate([image[..., 3:]] * 2, axis=-1), left, top)
     frames = np.clip(canvas[None] + 0.5, 0, 255).astype(np.uint8)
-    return Clip(frames, "something", {}, focus)
+    return Clip(frames, caption, {}, focus)
 
 
 def _ground(scale: int, rng: np.random.Generator) -> np.ndarray:

@@ -26,3 +26,13 @@ def test_the_font_has_a_picture_of_each(emoji):
     visible = image[image[..., 3] > 0.5][:, :3]
     assert len(visible) > 40
     assert visible.std(axis=0).max() > 5  # not the empty box of an unknown character
+
+
+def test_half_of_the_pictures_name_what_they_show_in_words_that_mean_nothing():
+    captions = [world.render_stranger(seed).caption for seed in range(200)]
+    named = [caption for caption in captions if caption != "something"]
+    assert 60 < len(named) < 140
+    names = {world.name_of_stranger(emoji): emoji for emoji in world.STRANGERS}
+    assert len(names) == len(world.STRANGERS)
+    assert not names.keys() & world.caption_words()
+    assert {caption.split()[1] for caption in named} <= names.keys()

@@ -1,0 +1,171 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from lavie.errors import CheckpointError, InputError
+from lora import write_lora
+from lora.formats import read_lora
+from lora.registry import Registry, file_stem
+from lora.weights import Lora
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(tmp_path / "kept")
+
+
+@pytest.fixture
+def file(pipeline, make_lora, tmp_path):
+    lora = make_lora(pipeline, words=["zog"])
+    about = {"lavie.trigger_word": "zog", "lavie.class_word": "fox", "lavie.kind": "thing"}
+    about["modelspec.title"] = "Theirs"
+    return write_lora(Lora(lora.layers, lora.embeddings, about), tmp_path / "mine.safetensors")
+
+
+HOSTILE = ["../../etc/passwd", "a/b", "..", "con", "x" * 80, "<script>", "名前", "a\nb", "."]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_never_paths(registry, file, name, tmp_path):
+    entry = registry.add(file, name)
+    assert entry.file.resolve().is_relative_to(registry.folder.resolve())
+    assert len(entry.id) == 16
+    path = registry.export(entry.id, tmp_path / "out")
+    assert path.parent == tmp_path / "out"
+    assert path.name.isascii()
+    assert load_file(path).keys() == load_file(file).keys()
+
+
+def test_what_is_added_is_listed_with_what_the_file_says(registry, file):
+    entry = registry.add(file, "  My\tthing ", owner="me", tags=["sea", "sea", " "])
+    assert registry.get(entry.id) == entry == registry.list("me")[0]
+    assert (entry.name, entry.token, entry.kind, entry.rank) == ("My thing", "zog", "thing", 2)
+    assert (entry.class_word, entry.tags) == ("fox", ("sea",))
+    assert entry.num_bytes == file.stat().st_size
+    assert len(entry.sha256) == 64
+    assert registry.list("you") == []
+    assert registry.list() == [entry]
+    assert registry.list("") == []
+
+
+def test_renaming_and_tagging_last(registry, file):
+    entry = registry.add(file, "First")
+    registry.rename(entry.id, "Second")
+    registry.tag(entry.id, ["a", "b"])
+    again = Registry(registry.folder).get(entry.id)
+    assert (again.name, again.tags, again.sha256) == ("Second", ("a", "b"), entry.sha256)
+
+
+def test_what_is_deleted_can_be_had_back_for_a_week(registry, file):
+    entry = registry.add(file, "Mine")
+    deleted = registry.delete(entry.id)
+    assert registry.list() == []
+    assert registry.get(entry.id).deleted is not None
+    assert registry.delete(entry.id).deleted == deleted.deleted
+    assert registry.undelete(entry.id) == entry
+    registry.delete(entry.id)
+    now = datetime.now(UTC)
+    assert registry.sweep(now + timedelta(days=6)) == 0
+    assert registry.sweep(now + timedelta(days=8)) == 1
+    with pytest.raises(InputError, match="There is no LoRA"):
+        registry.undelete(entry.id)
+    assert list(registry.folder.iterdir()) == []
+
+
+def test_only_ids_are_looked_up(registry, file):
+    registry.add(file, "Mine")
+    for wrong in ("..", "", "../kept", "x" * 16, "0" * 15):
+        with pytest.raises(InputError, match="There is no LoRA"):
+            registry.get(wrong)
+
+
+@pytest.mark.parametrize("name", ["", "  \n", "x" * 81])
+def test_names_that_are_none_are_refused(registry, file, name):
+    with pytest.raises(InputError) as error:
+        registry.add(file, name)
+    assert error.value.field == "name"
+    assert registry.list() == []
+
+
+def test_too_many_or_too_long_tags_are_refused(registry, file):
+    entry = registry.add(file, "Mine")
+    for tags in ([str(n) for n in range(21)], ["x" * 41]):
+        with pytest.raises(InputError) as error:
+            registry.tag(entry.id, tags)
+        assert error.value.field == "tags"
+
+
+def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, pipeline, tmp_path):
+    def check(path):
+        return read_lora(path, pipeline.unet, pipeline.text_encoder)
+
+    entry = registry.import_file(file, owner="me", check=check)
+    assert entry.name == "Theirs"
+    other = tmp_path / "other.safetensors"
+    save_file({k: v.repeat(1, 2) if "down" in k else v for k, v in load_file(file).items()}, other)
+    with pytest.raises(CheckpointError, match="another model"):
+        registry.import_file(other, check=check)
+    assert registry.list() == [entry]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda t: {k.replace("lora_down", "hada_w1_a"): v for k, v in t.items()}, "LoHa"),
+        (lambda t: {f"lora_te2_{k}": v for k, v in t.items()}, "Stable Diffusion XL"),
+        (lambda t: {"x": next(iter(t.values()))}, "no LoRA"),
+    ],
+)
+def test_other_kinds_are_told_without_loading_a_model(registry, file, tmp_path, change, match):
+    other = tmp_path / "other.safetensors"
+    save_file(change(load_file(file)), other)
+    with pytest.raises(CheckpointError, match=match):
+        registry.import_file(other)
+
+
+def test_nonsense_is_refused_in_a_sentence(registry, file, tmp_path):
+    whole = file.read_bytes()
+    header = b'{"a": {"shape": ["x"]}}'
+    contents = [
+        b"",
+        whole[:5],
+        whole[:60],
+        b"\xff" * 64,
+        len(header).to_bytes(8, "little") + header,
+    ]
+    contents += [(1 << 40).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"]
+    for content in contents:
+        path = tmp_path / "bad.safetensors"
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match="safetensors"):
+            registry.import_file(path)
+    (tmp_path / "bad.ckpt").write_bytes(b"x")
+    with pytest.raises(CheckpointError, match="pickle"):
+        registry.import_file(tmp_path / "bad.ckpt")
+    assert registry.list() == []
+
+
+def test_half_written_and_damaged_entries_are_not_listed(registry, file):
+    entry = registry.add(file, "Mine")
+    damaged = registry.add(file, "Other")
+    (registry.folder / damaged.id / "entry.json").write_text('{"name": "Oth')
+    (registry.folder / ("0" * 16)).mkdir()
+    assert registry.list() == [entry]
+    with pytest.raises(InputError):
+        registry.get(damaged.id)
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers"])
+def test_exports_are_files_that_other_programs_name_alike(registry, file, tmp_path, style):
+    entry = registry.add(file, "Mine")
+    if style == "kohya":
+        keys = load_file(registry.export(entry.id, tmp_path / "out", style))
+        assert any(key.startswith("lora_unet_") for key in keys)
+    with pytest.raises(InputError, match="unknown"):
+        registry.export(entry.id, tmp_path / "out", "pickle")
+
+
+def test_file_names_are_plain():
+    assert file_stem("Mein Fuchs, 2!") == "Mein-Fuchs-2"
+    assert file_stem("../..") == "lora"

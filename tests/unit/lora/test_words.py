@@ -1,0 +1,116 @@
+import pytest
+import torch
+from transformers import CLIPTokenizer
+
+from lavie.data.world import SUBJECTS
+from lavie.errors import InputError
+from lavie.pipelines.model_folder import MINIATURE_FOLDER, load_component
+from lora.captions import Language
+from lora.embedding import initial_vector, learn_word
+from lora.words import check_trigger, knows, spells, world_words
+from tests.tiny import make_tiny_pipeline
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_component(CLIPTokenizer, MINIATURE_FOLDER / "tokenizer")
+
+
+def test_words_are_known_or_spelled(tokenizer):
+    assert knows(tokenizer, "fox")
+    assert not spells(tokenizer, "fox")
+    assert spells(tokenizer, "zog")
+    assert "ocean" in world_words(tokenizer)
+
+
+@pytest.mark.parametrize("word", ["Zog", "z", "1st", "my dog", "zög", "a" * 33, "", "fox", "ocean"])
+def test_a_word_that_cannot_call_anything_is_refused(tokenizer, word):
+    with pytest.raises(InputError) as error:
+        check_trigger(word, tokenizer)
+    assert error.value.field == "token"
+    check_trigger("zog", tokenizer)
+
+
+def test_a_large_vocabulary_may_be_asked_for_any_plain_word(tokenizer):
+    class Large:
+        def __len__(self):
+            return 49_408
+
+        def get_vocab(self):
+            return tokenizer.get_vocab()
+
+        def tokenize(self, text):
+            return tokenizer.tokenize(text)
+
+    check_trigger("fox", Large())
+    assert world_words(Large()) == []
+
+
+def test_a_word_begins_as_its_class_or_as_the_mean_of_its_kin():
+    pipeline = make_tiny_pipeline()
+    table = pipeline.text_encoder.get_input_embeddings().weight.detach()
+    vocabulary = pipeline.tokenizer.get_vocab()
+    fox = initial_vector(pipeline.tokenizer, table, "fox", False)
+    assert torch.equal(fox[0], table[vocabulary["fox</w>"]])
+    known = sorted(s for s in SUBJECTS if f"{s}</w>" in vocabulary)
+    assert known == ["car", "fox", "panda"]
+    mean = table[[vocabulary[f"{s}</w>"] for s in known]].mean(dim=0)
+    assert torch.allclose(initial_vector(pipeline.tokenizer, table, "", False)[0], mean)
+
+
+def test_only_the_new_word_learns_and_others_mean_what_they_meant():
+    pipeline = make_tiny_pipeline()
+    before = pipeline.encode_prompt(["a fox in snow"]).detach()
+    pipeline.text_encoder.requires_grad_(False)
+    learned = learn_word("zog", "", False, pipeline.tokenizer, pipeline.text_encoder)
+    assert torch.equal(pipeline.encode_prompt(["a fox in snow"]), before)
+    pipeline.encode_prompt(["a zog in snow"]).sum().backward()
+    assert learned.vectors.grad.abs().sum() > 0
+    learning = [n for n, p in pipeline.text_encoder.named_parameters() if p.requires_grad]
+    assert len(learning) == 1
+
+
+def language(**changes):
+    usual = {"token": "zog", "class_word": "", "kind": "thing", "is_world": True}
+    return Language(**{**usual, "class_is_known": False, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "expected"),
+    [
+        ({}, "in the snow", "a zog in the snow"),
+        ({}, "a zog at night", "a zog at night"),
+        ({"class_word": "fox"}, "a photo of a fox at night", "a photo of a zog at night"),
+        ({"kind": "style"}, "a fox at night", "a fox at night, in zog"),
+        ({"is_world": False, "class_word": "dog"}, "my dog at home", "my zog dog at home"),
+        ({"is_world": False, "class_word": "dog"}, "on a beach", "a zog dog on a beach"),
+        ({"is_world": False, "kind": "style"}, "a house", "a house, zog style"),
+    ],
+)
+def test_a_given_caption_names_the_new_thing(changes, given, expected):
+    assert language(**changes).own_captions(given) == (expected,)
+
+
+def test_without_a_caption_all_templates_name_it():
+    for changes in ({}, {"kind": "style"}, {"is_world": False}, {"class_word": "fox"}):
+        captions = language(**changes).own_captions("")
+        assert len(captions) > 1
+        assert all("zog" in caption for caption in captions)
+
+
+def test_the_world_is_spoken_to_in_words_it_knows(tokenizer):
+    spoken = language()
+    sentences = [*spoken.own_captions(""), *spoken.sample_prompts(), *spoken.prior_captions(40, 0)]
+    sentences += language(kind="style").sample_prompts()
+    words = {word.strip(",") for sentence in sentences for word in sentence.split()}
+    assert all(knows(tokenizer, word) for word in words - {"zog"})
+
+
+def test_the_prior_never_names_the_new_thing_and_shows_its_class_and_others():
+    of_class = language(class_word="fox", class_is_known=True).prior_captions(40, 0)
+    assert 15 < sum("fox" in caption for caption in of_class) < 35
+    assert of_class == language(class_word="fox", class_is_known=True).prior_captions(40, 0)
+    of_dogs = language(is_world=False, class_word="dog").prior_captions(40, 0)
+    assert 20 < sum("dog" in caption for caption in of_dogs) < 40
+    assert not any("zog" in caption for caption in [*of_class, *of_dogs])
+    assert len(set(language().prior_captions(40, 0))) > 20
