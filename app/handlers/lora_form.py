@@ -131,7 +131,7 @@ class LoraFormHandlers:
             for field, value in values.items()
             if field in controls and _fits(field, value)
         }
-        return {**found, **self._show(_usable_paths(pictures))}
+        return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
     def forget(self, job_id: str, trained: Sequence[str], pictures: object) -> Updates:
         """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
@@ -144,14 +144,15 @@ class LoraFormHandlers:
                 path.unlink(missing_ok=True)
         return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}
 
-    def _show(self, paths: list[Path]) -> Updates:
-        form = self._tab.form
+    def _show(self, paths: list[Path], effort: object = None) -> Updates:
+        form, efforts = self._tab.form, self._efforts(len(paths))
+        is_kept = effort in texts.EFFORT_NAMES
         checks = self._loras.check_pictures(paths)
         problem = self._loras.check_set(checks) if checks else None
         return {
             form.pictures: [str(path) for path in paths],
             form.table: given_pictures.table(checks, problem),
-            form.effort: gr.Radio(self._efforts(len(paths))),
+            form.effort: gr.Radio(efforts, value=effort) if is_kept else gr.Radio(efforts),
         }
 
     def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:

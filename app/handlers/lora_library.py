@@ -10,10 +10,10 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen
+from app.downloads import handed_out
 from app.handlers import undo
 from app.handlers.alerts import alert, inform
 from app.handlers.browser import bring_into_view, press
-from app.lora_api import handed_out
 from app.loras import cards
 from app.loras.service import Loras
 from app.loras.words import first_prompt
@@ -169,7 +169,7 @@ class LoraLibraryHandlers:
         except InputError as error:
             raise alert(error) from error
         panel = self._tab.trying
-        sentence = first_prompt(entry.token, cards.class_word_of(entry), entry.kind, self._words)
+        sentence = first_prompt(entry.token, entry.class_word, entry.kind, self._words)
         is_fitting = bool(prompt) and entry.token in prompt.split()
         return {
             panel.opened: entry.id,

@@ -1,6 +1,7 @@
 """Shows a training while it learns; pauses it, goes on with it, ends it early or for good."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -14,6 +15,7 @@ from app.handlers.follower import Follower, Updates
 from app.jobs.job import Job
 from app.line import Status
 from app.loras import learning
+from app.loras.request import LoraTrainingRequest
 from app.loras.service import Loras
 from app.loras.view import LoraView
 from app.service import Service
@@ -85,6 +87,10 @@ class TrainingFollowing(Follower[TrainingPanel]):
         view = self._loras.view(job, self._owner)
         if view is None:
             return self.show_loss()
+        request = job.request
+        is_kept = isinstance(request, LoraTrainingRequest) and request.keeps_pictures
+        if job.state == "done" and not is_kept:
+            view = replace(view, pictures=())  # they are being deleted
         return {
             self._tab.screen: gr.HTML(visible=False),
             self._tab.panel: gr.Column(visible=True),

@@ -61,18 +61,13 @@ def picker(entries: "Sequence[Entry]", box: str, sentence: str, label: str, info
     )
 
 
-def class_word_of(entry: "Entry") -> str:
-    """What it is, as far as its file says."""
-    return str(entry.settings.get("class_word") or "")
-
-
 def chosen(lora_id: str) -> str:
     """The choice of one alone, as its text box holds it."""
     return json.dumps([{"id": lora_id, "weight": _USUAL_WEIGHT}])
 
 
 def _choice(entry: "Entry") -> str:
-    said = as_text(" ".join(filter(None, (entry.token, class_word_of(entry)))))
+    said = as_text(" ".join(filter(None, (entry.token, entry.class_word))))
     say = texts.SAY_IT.format(words=said), texts.SAY_IT_INFO.format(words=said)
     say_it = (
         f'<button type="button" data-say="{said}" title="{say[1]}" aria-label="{say[1]}">{say[0]}'

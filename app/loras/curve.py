@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.texts import loras as texts
 
 _WIDTH, _HEIGHT, _MARGIN = 600, 132, 8  # of the picture; what is drawn keeps off its edges
-_SMOOTHING = 0.9
+_SMOOTHING = 0.8
 
 Points = Sequence[tuple[int, float]]
 

@@ -57,7 +57,6 @@ CURVE_INFO = "Lower is better."
 CURVE_WAITS = "The curve begins with the first step."
 HELD_OUT_LABEL = "on a picture kept back"
 
-USE_HEADING = "Make a video with it"
 PROMPT_LABEL = "What should happen with it?"
 PROMPT_INFO = "One sentence that holds the trigger word."
 SEED_INFO = "The same seed makes the same video. Leave empty for a new one."
@@ -79,7 +78,6 @@ LIST_EMPTY = "Nothing here yet. What you teach it is kept here, and can be used 
 IMPORT_LABEL = "Bring one from elsewhere (.safetensors)"
 IMPORTED = "It can be used now."
 GONE_FOR_GOOD = "It is too late to bring that one back."
-NO_SUCH_LORA = "There is no such LoRA any more. Reload the page."
 
 PICKER_LABEL = "Your LoRAs"
 PICKER_INFO = "What you taught it: up to four at a time, each as strongly as you like."

@@ -85,7 +85,7 @@ def values(card) -> dict[str, object]:
     """A form as it is filled in when the page opens, with a prompt."""
     defaults = {name: limits.default for name, limits in card.ranges.items()}
     text = {"prompt": "a panda", "negative_prompt": "", "scheduler": "dpm++", "seed": "7"}
-    return {**defaults, **text, "smooth": False, "upscale": False}
+    return {**defaults, **text, "smooth": False, "upscale": False, "loras": ""}
 
 
 @pytest.fixture

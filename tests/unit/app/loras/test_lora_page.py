@@ -25,6 +25,7 @@ def entry(**told) -> Entry:
         "id": "0123456789abcdef",
         "name": "Biscuit",
         "token": "bsctzq",
+        "class_word": "dog",
         "kind": "thing",
         "base_model": "miniature",
         "base_hash": "",

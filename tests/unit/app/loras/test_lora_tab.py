@@ -86,6 +86,7 @@ def test_the_form_is_given_back_as_it_was_where_it_makes_sense(handlers, tab):
     assert told[tab.form.name] == "Biscuit"
     assert tab.form.kind not in told
     assert tab.form.token not in told
+    assert told[tab.form.effort].value == "quick"
 
 
 def test_a_trigger_word_is_thought_of_until_one_is_typed(handlers, tab):
