@@ -38,9 +38,8 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
             raise InputError(texts.lora_is_gone(use.name), "loras")
     from lora.use import with_loras
 
-    names = [name for name in _SPATIAL if name == "base" or cascade.goes_on_from_frames]
-    if stage == "base":
-        names = ["base"]
+    needs_both = stage == "long_video" and cascade.goes_on_from_frames
+    names: tuple[StageName, ...] = _SPATIAL if needs_both else ("base",)
     pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
     with with_loras(pipelines, [(use.file, use.weight) for use in loras]):
         yield

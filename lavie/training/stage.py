@@ -94,7 +94,11 @@ class Stage(nn.Module):
             if isinstance(network, ModelMixin):
                 network.enable_gradient_checkpointing()
             else:
-                network.gradient_checkpointing_enable({"use_reentrant": False})
+                older = (
+                    network.gradient_checkpointing_enable
+                )  # its name in the first of transformers 5
+                enable = getattr(network, "activation_checkpointing_enable", older)
+                enable({"use_reentrant": False})
 
     def compile_networks(self) -> None:
         """Compile the repeated blocks of the networks that learn.

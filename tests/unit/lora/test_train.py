@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import shutil
 
@@ -6,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lavie.errors import Cancelled, ConfigError, InputError
+from lavie.errors import Cancelled, ConfigError, InputError, MissingDependencyError
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.checkpoint import list_checkpoints
@@ -211,3 +212,22 @@ def test_efforts_differ_in_steps_and_what_is_given_wins(config):
     }
     assert steps["quick"] < steps["normal"] < steps["thorough"]
     assert prepare(config(num_steps=7)).run.num_steps == 7
+
+
+def test_what_does_not_learn_may_be_in_half_precision(config):
+    run = config(mixed_precision="bf16", gradient_checkpointing=True, train_text_encoder=True)
+    prepared = prepare(run)
+    stage = make_stage(run, prepared)
+    train(stage)
+    for name, weight in stage.named_parameters():
+        assert weight.dtype == (torch.float32 if weight.requires_grad else torch.bfloat16), name
+    layers = stage.lora().layers["unet"].values()
+    assert all(layer.up.isfinite().all() for layer in layers)
+    assert any(layer.up.abs().sum() > 0 for layer in layers)
+
+
+def test_an_8_bit_optimizer_that_is_not_installed_is_asked_for_by_name(config):
+    if importlib.util.find_spec("bitsandbytes") is not None:
+        pytest.skip("bitsandbytes is installed")
+    with pytest.raises(MissingDependencyError, match="pip install bitsandbytes"):
+        train_lora(config(optimizer_8bit=True))

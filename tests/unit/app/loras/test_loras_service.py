@@ -141,7 +141,9 @@ def test_videos_are_made_with_loras_and_without_as_before(studio, training):
     assert with_zog.results[0].metadata["loras"][0]["weight"] == 1.5
     mixed = make(studio, loras=json.dumps([{"id": zog, "weight": 1.5}, {"id": other}]))
     assert not np.array_equal(frames(mixed), frames(with_zog))
-    assert np.array_equal(frames(make(studio, loras=[{"id": zog, "weight": 1.5}])), frames(with_zog))
+    assert np.array_equal(
+        frames(make(studio, loras=[{"id": zog, "weight": 1.5}])), frames(with_zog)
+    )
     after = make(studio)
     assert np.array_equal(frames(after), before)
     assert "loras" not in after.results[0].metadata
