@@ -146,13 +146,13 @@ class LoraFormHandlers:
 
     def _show(self, paths: list[Path], effort: object = None) -> Updates:
         form, efforts = self._tab.form, self._efforts(len(paths))
-        is_kept = effort in texts.EFFORT_NAMES
+        known = effort if isinstance(effort, str) and effort in texts.EFFORT_NAMES else None
         checks = self._loras.check_pictures(paths)
         problem = self._loras.check_set(checks) if checks else None
         return {
             form.pictures: [str(path) for path in paths],
             form.table: given_pictures.table(checks, problem),
-            form.effort: gr.Radio(efforts, value=effort) if is_kept else gr.Radio(efforts),
+            form.effort: gr.Radio(efforts, value=known) if known else gr.Radio(efforts),
         }
 
     def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:

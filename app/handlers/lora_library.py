@@ -210,7 +210,6 @@ def bind_lora_library(
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
-    see = {"js": bring_into_view(USE_ID)}
     for event in learnt:
         event.then(
             handlers.open_learnt,
@@ -220,7 +219,7 @@ def bind_lora_library(
         ).then(**refresh)
     blocks.load(handlers.open_again, panel.opened, opening, **heard).then(**refresh)
     opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
-    opened.success(**refresh).then(**see)
+    opened.success(**refresh).then(js=bring_into_view(USE_ID))
     panel.close.click(handlers.close, None, closing, **quick).then(**refresh)
     panel.rename.click(
         handlers.rename,

@@ -6,7 +6,6 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
-from gradio.components import Component
 
 from app.loras import given_pictures
 from app.loras.given_pictures import ExampleSet
@@ -53,7 +52,7 @@ class LoraForm:
     effort: gr.Radio
     keeps_pictures: gr.Checkbox
 
-    def typed(self) -> dict[str, Component]:
+    def typed(self) -> dict[str, gr.Textbox | gr.Radio | gr.Checkbox]:
         """The controls whose values the browser keeps, by the field's name."""
         names = ("captions", "name", "token", "class_word", "kind", "effort", "keeps_pictures")
         return {name: getattr(self, name) for name in names}
