@@ -48,6 +48,7 @@ def create_parser() -> argparse.ArgumentParser:
     add("--public", action="store_true", help="tell visitors apart, also behind a proxy of yours")
     add("--gallery", action="store_true", help="let visitors see each other's finished videos")
     add("--safety", metavar="MODULE:FUNCTION", help="checker that every video has to pass")
+    add("--no-training", action="store_true", help="train no LoRAs here")
     add("--port", type=int, help="port (default 7860)")
     add("--redis", help="redis://host:port of a Redis, for workers on other machines too")
     add("--profile", choices=get_args(ProfileName), default=AUTO, help="what to do about memory")
@@ -94,6 +95,7 @@ def main() -> None:
             is_public=is_reachable or arguments.public,
             has_gallery=arguments.gallery,
             is_checked=bool(arguments.safety),
+            has_training=not arguments.no_training,
         )
         if arguments.port is not None:
             limits.check_whole_number(arguments.port, "port", 0, 65535)

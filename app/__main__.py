@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.request import FIELDS, SWITCHES
+from app.request import FIELDS, LORAS, SWITCHES
 from lavie.errors import InputError
 
 if TYPE_CHECKING:
     from gradio_client import Client
 
 STUDIO = "http://127.0.0.1:7860"
-_FRACTIONS, _WORDS = ("guidance_scale",), ("negative_prompt", "scheduler")
+_FRACTIONS, _WORDS = ("guidance_scale",), ("negative_prompt", "scheduler", LORAS)
 
 
 def create_parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from app import texts
 from app.batch import read_batch
 from app.exports import export
 from app.plain_text import clean_text
-from app.request import FIELDS, SCHEDULERS, STEP_FIELDS, Range
+from app.request import FIELDS, LORAS, SCHEDULERS, STEP_FIELDS, Range
 from app.restore import form_values, read_recipe
 from app.schema import job_json
 from app.service import Service
@@ -195,13 +195,14 @@ class Api:
         return str(export(result, format))
 
     @told
-    def restore(self, file: str) -> dict:
+    def restore(self, request: gr.Request, file: str) -> dict:
         """Read the settings of a video made here, from its MP4 or recipe: values for submit.
 
         Args:
             file: An MP4, WebM or MKV made here, or the JSON beside it.
         """
-        values, notes = form_values(read_recipe(_file(file)), self._service.card)
+        loras = self._service.shelf.list(self._visitors.owner(request))
+        values, notes = form_values(read_recipe(_file(file)), self._service.card, loras)
         return {"values": values, "notes": notes}
 
     @told
@@ -279,6 +280,7 @@ def _submit_for(service: Service, api: Api) -> Callable[..., dict[str, Any]]:
         upscale: bool = False,
         smoothing_steps: int = own["smoothing_steps"],
         upscaling_steps: int = own["upscaling_steps"],
+        loras: list | str | None = None,
     ) -> dict:
         """Queue a video and return its job at once; ask for its id with status or follow.
 
@@ -296,6 +298,7 @@ def _submit_for(service: Service, api: Api) -> Callable[..., dict[str, Any]]:
             upscale: Also make it four times as large.
             smoothing_steps: Denoising steps of the smoothing.
             upscaling_steps: Denoising steps of the upscaling.
+            loras: Those to make it with, as [{"id": "...", "weight": 1.0}].
         """
         given = locals()
         return api.submit(request, {field: given[field] for field in FIELDS})
@@ -312,6 +315,7 @@ def _defaults(service: Service) -> dict[str, object]:
         "scheduler": SCHEDULERS[0],
         "smooth": False,
         "upscale": False,
+        LORAS: None,
     }
 
 

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from app import texts
 from app.jobs.job import Job
+from app.loras.choice import FindLora, choose_loras
+from app.loras.use import LoraUse
 from app.model_card import ModelCard
 from app.request import (
+    LORAS,
     MAX_SEED,
     STEP_FIELDS,
     SWITCHES,
@@ -25,39 +28,49 @@ COST_FIELDS = ("num_frames", "height", "width", "smoothing_steps", "upscaling_st
 
 
 def check_form(
-    values: Mapping[str, object], card: ModelCard
+    values: Mapping[str, object], card: ModelCard, find: FindLora
 ) -> TextToVideoRequest | list[InputError]:
     """Turn the values of a form into a request, or into everything wrong with them.
 
-    An empty seed asks for a new one; a prompt needs at least one word that the model knows, and
-    the model has to have the stages that are switched on.
+    An empty seed asks for a new one; a prompt needs at least one word that the model or one of the
+    LoRAs knows, and the model has to have the stages that are switched on.
 
     Args:
         values: As typed.
         card: Of the model.
+        find: Gives a LoRA by its id.
     """
     values = dict(values)
     if values.get("seed") in (None, ""):
         values["seed"] = random.randint(0, MAX_SEED)
-    request = check_request(values, card.ranges)
-    if isinstance(request, list):
-        return request
+    loras: tuple[LoraUse, ...] = ()
+    wrong: list[InputError] = []
+    try:
+        loras = choose_loras(values.get(LORAS), find, card.name)
+    except InputError as error:
+        wrong.append(error)
+    request = check_request(values, card.ranges, loras)
+    if isinstance(request, list) or wrong:
+        return [*(request if isinstance(request, list) else ()), *wrong]
     errors = [
         InputError(texts.no_such_stage(stage), switch)
         for switch, stage in SWITCHES.items()
         if stage in request.stages and stage not in card.stages
     ]
-    if card.knows_nothing_of(request.prompt):
+    if card.with_words(use.token for use in loras).knows_nothing_of(request.prompt):
         errors.insert(0, InputError(texts.NO_KNOWN_WORD, "prompt"))
     return errors or request
 
 
-def check_rows(rows: Sequence[Mapping[str, object]], card: ModelCard) -> list[TextToVideoRequest]:
+def check_rows(
+    rows: Sequence[Mapping[str, object]], card: ModelCard, find: FindLora
+) -> list[TextToVideoRequest]:
     """Turn the rows of a list of videos into requests.
 
     Args:
         rows: The values of each, as `check_form` takes them.
         card: Of the model.
+        find: Gives a LoRA by its id.
 
     Raises:
         InputError: Something is wrong with a row, with a sentence for every such row.
@@ -65,7 +78,7 @@ def check_rows(rows: Sequence[Mapping[str, object]], card: ModelCard) -> list[Te
     requests: list[TextToVideoRequest] = []
     sentences: list[str] = []
     for number, row in enumerate(rows, 1):
-        outcome = check_form(row, card)
+        outcome = check_form(row, card, find)
         if isinstance(outcome, list):
             sentences.append(texts.bad_row(number, str(outcome[0])))
         else:

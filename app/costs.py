@@ -4,8 +4,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.result import Effort
+from app.result import Effort, WorkName
 from lavie.types import StageName
+
+_PASSES_OF_TRAINING = 1.5
+"""As many as a step of a video."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,18 @@ class _Speed:
     after: float
 
 
+def work_weights(weights: Mapping[StageName, float]) -> dict[WorkName, float]:
+    """The weights of the stages, and that of a training: there and back through the first network.
+
+    Back takes twice as long as there; a step of a video goes through it twice, for what is to be
+    kept out.
+    """
+    known: dict[WorkName, float] = {**weights}
+    if "base" in known:
+        known["lora"] = _PASSES_OF_TRAINING * known["base"]
+    return known
+
+
 class Costs:
     """The speed of this computer, stage by stage, as of each one's latest run.
 
@@ -48,10 +63,10 @@ class Costs:
         weights: What one step costs per frame and pixel, relative to the other stages.
     """
 
-    def __init__(self, weights: Mapping[StageName, float]) -> None:
+    def __init__(self, weights: Mapping[WorkName, float]) -> None:
         self._weights = weights
-        self._speeds: dict[StageName, _Speed] = {}
-        self._sample: tuple[StageName, _Speed] | None = None
+        self._speeds: dict[WorkName, _Speed] = {}
+        self._sample: tuple[WorkName, _Speed] | None = None
         self._lock = threading.Lock()
 
     def learn(self, effort: Effort, seconds: float, seconds_after: float = 0.0) -> None:
@@ -77,7 +92,7 @@ class Costs:
         after = speed.after * effort.num_pixels_shown
         return Cost(effort, speed.steps * effort.size + after, own is not None, after)
 
-    def _guess_for(self, stage: StageName) -> _Speed | None:
+    def _guess_for(self, stage: WorkName) -> _Speed | None:
         """From the first stage that has run, or the sample: the larger network takes longer."""
         if stage not in self._weights:
             return None

@@ -48,6 +48,7 @@ class FilmApi:
             upscale: bool = False,
             smoothing_steps: int = own["smoothing_steps"],
             upscaling_steps: int = own["upscaling_steps"],
+            loras: list | str | None = None,
         ) -> dict:
             """Queue a long video of a story and return its job at once.
 
@@ -64,9 +65,10 @@ class FilmApi:
                 upscale: Also make it four times as large.
                 smoothing_steps: Denoising steps of the smoothing.
                 upscaling_steps: Denoising steps of the upscaling.
+                loras: Those to make it with, as [{"id": "...", "weight": 1.0}].
             """
             given = dict(locals())
-            names = ("story", "negative_prompt", "smooth", "upscale", *own)
+            names = ("story", "negative_prompt", "smooth", "upscale", "loras", *own)
             values = {name: given[name] for name in names}
             if go_on_from:
                 video = self._films.video_of(str(go_on_from))

@@ -39,9 +39,17 @@ def poster_of(element_id: str, result: Result) -> str:
     return f'data-of="{element_id}" data-poster="{file_url(result.poster)}"'
 
 
-def pair(first: tuple[Job, Result], second: tuple[Job, Result]) -> str:
-    """Two videos beside each other; ``pair.js`` plays them in step."""
-    sides = "".join(_side(job, result) for job, result in (first, second))
+def pair(
+    first: tuple[Job, Result], second: tuple[Job, Result], names: tuple[str, str] = ("", "")
+) -> str:
+    """Two videos beside each other; ``pair.js`` plays them in step.
+
+    Args:
+        first: On the left.
+        second: On the right.
+        names: What to call them, where they do not differ in their prompts.
+    """
+    sides = "".join(_side(*one, name) for one, name in zip((first, second), names, strict=True))
     return (
         f'<div class="pair">{sides}</div><div class="pair-controls">'
         f'<button type="button" data-toggle>{escape(texts.PLAY_OR_PAUSE)}</button>'
@@ -76,8 +84,8 @@ def _card(job: Job, is_opened: bool) -> str:
     )
 
 
-def _side(job: Job, result: Result) -> str:
-    prompt = as_text(job.request.prompt)
+def _side(job: Job, result: Result, name: str) -> str:
+    prompt = as_text(name or job.request.prompt)
     return (
         f'<figure><video src="{file_url(result.view)}" poster="{file_url(result.poster)}" '
         f'aria-label="{prompt}" autoplay muted playsinline preload="auto"></video>'

@@ -9,7 +9,7 @@ from app.costs import Costs
 from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import Job
 from app.jobs.store import JobStore
-from app.request import efforts_of
+from app.request import efforts_left
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Line:
 
     def _seconds_left(self, job: Job) -> float:
         """How long a job will still take; infinite unless every stage's speed is known here."""
-        total = 0.0
-        for effort in efforts_of(job.request, job.results):
+        total, progress = 0.0, job.progress
+        for effort in efforts_left(job.request, job.results, progress):
             cost = self._costs.estimate(effort)
             if cost.seconds is None:
                 return math.inf
-            progress, seconds = job.progress, cost.seconds
+            seconds = cost.seconds
             if progress is not None and progress.stage == effort.stage:
                 seconds = progress.seconds_left
                 if seconds is None:

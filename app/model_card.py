@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -91,6 +91,13 @@ class ModelCard:
     def goes_on_from_frames(self) -> bool:
         """Whether it has a network that is given the frames that a video goes on from."""
         return "long_video" in self.stages
+
+    def with_words(self, words: Iterable[str]) -> "ModelCard":
+        """The same model, where it knows some words more, by LoRAs."""
+        if self.vocabulary is None:
+            return self
+        more = (part for word in words for part in _words(word))
+        return replace(self, vocabulary=self.vocabulary.union(more))
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model was never taught, in order, each once."""

@@ -3,9 +3,10 @@
   // Gradio may take back what it said there before anything was changed: then it is said again.
   let said = new Map(), lost = new Map();
   const sayAgain = () => {
-    const isOfFilm = (field) => Boolean(document.getElementById(field)?.closest("#film-studio"));
-    for (const place of ["mistakes", "film-mistakes"]) {
-      const own = [...lost].filter(([field]) => isOfFilm(field) === (place === "film-mistakes"));
+    const places = { "film-studio": "film-mistakes", "lora-studio": "lora-mistakes" };
+    const studioOf = (field) => document.getElementById(field)?.closest("#film-studio, #lora-studio");
+    for (const place of ["mistakes", ...Object.values(places)]) {
+      const own = [...lost].filter(([field]) => (places[studioOf(field)?.id] ?? "mistakes") === place);
       const text = own.map(([, sentence]) => sentence).join(" ");
       const mistakes = document.getElementById(place);
       if (mistakes && mistakes.textContent !== text) mistakes.textContent = text;

@@ -22,11 +22,13 @@ class Policy:
         is_public: Whether it is open to others, who are told apart and see only what is theirs.
         has_gallery: Whether they see each other's finished videos all the same.
         is_checked: Whether every video has to pass a safety checker before its files are written.
+        has_training: Whether LoRAs are trained here.
     """
 
     is_public: bool = False
     has_gallery: bool = False
     is_checked: bool = False
+    has_training: bool = True
 
 
 class Allowance(NamedTuple):
@@ -48,6 +50,10 @@ PER_ADDRESS = Allowance(20, 60)
 """Tokens are free, addresses are less so: a class room may share one, but not fill the queue."""
 
 
+TRAININGS_WAITING = 1
+"""Of a visitor: one takes as long as many videos."""
+
+
 class Quota:
     """Keeps one visitor of a public server from taking the queue from all others.
 
@@ -63,7 +69,12 @@ class Quota:
 
     @contextmanager
     def admit(
-        self, owner: str, address: str, queued: Callable[[], Sequence[Job]], num_jobs: int = 1
+        self,
+        owner: str,
+        address: str,
+        queued: Callable[[], Sequence[Job]],
+        num_jobs: int = 1,
+        is_training: bool = False,
     ) -> Iterator[None]:
         """Queue jobs in here: nobody else does meanwhile, so that the count holds.
 
@@ -72,14 +83,19 @@ class Quota:
             address: From where; empty if that is not known.
             queued: Gives the jobs that wait.
             num_jobs: How many more it is to be.
+            is_training: Whether it is a LoRA that is to be trained.
 
         Raises:
             InputError: That would be too many, or too fast.
         """
         with self._lock:
-            waiting = Counter(job.owner for job in queued())
+            jobs = queued()
+            waiting = Counter(job.owner for job in jobs)
             self._addresses = {o: a for o, a in self._addresses.items() if o in waiting}
             from_here = sum(n for o, n in waiting.items() if self._addresses.get(o) == address)
+            own = sum(job.request.kind == "lora" for job in jobs if job.owner == owner)
+            if is_training and own >= TRAININGS_WAITING:
+                raise InputError(texts.TRAINING_IS_WAITING)
             if waiting[owner] + num_jobs > PER_VISITOR.num_waiting:
                 raise InputError(texts.too_many_waiting(PER_VISITOR.num_waiting))
             if address and from_here + num_jobs > PER_ADDRESS.num_waiting:

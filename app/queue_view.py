@@ -6,8 +6,10 @@ from html import escape
 from app import screen, texts
 from app.gallery import as_text
 from app.jobs.job import Job
+from app.loras.request import LoraTrainingRequest
 from app.request import TextToVideoRequest, efforts_of
 from app.service import Status
+from app.texts import lora_rules
 
 
 def queue(
@@ -73,6 +75,8 @@ def _job(
 
 def _makes(job: Job) -> str:
     """What comes of it in the end."""
+    if isinstance(job.request, LoraTrainingRequest):
+        return lora_rules.in_short(job.request.num_pictures, job.request.effort)
     *_, last = efforts_of(job.request, job.request.given)
     version = texts.version_name(job.request.stages)
     return texts.facts(version, last.num_frames, last.width, last.height)

@@ -9,10 +9,12 @@ from typing import Literal, cast, get_args
 
 from app import texts
 from app.films.request import FilmRequest
+from app.loras.request import LoraTrainingRequest
+from app.loras.use import LoraUse
 from app.result import Effort, Result
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_scheduler
-from lavie.types import CASCADE_STAGES, SchedulerName, StageName
+from lavie.types import CASCADE_STAGES, Progress, SchedulerName, StageName
 
 MAX_SEED = 2**32 - 1
 STAGE_ORDER = CASCADE_STAGES
@@ -86,7 +88,10 @@ def _plain(number: float) -> str:
 
 @dataclass(frozen=True)
 class TextToVideoRequest:
-    """One video to make. Every value has been checked; see `check_request`."""
+    """One video to make. Every value has been checked; see `check_request`.
+
+    Of what no field of the model says, ``loras`` are the LoRAs that it is made with.
+    """
 
     prompt: str
     negative_prompt: str
@@ -101,6 +106,7 @@ class TextToVideoRequest:
     upscale: bool
     smoothing_steps: int
     upscaling_steps: int
+    loras: tuple[LoraUse, ...] = ()
     kind: Literal["text_to_video"] = "text_to_video"
 
     @property
@@ -157,8 +163,11 @@ class StageRequest:
         return str(self.given[-1].metadata.get("prompt") or "")
 
 
-Request = TextToVideoRequest | StageRequest | FilmRequest
+Request = TextToVideoRequest | StageRequest | FilmRequest | LoraTrainingRequest
 FIELDS = tuple(field.name for field in fields(TextToVideoRequest) if field.name != "kind")
+LORAS = "loras"
+"""The field of the LoRAs that a video or a film is made with."""
+
 SWITCHES: dict[str, StageName] = {"smooth": "interpolation", "upscale": "super_resolution"}
 STEP_FIELDS: dict[StageName, str] = {
     "base": "num_inference_steps",
@@ -168,13 +177,16 @@ STEP_FIELDS: dict[StageName, str] = {
 
 
 def check_request(
-    values: Mapping[str, object], ranges: Mapping[str, Range]
+    values: Mapping[str, object],
+    ranges: Mapping[str, Range],
+    loras: tuple[LoraUse, ...] = (),
 ) -> TextToVideoRequest | list[InputError]:
     """Turn the values of a form into a request, or into everything that is wrong with them.
 
     Args:
-        values: One value for each of `FIELDS`, as typed.
+        values: One value for each of `FIELDS`, as typed, but ``loras``.
         ranges: The `Range` of each number, from the model.
+        loras: What it is to be made with, which was checked already.
 
     Returns:
         The request, or one error for each broken field, so that a form can show all at once.
@@ -182,11 +194,13 @@ def check_request(
     errors: list[InputError] = []
     checked: dict[str, object] = {}
     for field in FIELDS:
+        if field == LORAS:
+            continue
         try:
             checked[field] = _check_field(field, values.get(field), ranges)
         except InputError as error:
             errors.append(error)
-    return errors or TextToVideoRequest(**checked)  # type: ignore[arg-type]  # each was checked
+    return errors or TextToVideoRequest(**checked, loras=loras)  # type: ignore[arg-type]  # each was checked
 
 
 def _check_field(field: str, value: object, ranges: Mapping[str, Range]) -> object:
@@ -230,6 +244,16 @@ def count_smooth_frames(num_frames: int) -> int:
     return SMOOTHING_FACTOR * (num_frames - 1) + 1
 
 
+def efforts_left(
+    request: Request, results: Sequence[Result], progress: Progress | None
+) -> list[Effort]:
+    """Of `efforts_of` those that are not over: what comes before the one at hand has no result."""
+    efforts = list(efforts_of(request, results))
+    stages = [effort.stage for effort in efforts]
+    at_hand = progress.stage if progress is not None else None
+    return efforts[stages.index(at_hand) :] if at_hand in stages else efforts
+
+
 def efforts_of(request: Request, results: Sequence[Result]) -> Iterator[Effort]:
     """What each stage of a request is asked to do that is still to come.
 
@@ -238,6 +262,9 @@ def efforts_of(request: Request, results: Sequence[Result]) -> Iterator[Effort]:
         results: What is done of it, or was there before.
     """
     num_done = len(results)
+    if isinstance(request, LoraTrainingRequest):
+        yield from () if results else request.efforts
+        return
     if results:
         latest = results[-1].effort
         shape = latest.num_frames, latest.height, latest.width

@@ -5,19 +5,23 @@ it, and no path in it is ever opened.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args
 
 from app import texts
+from app.loras.restore import field_value, find_loras
 from app.model_card import ModelCard
 from app.plain_text import clean_text
-from app.request import FIELDS, SCHEDULERS, STEP_FIELDS, SWITCHES, check_request
+from app.request import FIELDS, LORAS, SCHEDULERS, STEP_FIELDS, SWITCHES, check_request
 from app.strict_json import parse_json, read_text
 from app.uploads import RECIPE, VIDEO, check_upload
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_prompt, check_seed
 from lavie.types import StageName
+
+if TYPE_CHECKING:
+    from lora.registry import Entry
 
 """Of a JSON file; `lavie.media` bounds what is inside a video alike."""
 
@@ -66,12 +70,15 @@ def read_recipe(path: Path) -> dict[str, Any]:
     return recipe
 
 
-def form_values(recipe: Mapping[str, Any], card: ModelCard) -> tuple[dict[str, object], list[str]]:
+def form_values(
+    recipe: Mapping[str, Any], card: ModelCard, loras: "Sequence[Entry]" = ()
+) -> tuple[dict[str, object], list[str]]:
     """Turn a recipe into what the form would have to hold to make the same video.
 
     Args:
         recipe: As `read_recipe` gives it.
         card: The model that the form is for.
+        loras: Those that whoever asks may use.
 
     Returns:
         Values for `app.request.FIELDS`, each valid for the model: for all of them if the video was
@@ -86,6 +93,9 @@ def form_values(recipe: Mapping[str, Any], card: ModelCard) -> tuple[dict[str, o
     values["negative_prompt"] = first.get("negative_prompt", "")
     told = {"prompt", "negative_prompt", "seed", *SWITCHES}
     notes = _notes_on_model(parts, card)
+    found, missing = find_loras(first, loras)
+    values[LORAS] = field_value(found)
+    notes += missing
     if is_from_sentence:
         own = first["settings"]["base"]
         values |= {field: own.get(field) for field in _BASE_FIELDS}
@@ -188,6 +198,7 @@ def _defaults(card: ModelCard) -> dict[str, object]:
         "scheduler": SCHEDULERS[0],
         "smooth": False,
         "upscale": False,
+        LORAS: "",
     }
 
 

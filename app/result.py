@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, ValidationInfo
 
@@ -22,6 +22,9 @@ def _to_data(path: Path | None, info: SerializationInfo) -> str | None:
     return (path.relative_to(info.context["data"]) if info.context else path).as_posix()
 
 
+WorkName = StageName | Literal["lora"]
+"""What takes its time: a stage of a video, or the training of a LoRA."""
+
 VIEW_HEIGHT = 320
 """Pixels: smaller videos are enlarged by a whole number, to about that, to be looked at."""
 
@@ -34,14 +37,14 @@ class Effort:
     """What a stage is asked to do; the time it takes grows with each number.
 
     Args:
-        stage: Which one.
-        num_steps: Denoising steps.
-        num_frames: Frames of the video it makes.
+        stage: Which one, or a training.
+        num_steps: Denoising steps; of a training, its steps.
+        num_frames: Frames of the video it makes; of a training, the pictures of a step.
         height: Pixels of the video it makes.
         width: As ``height``.
     """
 
-    stage: StageName
+    stage: WorkName
     num_steps: int
     num_frames: int
     height: int

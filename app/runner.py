@@ -15,6 +15,9 @@ from app.films.request import FilmRequest
 from app.jobs.wire import Setup
 from app.jobs.worker import Task
 from app.long_results import enhance, open_result
+from app.loras.attaching import loras_on, recipe_of
+from app.loras.making import make_lora
+from app.loras.request import LoraTrainingRequest
 from app.request import Request, TextToVideoRequest
 from app.result import Effort, Result
 from app.safety import Checker, check_frames, load_checker
@@ -89,6 +92,9 @@ class CascadeRunner:
 
         if task.is_checked and self._safety is None:
             raise ConfigError(texts.NOT_CHECKED)
+        if isinstance(task.request, LoraTrainingRequest):
+            yield from self._train(task.request, task, on_event, cancel)
+            return
         cascade = self._load(task.profile or self._profile, task.is_memory_short)
         if self._checker is not None:
             on_event = _without_previews(on_event)  # nobody has looked at those
@@ -99,8 +105,9 @@ class CascadeRunner:
                 cancel.raise_if_cancelled()
                 if isinstance(task.request, FilmRequest) and stage == "long_video":
                     film = task.request, task.folder, clock.hear, cancel, self._check
-                    for given in make_film(cascade, *film):
-                        yield given
+                    with loras_on(cascade, task.request.loras, stage):
+                        for given in make_film(cascade, *film):
+                            yield given
                     continue
                 if generation is None and given is not None:
                     generation = open_result(given, files)
@@ -114,14 +121,39 @@ class CascadeRunner:
                 seconds, seconds_after = result.seconds + now - made, now - clock.last_step
                 yield replace(result, seconds=seconds, seconds_after=seconds_after)
 
+    def _train(
+        self,
+        request: LoraTrainingRequest,
+        task: Task,
+        on_event: OnEvent,
+        cancel: CancelToken,
+    ) -> Iterator[Result]:
+        """Train a LoRA; where memory ran short, with no other model in it meanwhile."""
+        if task.results:
+            return
+        self._load_checker()
+        if self._checker is not None:
+            on_event = _without_previews(on_event)
+        if task.is_memory_short:
+            self._cascade = None
+            gc.collect()
+
+        def load() -> "Cascade":
+            return self._load(task.profile or self._profile, task.is_memory_short)
+
+        yield from make_lora(request, task, self._model, load, self._check, on_event, cancel)
+
+    def _load_checker(self) -> None:
+        if self._safety is not None and self._checker is None:
+            self._checker = load_checker(self._safety)
+
     def _check(self, frames: Frames) -> None:
         if self._checker is not None:
             check_frames(self._checker, frames[:])
 
     def _load(self, profile: ProfileName | None = None, is_memory_short: bool = False) -> "Cascade":
         """The cascade; once memory ran short, it gets along with less until told otherwise."""
-        if self._safety is not None and self._checker is None:
-            self._checker = load_checker(self._safety)
+        self._load_checker()
         profile = profile or self._asked
         if profile != self._asked:
             self._asked, self._smaller, self._cascade = profile, None, None
@@ -200,20 +232,22 @@ def _run_stage(
         run = cascade.interpolate if stage == "interpolation" else cascade.upscale
         return enhance(run, given, folder, files, options)
     request = cast(TextToVideoRequest, request)  # only it has a first stage
-    return cascade.generate(
-        prompt=request.prompt,
-        stages=("base",),
-        seed=request.seed,
-        negative_prompt=request.negative_prompt,
-        num_inference_steps=steps,
-        guidance_scale=request.guidance_scale,
-        scheduler=request.scheduler,
-        height=request.height,
-        width=request.width,
-        num_frames=request.num_frames,
-        on_event=on_event,
-        cancel=cancel,
-    )
+    with loras_on(cascade, request.loras, stage):
+        generation = cascade.generate(
+            prompt=request.prompt,
+            stages=("base",),
+            seed=request.seed,
+            negative_prompt=request.negative_prompt,
+            num_inference_steps=steps,
+            guidance_scale=request.guidance_scale,
+            scheduler=request.scheduler,
+            height=request.height,
+            width=request.width,
+            num_frames=request.num_frames,
+            on_event=on_event,
+            cancel=cancel,
+        )
+    return replace(generation, metadata=generation.metadata | recipe_of(request.loras))
 
 
 def _time_one_step(cascade: "Cascade", num_frames: int) -> float:

@@ -1,15 +1,24 @@
 """A job as JSON: the one form in which programs get to see it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.exports import FORMATS
 from app.films.check import NUMBER_FIELDS
 from app.films.request import FilmRequest
-from app.request import FIELDS, SWITCHES, Request, TextToVideoRequest
+from app.loras.choice import told
+from app.loras.request import LoraTrainingRequest
+from app.loras.use import LoraUse
+from app.request import FIELDS, LORAS, SWITCHES, Request, TextToVideoRequest
 from app.service import Status
 from lavie.pipelines.story import story_json
 
+if TYPE_CHECKING:
+    from lora.registry import Entry
+
+_TOLD_OF_LORAS = ("id", "name", "token", "kind", "base_model", "rank", "num_bytes", "sha256")
+_TRAINING_SETTINGS = ("name", "token", "class_word", "effort", "num_pictures", "keeps_pictures")
 _FILM_SETTINGS = ("negative_prompt", *(name for name in NUMBER_FIELDS if name != "overlap"))
 
 
@@ -55,16 +64,34 @@ def job_json(status: Status) -> dict[str, Any]:
     }
 
 
+def lora_json(entry: "Entry") -> dict[str, Any]:
+    """Tell of a LoRA what a program needs; paths of this computer are not among it."""
+    return {
+        **{name: getattr(entry, name) for name in _TOLD_OF_LORAS},
+        "tags": list(entry.tags),
+        "created": entry.created.isoformat(),
+        "is_deleted": entry.deleted is not None,
+    }
+
+
 def _settings(request: Request) -> dict[str, Any] | None:
     """What the endpoint that asked for it was told."""
     if isinstance(request, TextToVideoRequest):
-        return {field: getattr(request, field) for field in FIELDS}
+        return {field: getattr(request, field) for field in FIELDS} | _loras(request.loras)
+    if isinstance(request, LoraTrainingRequest):
+        return {
+            **{name: getattr(request, name) for name in _TRAINING_SETTINGS},
+            "kind": request.lora_kind,
+            "num_steps": request.training.num_steps,
+            "prompt": request.sample_prompt,
+        }
     if not isinstance(request, FilmRequest):
         return None
     return {
         **{name: getattr(request, name) for name in (*SWITCHES, *_FILM_SETTINGS)},
         "story": story_json(request.story),
         "overlap": request.num_given,
+        **_loras(request.loras),
         "parts": [
             {
                 "line": part.line,
@@ -75,3 +102,8 @@ def _settings(request: Request) -> dict[str, Any] | None:
             for part in request.parts
         ],
     }
+
+
+def _loras(loras: Sequence[LoraUse]) -> dict[str, Any]:
+    """As the endpoints take them."""
+    return {LORAS: told(loras)}

@@ -122,6 +122,8 @@ def _sentence(status: Status) -> str:
     if job.state == "queued":
         return texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
     if job.progress is None:
+        if job.request.kind == "lora":
+            return texts.beginning("prepare")
         *_, last = stages = job.request.stages
         return texts.beginning(next(iter(stages[len(job.results) :]), last))
     return texts.progress(**asdict(job.progress))

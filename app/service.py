@@ -7,19 +7,23 @@ from pathlib import Path
 
 from app import texts
 from app.checks import check_form, check_next_stage, check_rows, later_efforts
-from app.costs import Cost, Costs
+from app.costs import Cost, Costs, work_weights
 from app.jobs.crew import Crew
 from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import RESULTS, Job
 from app.jobs.store import MAX_QUEUED, JobStore, no_such_job
 from app.jobs.wire import Setup
 from app.line import Line, Status
+from app.loras.files import has_learnt
+from app.loras.request import LoraTrainingRequest
+from app.loras.shelf import Shelf
 from app.model_card import ModelCard
 from app.policy import Policy, Quota
 from app.presets import Presets
 from app.request import Request, StageRequest, TextToVideoRequest, next_stages
 from app.result import Effort, Result
 from app.shown import is_shown
+from app.texts import lora_rules
 from lavie.errors import InputError
 from lavie.runtime.profiles import ProfileName, check_profile
 from lavie.types import StageName
@@ -50,7 +54,8 @@ class Service:
         self._quota = Quota()
         self._store = JobStore(data)
         self.results.mkdir(exist_ok=True)
-        self._costs = Costs(card.weights)
+        self._costs = Costs(work_weights(card.weights))
+        self.shelf = Shelf(data, policy)
         self.presets = Presets(data / _PRESETS_FILE)
         self._dispatcher = Dispatcher(self._store, crew, data, self._costs, policy.is_checked)
         self._line = Line(self._store, self._dispatcher, self._costs)
@@ -64,13 +69,19 @@ class Service:
         self._dispatcher.stop()
         self._store.close()
 
-    def check(self, values: Mapping[str, object]) -> TextToVideoRequest | list[InputError]:
+    def check(
+        self, values: Mapping[str, object], owner: str = ""
+    ) -> TextToVideoRequest | list[InputError]:
         """Turn the values of a form into a request, or into everything wrong with them.
 
-        An empty seed asks for a new one; a prompt needs at least one word that the model knows, and
-        the model has to have the stages that are switched on.
+        An empty seed asks for a new one; a prompt needs at least one word that the model or one of
+        the LoRAs knows, and the model has to have the stages that are switched on.
+
+        Args:
+            values: As typed.
+            owner: Who asks, and may use what is his.
         """
-        return check_form(values, self.card)
+        return check_form(values, self.card, self.shelf.finder(owner))
 
     def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
         """Queue a video.
@@ -84,7 +95,7 @@ class Service:
             InputError: The first thing that is wrong with the values; the queue or the disk is
                 full, or a public server was asked for too much.
         """
-        return self.add(self._checked(values), owner, address)
+        return self.add(self._checked(values, owner), owner, address)
 
     def add(self, request: Request, owner: str = "", address: str = "") -> Job:
         """Queue a request that was checked already.
@@ -97,7 +108,7 @@ class Service:
         Raises:
             InputError: The queue or the disk is full, or a public server was asked for too much.
         """
-        with self._admit(owner, address):
+        with self._admit(owner, address, is_training=isinstance(request, LoraTrainingRequest)):
             return self._store.add(request, owner)
 
     def seconds_for(self, effort: Effort) -> float | None:
@@ -118,7 +129,7 @@ class Service:
             InputError: Something is wrong with a row, with a sentence for every such row; or the
                 queue or the disk is full.
         """
-        requests = check_rows(rows, self.card)
+        requests = check_rows(rows, self.card, self.shelf.finder(owner))
         if len(self._store.queued()) + len(rows) > MAX_QUEUED:
             raise InputError(texts.queue_is_full(len(self._store.queued())), "file")
         jobs: list[Job] = []
@@ -133,10 +144,12 @@ class Service:
                 raise
         return jobs
 
-    def _admit(self, owner: str, address: str, num_jobs: int = 1) -> AbstractContextManager[None]:
+    def _admit(
+        self, owner: str, address: str, num_jobs: int = 1, is_training: bool = False
+    ) -> AbstractContextManager[None]:
         if not self.policy.is_public:
             return nullcontext()
-        return self._quota.admit(owner, address, self._store.queued, num_jobs)
+        return self._quota.admit(owner, address, self._store.queued, num_jobs, is_training)
 
     def _own(self, job_id: str, owner: str) -> Job:
         """A job that its owner wants to change: an id is no secret once a file was passed on."""
@@ -145,8 +158,8 @@ class Service:
             raise InputError(texts.NOT_YOURS, "job_id")
         return job
 
-    def _checked(self, values: Mapping[str, object]) -> TextToVideoRequest:
-        request = self.check(values)
+    def _checked(self, values: Mapping[str, object], owner: str) -> TextToVideoRequest:
+        request = self.check(values, owner)
         if isinstance(request, list):
             raise request[0]
         return request
@@ -193,10 +206,34 @@ class Service:
         Raises:
             InputError: There is no such job, it is somebody else's, or it does not need that.
         """
-        if not self._own(job_id, owner).can_go_on:  # said before it counts as asked for
+        return self._queue_again(self._own(job_id, owner), owner, address)
+
+    def finish(self, job_id: str, owner: str = "", address: str = "") -> Job:
+        """Have a training end as soon as it can with what it has learnt so far.
+
+        Raises:
+            InputError: There is no such job, it is somebody else's, it is no training, it is over,
+                or it has learnt nothing yet.
+        """
+        job = self._own(job_id, owner)
+        if not isinstance(job.request, LoraTrainingRequest):
+            raise InputError(lora_rules.NOT_A_TRAINING, "job_id")
+        if job.state == "done":
+            raise InputError(lora_rules.TRAINING_IS_OVER, "job_id")
+        if job.state != "running" and not has_learnt(self.data / job.folder):
+            raise InputError(lora_rules.NOTHING_LEARNT, "job_id")
+        if job.can_go_on:
+            return self._queue_again(job, owner, address, is_finish_requested=True)
+        return self._dispatcher.finish(job_id)
+
+    def _queue_again(
+        self, job: Job, owner: str, address: str, is_finish_requested: bool = False
+    ) -> Job:
+        if not job.can_go_on:  # said before it counts as asked for
             raise InputError(texts.NOTHING_TO_RETRY, "job_id")
-        with self._admit(owner, address):
-            return self._store.queue_again(job_id)
+        is_training = isinstance(job.request, LoraTrainingRequest)
+        with self._admit(owner, address, is_training=is_training):
+            return self._store.queue_again(job.id, is_finish_requested)
 
     def edit(self, job_id: str, values: Mapping[str, object], owner: str = "") -> Job:
         """Change what a queued job is to make.
@@ -205,7 +242,7 @@ class Service:
             InputError: There is no such job, it is somebody else's, it has begun, or something is
                 wrong with the values.
         """
-        request = self._checked(values)
+        request = self._checked(values, owner)
         if not isinstance(self._own(job_id, owner).request, TextToVideoRequest):
             raise InputError(texts.CANNOT_BE_EDITED, "job_id")
         return self._unless_begun(job_id, self._dispatcher.change_queued(job_id, request=request))
@@ -352,7 +389,8 @@ class Service:
             InputError: The first number that is wrong.
         """
         efforts = later_efforts(values, self.card)
-        return {effort.stage: self._costs.estimate(effort) for effort in efforts}
+        stages = "interpolation", "super_resolution"
+        return dict(zip(stages, map(self._costs.estimate, efforts), strict=True))
 
     def get(self, job_id: str) -> Job:
         """Return what is known about a job now.

@@ -28,6 +28,8 @@ MAX_PIXELS_IN_ALL = 10**10
 """Of all frames of a video: about three minutes of full HD, or a minute of 4K."""
 
 MAX_STREAMS = 32
+MAX_HEADER_BYTES = 16 * 2**20
+"""Of a file of weights: the names of all, and a picture or two."""
 
 _NUM_FIRST_BYTES = 4096
 _PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -48,6 +50,7 @@ class Kind(NamedTuple):
 VIDEO = Kind((".mp4", ".mkv", ".webm"), "video")
 PICTURE = Kind(tuple(_PICTURES), "picture")
 RECIPE = Kind((".json",), "text")
+LORA = Kind((".safetensors",), "weights")
 LIST = Kind((".csv", ".jsonl"), "text")
 
 
@@ -76,6 +79,8 @@ def check_upload(path: Path, kinds: Sequence[Kind]) -> None:
         _check_video(path, first)
     elif kind is PICTURE:
         _check_picture(path)
+    elif kind is LORA:
+        _check_weights(path, first)
     elif b"\0" in first:
         raise InputError(texts.NOT_AS_NAMED, "file")
 
@@ -112,6 +117,13 @@ def _check_video(path: Path, first: bytes) -> None:
             raise InputError(texts.too_long(seconds, MAX_SECONDS), "file")
         if pixels > MAX_PIXELS or pixels * num_frames > MAX_PIXELS_IN_ALL:
             raise InputError(texts.TOO_MANY_PIXELS, "file")
+
+
+def _check_weights(path: Path, first: bytes) -> None:
+    """A safetensors file begins with the length of the JSON that says what is in it."""
+    length = int.from_bytes(first[:8], "little")
+    if first[8:9] != b"{" or not 2 <= length <= min(path.stat().st_size, MAX_HEADER_BYTES):
+        raise InputError(texts.NOT_AS_NAMED, "file")
 
 
 def _check_picture(path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from app.films.given import check_given, keep_given
 from app.films.request import FilmRequest, GivenFile, Windows
+from app.loras.choice import FindLora, choose_loras, find_none
 from app.model_card import ModelCard
 from app.request import MAX_SEED, SWITCHES, Range
 from app.texts import films as texts
@@ -34,6 +35,7 @@ FILM_FIELDS = (
     *SWITCHES,
     "negative_prompt",
     *NUMBER_FIELDS,
+    "loras",
 )
 """What a form has of a film. ``begin`` is nothing, picture or video; ``ends`` a switch."""
 
@@ -76,7 +78,7 @@ def window_seconds(card: ModelCard) -> tuple[float, float]:
 
 
 def check_film(
-    values: Mapping[str, object], card: ModelCard, data: Path
+    values: Mapping[str, object], card: ModelCard, data: Path, find: FindLora = find_none
 ) -> FilmRequest | list[InputError]:
     """Turn the values of a form into a film's request, or into everything wrong with them.
 
@@ -85,6 +87,7 @@ def check_film(
             `GivenFile` that is there already.
         card: Of the model.
         data: The data folder, where what is given is kept.
+        find: Gives a LoRA by its id.
     """
     is_at_once = not card.goes_on_from_frames
     if is_at_once and (values.get("begin") != "nothing" or values.get("ends")):
@@ -101,7 +104,9 @@ def check_film(
     seed = values.get("seed")
     typed = {**values, "seed": random.randint(0, MAX_SEED) if seed in (None, "") else seed}
     ranges = film_ranges(card)
-    story = checked(read_known_story, values.get("story"), card)
+    loras = checked(choose_loras, values.get("loras"), find, card.name) or ()
+    known = card.with_words(use.token for use in loras)
+    story = checked(read_known_story, values.get("story"), known)
     numbers = {name: checked(ranges[name].check, typed.get(name), name) for name in NUMBER_FIELDS}
     switches = {name: checked(_check_switch, values.get(name), name, card) for name in SWITCHES}
     negative = checked(_check_text, values.get("negative_prompt"), "negative_prompt")
@@ -125,6 +130,7 @@ def check_film(
         end=end,
         num_before=num_before,
         num_at_first=num_at_first,
+        loras=loras,
     )
     longest = MAX_SIZE_RATIO * request.windows.num_frames
     if is_at_once and request.shape[0] > longest:

@@ -59,16 +59,33 @@ def keep_given(path: Path, kind: Literal["picture", "video"], data: Path) -> Giv
     Raises:
         InputError: A picture is broken inside, or the disk is full.
     """
+    if kind == "picture":
+        return keep_written(path, kind, ".png", _write_picture, data)
+    return keep_written(path, kind, path.suffix.lower(), shutil.copyfile, data)
+
+
+def keep_written(
+    path: Path,
+    kind: Literal["picture", "video"],
+    suffix: str,
+    write: Callable[[Path, Path], object],
+    data: Path,
+) -> GivenFile:
+    """Keep what ``write`` makes of a file, called after its content.
+
+    Args:
+        path: Where it was put.
+        kind: What it is.
+        suffix: How the name of what is kept ends.
+        write: Writes that, from the one path to the other.
+        data: The data folder.
+    """
     folder = data / GIVEN_FOLDER
     folder.mkdir(exist_ok=True)
-    suffix = ".png" if kind == "picture" else path.suffix.lower()
     with tempfile.NamedTemporaryFile(suffix=suffix, dir=folder, delete=False) as temporary:
         unfinished = Path(temporary.name)
     try:
-        if kind == "picture":
-            _write_picture(path, unfinished)
-        else:
-            shutil.copyfile(path, unfinished)
+        write(path, unfinished)
         with unfinished.open("rb") as file:
             name = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         kept = folder / f"{name}{suffix}"

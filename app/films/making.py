@@ -17,6 +17,7 @@ from app.films.parts import (
     write_part,
 )
 from app.films.request import FilmRequest, GivenFile
+from app.loras.attaching import recipe_of
 from app.result import Result
 from lavie.errors import Cancelled
 from lavie.types import CancelToken, Frames, FrameSequence, OnEvent
@@ -166,9 +167,8 @@ def _join(
         asdict(part) | {"num_frames": length}
         for part, length in zip(film.parts, lengths, strict=False)
     ]
-    metadata = (
-        film.recipe | {"parts": parts, "num_given_frames": len(frames) - sum(lengths)} | source
-    )
+    metadata = film.recipe | {"parts": parts, "num_given_frames": len(frames) - sum(lengths)}
+    metadata |= source | recipe_of(request.loras)
     started = time.perf_counter()
     seconds = {"long_video": made.seconds}
     generation = Generation(cast("Frames", frames), film.fps, request.seed, metadata, seconds)

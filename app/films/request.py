@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from app.loras.use import LoraUse
 from app.result import DataFile, Effort, Result
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH
 from lavie.pipelines.story import Part, StoryLine, plan_parts
@@ -79,6 +80,7 @@ class FilmRequest:
         num_before: Frames of a video that it goes on from, in the film's own pace.
         num_at_first: How many frames of what it begins with the first part is given.
         kept: What is there already of an earlier film.
+        loras: What it is made with.
     """
 
     story: tuple[StoryLine, ...]
@@ -97,6 +99,7 @@ class FilmRequest:
     num_before: int = 0
     num_at_first: int = 0
     kept: KeptParts | None = None
+    loras: tuple[LoraUse, ...] = ()
     kind: Literal["film"] = "film"
 
     @property

@@ -1,10 +1,11 @@
 """A film's recipe back into the fields of its form."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from app.films.check import NUMBER_FIELDS, film_ranges, read_known_story
+from app.loras.restore import field_value, find_loras
 from app.model_card import ModelCard
 from app.request import STEP_FIELDS, SWITCHES
 from app.restore import notes_on_model
@@ -12,33 +13,42 @@ from app.texts import films as texts
 from app.texts import no_such_stage, not_restored
 from lavie.errors import InputError
 
+if TYPE_CHECKING:
+    from lora.registry import Entry
+
 
 def is_film(recipe: Mapping[str, Any]) -> bool:
     """Whether a recipe that was read is that of a film."""
     return recipe["stages"][0] == "long_video"
 
 
-def film_values(recipe: Mapping[str, Any], card: ModelCard) -> tuple[dict[str, object], list[str]]:
+def film_values(
+    recipe: Mapping[str, Any], card: ModelCard, loras: "Sequence[Entry]" = ()
+) -> tuple[dict[str, object], list[str]]:
     """Turn a recipe into what the form would have to hold to make the same film.
 
     Args:
         recipe: As `app.restore.read_recipe` gives it.
         card: The model that the form is for.
+        loras: Those that whoever asks may use.
 
     Returns:
         Values for most of `FILM_FIELDS`, each valid for the model, and a sentence for everything
         that could not be restored.
     """
     notes = notes_on_model(recipe, card)
+    found, missing = find_loras(recipe, loras)
+    notes += missing
     own = recipe["settings"]["long_video"]
     values: dict[str, object] = {
         "negative_prompt": recipe.get("negative_prompt", ""),
         "begin": "nothing",
         "ends": False,
+        "loras": field_value(found),
         **dict.fromkeys(SWITCHES, False),
     }
     try:
-        read_known_story(recipe.get("story"), card)
+        read_known_story(recipe.get("story"), card.with_words(entry.token for entry, _ in found))
         values["story"] = form_story(recipe["story"])
     except InputError as error:
         notes.append(not_restored(str(error)))

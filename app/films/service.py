@@ -15,6 +15,7 @@ from app.films.redo import redo_from
 from app.films.request import FilmRequest, GivenFile
 from app.films.view import FilmView, view_film
 from app.jobs.job import Job
+from app.loras.choice import choose_loras, told
 from app.request import MAX_SEED
 from app.result import Effort
 from app.service import Service
@@ -48,9 +49,12 @@ class Films:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def check(self, values: Mapping[str, object]) -> FilmRequest | list[InputError]:
+    def check(
+        self, values: Mapping[str, object], owner: str = ""
+    ) -> FilmRequest | list[InputError]:
         """Turn the values of a form into a request, or into everything wrong with them."""
-        return check_film(values, self._service.card, self._service.data)
+        service = self._service
+        return check_film(values, service.card, service.data, service.shelf.finder(owner))
 
     def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
         """Queue a film.
@@ -64,7 +68,7 @@ class Films:
             InputError: The first thing that is wrong with the values; the queue or the disk is
                 full, or a public server was asked for too much.
         """
-        request = self.check(values)
+        request = self.check(values, owner)
         if isinstance(request, list):
             raise request[0]
         return self._service.add(request, owner, address)
@@ -100,6 +104,8 @@ class Films:
         lines = read_form_story(story) if story else None
         drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed
         number = int(film_ranges(self._service.card)["seed"].check(drawn, "seed"))
+        find = self._service.shelf.finder(owner)
+        choose_loras(told(job.request.loras), find, self._service.card.name)  # may be another's
         folder = self._service.data / job.folder
         request = redo_from(job.request, folder, part, number, lines)
         return self._service.add(request, owner, address)

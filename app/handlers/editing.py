@@ -10,7 +10,8 @@ from app import queue_view, texts
 from app.handlers.alerts import alert, inform, warn
 from app.handlers.settings import kept_values
 from app.jobs.job import Job
-from app.request import FIELDS, TextToVideoRequest
+from app.loras.choice import form_text
+from app.request import FIELDS, LORAS, TextToVideoRequest
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
 from app.visitors import Visitors
@@ -51,7 +52,7 @@ class Editor:
             raise InputError(texts.HAS_BEGUN, "job_id")
         before = edited.get("before") if isinstance(edited, dict) and edited else kept
         values = {field: getattr(request, field) for field in FIELDS}
-        values["seed"] = str(request.seed)
+        values["seed"], values[LORAS] = str(request.seed), form_text(request.loras)
         return {
             **self._fill_in(values),
             self._tab.edit.edited: {"job_id": job.id, "before": before},

@@ -12,12 +12,13 @@ from app.jobs.job import Job
 from app.line import Status
 from app.service import Service
 from app.tabs.long_video import LongVideoTab
+from app.tabs.lora_stage import TrainingPanel, TryPanel
 from app.tabs.text_to_video import TextToVideoTab
 from app.watching import Watching
 from lavie.errors import InputError
 
 Updates = dict[Block, Any]
-Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab)
+Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab, TrainingPanel, TryPanel)
 
 
 class Follower(ABC, Generic[Tab]):
@@ -98,9 +99,7 @@ class Follower(ABC, Generic[Tab]):
 
     def follow_after(self, *events: Dependency) -> list[Dependency]:
         """Have the job followed to which an event may have turned the page."""
-        return [
-            event.success(self.resume, trigger_mode="multiple", **self._watch()) for event in events
-        ]
+        return [event.success(trigger_mode="multiple", **self._watch()) for event in events]
 
     def bind(self, page: gr.Blocks, asked: Sequence[Dependency]) -> list[Dependency]:
         """Follow a job when the page is loaded, and after it was asked for.
@@ -108,10 +107,11 @@ class Follower(ABC, Generic[Tab]):
         Returns:
             Events after which there may be a video.
         """
-        return [page.load(self.resume, **self._watch()), *self.follow_after(*asked)]
+        return [page.load(**self._watch()), *self.follow_after(*asked)]
 
     def _watch(self) -> dict[str, Any]:
         return {
+            "fn": self.resume,
             "inputs": [self._tab.job_id, self._tab.watching],
             "outputs": self._tab.watched(),
             "show_progress": "hidden",
@@ -120,4 +120,4 @@ class Follower(ABC, Generic[Tab]):
 
     def _nothing_new(self) -> Updates:
         """Not the job's id: another one may be asked for meanwhile."""
-        return {self._tab.result.retry: gr.skip()}
+        return {self._tab.cancel: gr.skip()}

@@ -151,12 +151,13 @@ class HistoryHandlers:
         except InputError as error:
             raise alert(error) from error
 
-    def reuse(self, opened: str, shown: str) -> Updates:
+    def reuse(self, opened: str, shown: str, request: gr.Request | None = None) -> Updates:
         """Fill the form with the settings of a video."""
         _, result = self._find_version(opened, shown)
         if self._films is not None and is_film(result.metadata):
-            return self._films.fill_in(result.metadata)
-        filled = fill_in(self._studio, result.metadata, self._service.card)
+            return self._films.fill_in(result.metadata, request)
+        loras = self._service.shelf.list(self._visitors.owner(request))
+        filled = fill_in(self._studio, result.metadata, self._service.card, loras)
         return {self._tabs: gr.Tabs(selected=TAB_ID), **filled}
 
     def go_on(self, opened: str) -> Updates:

@@ -1,19 +1,23 @@
 """The buttons below a video or a film: one more stage of it, another try, an end to it."""
 
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import gradio as gr
 from gradio.events import Dependency
 
 from app import texts
 from app.handlers.alerts import alert, inform
-from app.handlers.follower import Follower, Tab, Updates
+from app.handlers.follower import Follower, Updates
 from app.jobs.job import Job
 from app.request import STEP_FIELDS
 from app.service import Service
+from app.tabs.long_video import LongVideoTab
+from app.tabs.text_to_video import TextToVideoTab
 from app.visitors import Visitors
 from lavie.errors import InputError
 from lavie.types import StageName
+
+Tab = TypeVar("Tab", TextToVideoTab, LongVideoTab)
 
 
 class JobButtons(Generic[Tab]):

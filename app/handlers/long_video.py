@@ -142,7 +142,7 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
             **self.choose_beginning("nothing", ""),
         }
 
-    def restore(self, file: str) -> Updates:
+    def restore(self, file: str, request: gr.Request | None = None) -> Updates:
         """Give the form the story that a file tells of, and make room for the next file."""
         room: Updates = {self._tab.recipe_file: None}
         try:
@@ -152,11 +152,12 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         except InputError as error:
             warn(error)
             return room
-        return room | self.fill_in(recipe)
+        return room | self.fill_in(recipe, request)
 
-    def fill_in(self, recipe: Mapping[str, Any]) -> Updates:
+    def fill_in(self, recipe: Mapping[str, Any], request: gr.Request | None = None) -> Updates:
         """Fill the form with what a recipe tells, and show it."""
-        values, notes = film_values(recipe, self._service.card)
+        loras = self._service.shelf.list(self._visitors.owner(request))
+        values, notes = film_values(recipe, self._service.card, loras)
         form = {getattr(self._tab.form, field): value for field, value in values.items()}
         return {
             self._tabs: gr.Tabs(selected=TAB_ID),

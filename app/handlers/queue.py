@@ -16,6 +16,7 @@ from app.handlers.browser import bring_into_view
 from app.handlers.editing import Editor, job_in
 from app.handlers.film_following import FilmFollowing
 from app.handlers.following import Following
+from app.handlers.lora_training import TrainingFollowing
 from app.jobs.job import Job
 from app.line import Status
 from app.service import Service
@@ -39,6 +40,7 @@ class QueueHandlers:
         studio: Shows a job on the screen.
         editor: Lends the form to a job.
         films: Shows a film on its own tab.
+        trainings: The same for trainings.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class QueueHandlers:
         studio: Following,
         editor: Editor,
         films: FilmFollowing,
+        trainings: TrainingFollowing,
     ) -> None:
         self._service = service
         self._tab = tab
@@ -56,6 +59,7 @@ class QueueHandlers:
         self._studio = studio
         self._editor = editor
         self._films = films
+        self._trainings = trainings
 
     async def follow(
         self, watching: Watching, request: gr.Request | None = None
@@ -138,7 +142,8 @@ class QueueHandlers:
         self, action: str, job: Job, edited: object, kept: object, visitor: Visitor
     ) -> Updates:
         if action == "show":
-            return self._films.show_film(job) or self._studio.show(job)
+            elsewhere = self._films.show_film(job) or self._trainings.show_training(job)
+            return elsewhere or self._studio.show(job)
         if action == "retry":
             self._service.retry(job.id, *visitor)
         if action == "edit":
@@ -192,6 +197,7 @@ def bind_queue(
     handlers: QueueHandlers,
     studio: Following,
     films: FilmFollowing,
+    trainings: TrainingFollowing,
     editor: Editor,
     asked: Sequence[Dependency],
 ) -> list[Dependency]:
@@ -203,6 +209,7 @@ def bind_queue(
         handlers: What happens when it is used.
         studio: Follows the job that is shown.
         films: The same for films.
+        trainings: And for trainings.
         editor: Lends the form to a job.
         asked: Events after which there may be something in the queue.
     """
@@ -215,7 +222,15 @@ def bind_queue(
     used = panel.jobs.select(
         handlers.use,
         [edit.edited, tab.kept, tab.watching],
-        [panel.jobs, panel.timer, *back, panel.undo.note, *tab.asked(), *films.turned()],
+        [
+            panel.jobs,
+            panel.timer,
+            *back,
+            panel.undo.note,
+            *tab.asked(),
+            *films.turned(),
+            *trainings.turned(),
+        ],
         trigger_mode="multiple",
         **shown,
     )
@@ -232,4 +247,5 @@ def bind_queue(
         **shown,
     )
     used.success(js=bring_into_view("film-stage"))
-    return [*studio.follow_after(used, undone), *films.follow_after(used)]
+    elsewhere = [*films.follow_after(used), *trainings.follow_after(used)]
+    return [*studio.follow_after(used, undone), *elsewhere]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.blocks import Block
@@ -15,7 +15,7 @@ from app.handlers.alerts import alert, inform, warn
 from app.handlers.long_video import LongVideoHandlers
 from app.model_card import ModelCard
 from app.presets import PRESET_FIELDS, Preset, valid_settings
-from app.request import FIELDS
+from app.request import FIELDS, LORAS
 from app.restore import form_values, read_recipe
 from app.service import Service
 from app.surprise import surprise
@@ -24,9 +24,12 @@ from app.visitors import Visitors
 from app.words import Words
 from lavie.errors import InputError
 
+if TYPE_CHECKING:
+    from lora.registry import Entry
+
 Updates = dict[Block, Any]
 
-_TEXT_FIELDS = ("prompt", "negative_prompt", "seed")
+_TEXT_FIELDS = ("prompt", "negative_prompt", "seed", LORAS)
 _MAX_KEPT_LENGTH = 10_000
 
 
@@ -38,12 +41,14 @@ def _keep(field: str) -> str:
     return f"(value) => (window.keptForm = {{...window.keptForm, {field}: value}})"
 
 
-def fill_in(tab: TextToVideoTab, recipe: Mapping[str, Any], card: ModelCard) -> Updates:
+def fill_in(
+    tab: TextToVideoTab, recipe: Mapping[str, Any], card: ModelCard, loras: "Sequence[Entry]" = ()
+) -> Updates:
     """Fill the form with what a recipe tells, and say what could not be restored.
 
     That stays on the page; that all is well pops up and goes.
     """
-    values, notes = form_values(recipe, card)
+    values, notes = form_values(recipe, card, loras)
     inform(texts.RESTORED)
     form = {getattr(tab.form, field): value for field, value in values.items()}
     return {**form, tab.restored: gr.HTML(screen.restored(notes), visible=bool(notes))}
@@ -88,7 +93,7 @@ class SettingsHandlers:
         self._films = films
         self._random = Random()
 
-    def restore(self, file: str) -> Updates:
+    def restore(self, file: str, request: gr.Request | None = None) -> Updates:
         """Give the form the settings that a file tells of, show it, and make room for the next."""
         room: Updates = {self._tab.sources.recipe_file: None}
         try:
@@ -97,9 +102,10 @@ class SettingsHandlers:
             warn(error)
             return room
         if self._films is not None and is_film(recipe):
-            return room | self._films.fill_in(recipe)
+            return room | self._films.fill_in(recipe, request)
         shown: Updates = {self._tabs: gr.Tabs(selected=TAB_ID)}
-        return room | shown | fill_in(self._tab, recipe, self._service.card)
+        loras = self._service.shelf.list(self._visitors.owner(request))
+        return room | shown | fill_in(self._tab, recipe, self._service.card, loras)
 
     def surprise(self) -> str:
         """Think of a sentence."""

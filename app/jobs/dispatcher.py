@@ -20,9 +20,13 @@ from app.jobs.job import RESULTS, Job, JobState
 from app.jobs.store import JobStore
 from app.jobs.wire import Order, Outcome, Report, Setup, Wire
 from app.jobs.worker import REMOTE
-from app.request import efforts_of
+from app.loras.files import has_learnt, was_at_work
+from app.loras.pictures import forget_pictures, without_pictures
+from app.loras.shelf import LORAS_FOLDER
+from app.request import efforts_left
 from lavie.runtime.profiles import ProfileName
 from lavie.types import Progress
+from lora.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +34,9 @@ SECONDS_UNTIL_LOST = 15.0
 """A worker without a new sign of life for so long is given up."""
 
 KEPT_AFTER_DELETION = timedelta(hours=1)
+TRAININGS_KEPT = timedelta(days=7)
+"""Of those that stopped before they were done: so long they can be gone on with."""
+
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_BETWEEN_SWEEPS = 60.0
 _SECONDS_TO_CLAIM = 5.0
@@ -110,6 +117,20 @@ class Dispatcher(threading.Thread):
                 return job
             self._wire.ask_to_stop(job.ticket or "")
             return self._store.update(job_id, is_cancel_requested=True)
+
+    def finish(self, job_id: str) -> Job:
+        """Have a training that runs or waits end with what it has learnt so far.
+
+        Raises:
+            InputError: There is no such job, or the disk is full.
+        """
+        with self._lock:
+            self.change_queued(job_id, is_finish_requested=True)
+            job = self._store.get(job_id)
+            if job.state != "running":
+                return job
+            self._wire.ask_to_finish(job.ticket or "")
+            return self._store.update(job_id, is_finish_requested=True)
 
     def change_queued(self, job_id: str, **changes: Any) -> bool:  # noqa: ANN401 - fields of Job
         """Change a job unless a worker has it already, in which case False is returned.
@@ -253,8 +274,9 @@ class Dispatcher(threading.Thread):
                 shutil.rmtree(part, ignore_errors=True)
 
     def _has_begun(self, job: Job) -> bool:
-        """Whether a stage is done, or the first part of a film."""
-        return bool(job.results) or is_done(self._data / job.folder, 0)
+        """Whether a stage is done, the first part of a film, or the first steps of a training."""
+        folder = self._data / job.folder
+        return bool(job.results) or is_done(folder, 0) or has_learnt(folder)
 
     def _follow_running(self) -> None:
         self._see_claim()
@@ -303,10 +325,10 @@ class Dispatcher(threading.Thread):
     def _until_the_files(self, job: Job, report: Report) -> Progress | None:
         """How far a stage is; a worker tells the time to its last step, but its result is later."""
         progress = report.progress
-        effort = next(efforts_of(job.request, report.results), None)
-        if progress is None or progress.seconds_left is None or effort is None:
+        efforts = efforts_left(job.request, report.results, progress)
+        if progress is None or progress.seconds_left is None or not efforts:
             return progress
-        seconds = progress.seconds_left + self._costs.estimate(effort).seconds_after
+        seconds = progress.seconds_left + self._costs.estimate(efforts[0]).seconds_after
         return replace(progress, seconds_left=seconds)
 
     def _try_again_with_less(self, job: Job) -> None:
@@ -321,9 +343,15 @@ class Dispatcher(threading.Thread):
         self._drop(job)
 
     def _end(self, job: Job, state: JobState, error: str | None, **changes: Any) -> None:  # noqa: ANN401
-        if not job.is_over:
-            self._store.update(job.id, state=state, error=error, **changes)
-            self._drop(job)
+        if job.is_over:
+            return
+        is_done = state == "done"
+        if is_done:
+            changes["request"] = without_pictures(job.request)
+        self._store.update(job.id, state=state, error=error, **changes)
+        self._drop(job)
+        if is_done:
+            forget_pictures(job, self._data, self._store.needs)
 
     def _drop(self, job: Job) -> None:
         """What was said on the wire about a try is now in the store."""
@@ -388,6 +416,7 @@ class Dispatcher(threading.Thread):
                 is_memory_short=job.is_memory_short,
                 is_checked=self._is_checked,
                 profile=self._profile,
+                is_finishing=job.is_finish_requested,
             )
             self._wire.offer(order)
             self._offered = job, time.monotonic()
@@ -406,6 +435,8 @@ class Dispatcher(threading.Thread):
         if time.monotonic() < self._next_sweep:
             return
         self._next_sweep = time.monotonic() + _SECONDS_BETWEEN_SWEEPS
+        self._give_up_trainings()
+        Registry(self._data / LORAS_FOLDER).sweep()
         for job in self._store.deleted_before(datetime.now(UTC) - KEPT_AFTER_DELETION):
             if self._store.is_gone_on_from(job.id):
                 continue
@@ -414,3 +445,10 @@ class Dispatcher(threading.Thread):
         forget_given(
             self._data, self._store.needs, KEPT_AFTER_DELETION.total_seconds(), time.time()
         )
+
+    def _give_up_trainings(self) -> None:
+        """Throw away trainings that stopped long ago: nobody sees them, but for their pictures."""
+        moment = datetime.now(UTC) - TRAININGS_KEPT
+        for job in self._store.stopped_before(moment, "lora"):
+            if was_at_work(self._data / job.folder) < moment.timestamp():
+                self._store.delete(job.id)

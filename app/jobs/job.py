@@ -47,6 +47,7 @@ class Job:
         error: Why it failed, in a sentence for its owner.
         note: What else its owner should know.
         is_cancel_requested: It is to stop at its next step.
+        is_finish_requested: It is to end as soon as it can with what it has learnt.
         is_memory_short: It ran out of memory once, and is tried again with less.
         is_starred: Its owner wants to find it again.
         deleted: When its owner threw it away; it can be brought back until it is swept up.
@@ -67,6 +68,7 @@ class Job:
     error: str | None = None
     note: str | None = None
     is_cancel_requested: bool = False
+    is_finish_requested: bool = False
     is_memory_short: bool = False
     is_starred: bool = False
     deleted: datetime | None = None

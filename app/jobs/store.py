@@ -93,8 +93,12 @@ class JobStore:
             self._keep(job)
             return job
 
-    def queue_again(self, job_id: str) -> Job:
+    def queue_again(self, job_id: str, is_finish_requested: bool = False) -> Job:
         """Queue a job that stopped before its end, last.
+
+        Args:
+            job_id: The job.
+            is_finish_requested: Whether it is only to make something of what it has learnt.
 
         Raises:
             InputError: As `add`, or there is no such job, or it does not need that.
@@ -112,6 +116,7 @@ class JobStore:
                 ticket=None,
                 error=None,
                 is_cancel_requested=False,
+                is_finish_requested=is_finish_requested,
                 deleted=None,
             )
 
@@ -243,6 +248,12 @@ class JobStore:
     def deleted_before(self, moment: datetime) -> list[Job]:
         """The jobs that were thrown away before a moment, whose files can go."""
         return list(self._select("deleted < ?", moment.isoformat()))
+
+    def stopped_before(self, moment: datetime, kind: str) -> list[Job]:
+        """The jobs of a kind, submitted before a moment, that stopped and were not thrown away."""
+        condition = "state IN ('failed', 'cancelled', 'interrupted') AND deleted IS NULL"
+        jobs = self._select(f"{condition} AND document LIKE ?", f'%"kind":"{kind}"%')
+        return [job for job in jobs if job.request.kind == kind and job.created < moment]
 
     def is_deleted(self, job_id: str) -> bool:
         """Whether a job was thrown away, or was never there."""

@@ -24,6 +24,7 @@ from lavie.types import Progress
 T = TypeVar("T")
 
 _WITHDRAWN = "withdrawn"
+_SAID = ("report", "preview", "stop", "finish")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Order:
         is_memory_short: It ran out of memory before.
         is_checked: Its video has to pass a safety checker.
         profile: What to do about memory; None: what the worker was told when it was started.
+        is_finishing: Whether it is only to make something of what it has learnt.
     """
 
     ticket: str
@@ -49,6 +51,7 @@ class Order:
     is_memory_short: bool = False
     is_checked: bool = False
     profile: ProfileName | None = None
+    is_finishing: bool = False
 
 
 Outcome = Literal["done", "cancelled", "failed", "out_of_memory"]
@@ -164,9 +167,13 @@ class Wire:
         """Ask the worker that has an order to stop at its next step."""
         self._storage.put_data(f"stop:{ticket}", b"1")
 
+    def ask_to_finish(self, ticket: str) -> None:
+        """Ask the worker that has an order to make something of what it has learnt so far."""
+        self._storage.put_data(f"finish:{ticket}", b"1")
+
     def forget(self, ticket: str) -> None:
         """Remove what was said about an order, but for who claimed it: it may still be read."""
-        for kind in ("report", "preview", "stop"):
+        for kind in _SAID:
             self._storage.delete_data(f"{kind}:{ticket}")
 
     def start_anew(self, running: Container[str]) -> None:
@@ -179,7 +186,7 @@ class Wire:
             kind, _, ticket = key.partition(":")
             if kind == "worker":
                 self.forget_worker(ticket)
-            elif kind in ("claim", "report", "preview", "stop") and ticket not in running:
+            elif kind in ("claim", *_SAID) and ticket not in running:
                 self._storage.delete_data(key)
 
     def status(self, worker: str) -> WorkerStatus | None:
@@ -212,6 +219,10 @@ class Wire:
     def is_stop_asked(self, ticket: str) -> bool:
         """Whether the server wants an order to stop."""
         return self._storage.has_data_for_key(f"stop:{ticket}")
+
+    def is_finish_asked(self, ticket: str) -> bool:
+        """Whether the server wants an order to end with what it has learnt so far."""
+        return self._storage.has_data_for_key(f"finish:{ticket}")
 
     def send_status(self, status: WorkerStatus) -> None:
         """Give a sign of life."""

@@ -4,7 +4,7 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,8 @@ class Task:
         is_memory_short: Whether to get along with less memory.
         is_checked: Whether the video has to pass a safety checker.
         profile: What to do about memory; None: what the runner was told when it was made.
+        finish: Set while a training runs that is to end with what it has learnt so far.
+        is_finishing: Whether that was asked for before.
     """
 
     request: Request
@@ -50,6 +52,8 @@ class Task:
     is_memory_short: bool = False
     is_checked: bool = False
     profile: ProfileName | None = None
+    finish: CancelToken | None = None
+    is_finishing: bool = False
 
 
 class Runner(Protocol):
@@ -157,8 +161,10 @@ class Worker:
             order.is_memory_short,
             order.is_checked,
             order.profile,
+            _Asked(self._wire.is_finish_asked, order.ticket),
+            order.is_finishing,
         )
-        cancel = _AskedToStop(self._wire, order.ticket)
+        cancel = _Asked(self._wire.is_stop_asked, order.ticket)
         try:
             for result in self._runner.run(task, voice.hear, cancel):
                 voice.add(result)
@@ -177,17 +183,17 @@ class Worker:
         return "done", None
 
 
-class _AskedToStop(CancelToken):
+class _Asked(CancelToken):
     """Set by the server, on the wire."""
 
-    def __init__(self, wire: Wire, ticket: str) -> None:
+    def __init__(self, is_asked: Callable[[str], bool], ticket: str) -> None:
         super().__init__()
-        self._wire = wire
+        self._is_asked = is_asked
         self._ticket = ticket
 
     @property
     def is_cancelled(self) -> bool:
-        if not super().is_cancelled and self._wire.is_stop_asked(self._ticket):
+        if not super().is_cancelled and self._is_asked(self._ticket):
             self.cancel()
         return super().is_cancelled
 

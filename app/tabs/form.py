@@ -39,6 +39,7 @@ class Form:
     upscale: gr.Checkbox
     smoothing_steps: gr.Slider
     upscaling_steps: gr.Slider
+    loras: gr.Textbox
 
     def controls(self) -> list[Component]:
         """The controls in the order of `FIELDS`."""
@@ -113,7 +114,11 @@ def create_composer(words: Words) -> Composer:
 
 
 def create_form(
-    card: ModelCard, prompt: gr.Textbox, smooth: gr.Checkbox, upscale: gr.Checkbox
+    card: ModelCard,
+    prompt: gr.Textbox,
+    smooth: gr.Checkbox,
+    upscale: gr.Checkbox,
+    loras: gr.Textbox,
 ) -> Form:
     """The settings, beside the controls that stand elsewhere; all in one record."""
     ranges = card.ranges
@@ -160,6 +165,7 @@ def create_form(
         height=height,
         smooth=smooth,
         upscale=upscale,
+        loras=loras,
         **sliders,
     )
 

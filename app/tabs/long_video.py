@@ -16,6 +16,7 @@ from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, window_seconds
 from app.model_card import ModelCard
 from app.request import MAX_SEED
 from app.tabs.form import create_sliders, create_switches
+from app.tabs.lora_picker import LoraPicker, create_lora_picker
 from app.tabs.result import create_download, create_next_buttons, create_versions
 from app.texts import films
 from app.watching import Watching
@@ -49,6 +50,7 @@ class FilmForm:
     guidance_scale: gr.Slider
     smoothing_steps: gr.Slider
     upscaling_steps: gr.Slider
+    loras: gr.Textbox
 
     def controls(self) -> list[Component]:
         """The controls in the order of `FILM_FIELDS`."""
@@ -87,6 +89,7 @@ class LongVideoTab:
     """Everything on the tab that takes part in events."""
 
     form: FilmForm
+    picker: LoraPicker
     note: gr.Markdown
     source_bar: gr.Row
     source_note: gr.HTML
@@ -152,6 +155,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
                 drop_source = gr.Button(texts.CLOSE, size="sm", min_width=80, scale=0)
             ends, end_picture = _create_end(card)
             smooth, upscale = create_switches(card, films.SMOOTH_INFO, films.UPSCALE_INFO, _PREFIX)
+            picker = create_lora_picker(_PREFIX, "#story textarea")
             cost = gr.HTML(padding=False, elem_id="film-cost")
             restored = gr.HTML(visible=False, padding=False, elem_id="film-restored")
             make, cancel = _create_actions(card)
@@ -175,10 +179,12 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         end_picture=end_picture,
         smooth=smooth,
         upscale=upscale,
+        loras=picker.chosen,
         **settings,
     )
     return LongVideoTab(
         form=form,
+        picker=picker,
         note=note,
         source_bar=source_bar,
         source_note=source_note,

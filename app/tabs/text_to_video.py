@@ -14,6 +14,7 @@ from app.tabs.form import (
     create_prompt_box,
     create_switches,
 )
+from app.tabs.lora_picker import LoraPicker, create_lora_picker
 from app.tabs.queue import EditBar, QueuePanel, create_edit_bar, create_queue_panel
 from app.tabs.result import ResultView, Shown, create_result
 from app.tabs.settings import SettingsSources, create_settings_sources
@@ -32,6 +33,7 @@ class TextToVideoTab:
     """Everything on the tab that takes part in events."""
 
     form: Form
+    picker: LoraPicker
     composer: Composer | None
     note: gr.Markdown
     restored: gr.HTML
@@ -73,6 +75,7 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
                 prompt = create_prompt_box()
                 surprise = gr.Button(texts.SURPRISE, size="sm", min_width=110, elem_id="surprise")
                 smooth, upscale = create_switches(card, texts.SMOOTH_INFO, texts.UPSCALE_INFO)
+                picker = create_lora_picker("", "#prompt textarea")
                 note = gr.Markdown(visible=False, elem_id="vocabulary-note")
                 restored = gr.HTML(visible=False, padding=False, elem_id="restored")
                 edit = create_edit_bar(_STORAGE_SECRET)
@@ -95,13 +98,14 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
             with gr.Column(elem_id="area-settings"):
                 gr.Markdown(f"### {texts.SETTINGS_HEADING}")
                 sources = create_settings_sources()
-                form = create_form(card, prompt, smooth, upscale)
+                form = create_form(card, prompt, smooth, upscale, picker.chosen)
     kept = gr.BrowserState({}, storage_key="lavie-form", secret=_STORAGE_SECRET)
     job_id = gr.BrowserState("", storage_key="lavie-job", secret=_STORAGE_SECRET)
     watching = gr.State(Watching())
     timer = gr.Timer(1.0, active=len(card.stages) > 1)  # until this computer's speed is known
     return TextToVideoTab(
         form=form,
+        picker=picker,
         composer=composer,
         note=note,
         restored=restored,

@@ -4,6 +4,9 @@ from app.texts.shared import duration
 
 CANNOT_BE_EDITED = "This goes on from another video and cannot be changed. Remove it instead."
 HAS_BEGUN = "That video is being made already. Cancel it to change anything."
+TRAINING_IS_WAITING = (
+    "A training of yours is waiting already. Please try again when it has begun, or remove it."
+)
 QUEUE_PAUSE = "Finish this one, then stop"
 QUEUE_GO_ON = "Go on"
 ON_THE_SCREEN = "On the screen"

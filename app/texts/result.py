@@ -62,7 +62,7 @@ def beginning(stage: str) -> str:
 def progress(stage: str, step: int, total: int, seconds_left: float | None) -> str:
     """How far a stage is."""
     left = f" · about {duration(seconds_left)} left" if seconds_left else ""
-    if step >= total:
+    if step >= total and stage != "prepare":
         return f"Writing the files…{left}"
     return f"{WORKING_NAMES[stage]}: step {step} of {total}{left}"
 

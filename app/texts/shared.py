@@ -22,6 +22,8 @@ WORKING_NAMES: dict[str, str] = {
     "long_video": "Making the film",
     "interpolation": "Smoothing",
     "super_resolution": "Upscaling",
+    "lora": "Training",
+    "prepare": "Getting ready to train",
 }
 SHOWN_LABEL = "Show"
 SHOWN_INFO = "Every version is kept."

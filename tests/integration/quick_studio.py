@@ -3,13 +3,15 @@
 Lines on standard input pause the queue, let it go on, or have freed memory given back.
 
 ``python -m tests.integration.quick_studio DATA PORT [--public] [--mcp] [--auth] [--real]
-[--model FOLDER]``; the last two make real videos, with the miniature or another model.
+[--model FOLDER] [--process]``; the last three make real videos, with the miniature, with another
+model, or in a process of their own.
 """
 
 import sys
 from pathlib import Path
 
-from app.jobs.crew import ThreadCrew
+from app.crews import choose_crew
+from app.jobs.crew import Crew, ThreadCrew
 from app.model_card import read_model_card
 from app.policy import Policy
 from app.runner import CascadeRunner
@@ -26,7 +28,9 @@ def main() -> None:
     quick = QuickRunner(data / "ledger.txt")
     model = sys.argv[sys.argv.index("--model") + 1] if "--model" in sys.argv else "miniature"
     is_real = "--real" in sys.argv or model != "miniature"
-    crew = ThreadCrew(CascadeRunner(model) if is_real else quick)
+    crew: Crew = ThreadCrew(CascadeRunner(model) if is_real else quick)
+    if "--process" in sys.argv:
+        crew = choose_crew(model, 1, None)
     policy = Policy(is_public="--public" in sys.argv)
     service = Service(read_model_card(model), crew, data, policy)
     page = create_page(service)

@@ -60,6 +60,10 @@ VALUES = (
     *({**FILE, "path": "/etc/passwd"}, {**FILE, "path": "http://169.254.169.254/latest"}),
     *({**FILE, "path": None}, {**FILE, "path": ["x"]}, {"path": "x", "meta": 5}, {"path": "/x"}),
 )
+LORA_IDS = (
+    *("../x", "../../jobs.sqlite3", "/etc/passwd", "..", "0" * 16, "<b>", "\0", "a" * 5_000),
+    *(None, 5, [], {"id": "x"}),
+)
 BODIES = (
     *(b"", b"null", b"[]", b"5", b'"x"', b"{", b"{}", b"\xff\xfe\x00", b"a=b", b"[" * 100_000),
     *(b'{"data": [NaN]}', b'{"data": ["\\ud800"]}', b'{"data": [' + b"9" * 5_000 + b"]}"),
@@ -111,6 +115,8 @@ class Bad:
     path: str
     options: dict[str, Any] = field(default_factory=dict)
     upload: tuple[str, bytes] | None = None
+    others: tuple[object, ...] = ()
+    is_in_list: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path:.80} {self.options!s:.120} {self.upload!s:.60}"
@@ -169,6 +175,47 @@ def bad_requests(config: dict[str, Any], studio: Studio, video: bytes) -> Iterat
     for name, content in bad_files(video):
         for endpoint in ("restore", "batch"):
             yield Bad("POST", f"{API}/call/{endpoint}", upload=(name, content))
+    for name, content in (*bad_pictures(), *bad_files(video)):
+        words = name[:99], "zog", "", "thing", "quick", None, "", "", "", False
+        yield Bad("POST", f"{API}/call/train_lora", {}, (name, content), words, True)
+    for name, content in (*bad_weights(), *bad_files(video)):
+        yield Bad("POST", f"{API}/call/import_lora", {}, (name, content), (name,))
+    for lora_id in LORA_IDS:
+        for endpoint, others in (
+            ("rename_lora", ["x"]),
+            ("tag_lora", [[]]),
+            ("export_lora", ["x"]),
+        ):
+            yield Bad("POST", f"{API}/call/{endpoint}", {"json": {"data": [lora_id, *others]}})
+        chosen = {"prompt": PROMPT, "loras": [{"id": lora_id, "weight": chance.choice(VALUES)}]}
+        yield Bad("POST", f"{API}/call/v2/submit", {"json": chosen})
+
+
+def bad_pictures() -> Iterator[tuple[str, bytes]]:
+    for name, size, mode in (("small", (4, 4), "RGB"), ("bomb", (30_000, 30_000), "1")):
+        picture = io.BytesIO()
+        Image.new(mode, size).save(picture, "png")
+        yield f"{name}.png", picture.getvalue()
+        yield f"../../{name}.png", picture.getvalue()[:60]
+    yield "page.png", b"<svg onload=alert(1)>"
+    yield "<script>.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 99
+
+
+def bad_weights() -> Iterator[tuple[str, bytes]]:
+    huge = {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}
+    for name, header in (
+        ("list", []),
+        ("bomb", {"lora_unet_x.lora_down.weight": huge}),
+        ("../../name", {"../../x.lora_down.weight": {**huge, "shape": [-1]}}),
+        ("<b>", {"__metadata__": {"modelspec.thumbnail": "data:image/png;base64,x"}}),
+        ("many", {f"{n}.alpha": huge for n in range(30_000)}),
+    ):
+        text = json.dumps(header).encode()
+        yield f"{name}.safetensors", len(text).to_bytes(8, "little") + text
+    yield "long.safetensors", b"\xff" * 8 + b"{}"
+    yield "short.safetensors", b"\x02"
+    yield "pickle.safetensors", b"\x80\x04cos\nsystem\n(S'x'\ntR."
+    yield "pickle.ckpt", b"\x80\x04cos\nsystem\n(S'x'\ntR."
 
 
 def bad_files(video: bytes) -> Iterator[tuple[str, bytes]]:
@@ -216,7 +263,8 @@ def answer_of(client: httpx.Client, bad: Bad) -> tuple[int, str]:
         sent = client.post(f"{API}/upload", files={"files": bad.upload})
         if sent.status_code != 200:
             return sent.status_code, sent.text
-        options["json"] = {"data": [{**FILE, "path": sent.json()[0]}]}
+        file = {**FILE, "path": sent.json()[0]}
+        options["json"] = {"data": [[file] if bad.is_in_list else file, *bad.others]}
     answer = client.request(bad.method, bad.path, **options)
     text = answer.text
     if answer.status_code == 200 and "event_id" in text and bad.path.startswith(f"{API}/call/"):

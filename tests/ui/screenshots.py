@@ -113,11 +113,32 @@ def picture_history(page: Page, folder: Path, size: str) -> None:
     picture(page, folder, "videos-opened", size)
 
 
+def picture_loras(page: Page, folder: Path, size: str) -> None:
+    """The tab Personalised LoRA: empty, with pictures, at work, finished."""
+    page.get_by_role("tab", name="Personalised LoRA").click()
+    page.wait_for_timeout(1000)
+    picture(page, folder, "lora-empty", size)
+    page.locator(".lora-set").last.click()
+    expect(page.locator(".lora-picture")).not_to_have_count(0)
+    page.locator("#lora-effort").get_by_text("Quick").click()
+    picture(page, folder, "lora-pictures", size)
+    page.get_by_role("button", name="Teach it").click()
+    expect(page.locator(".lora-strip li").first).to_be_visible()
+    picture(page, folder, "lora-learning", size)
+    expect(page.locator("#lora-training h3")).to_contain_text("Learnt")
+    page.get_by_role("button", name="Compare with and without").click()
+    expect(page.locator("#lora-pair video")).to_have_count(2)
+    page.wait_for_timeout(1500)
+    picture(page, folder, "lora-learnt", size)
+    page.get_by_role("tab", name="Text to video").click()
+    page.locator("#loras .lora-chip").first.click()
+    picture(page, folder, "studio-with-lora", size)
+
+
 def picture_other_tabs(page: Page, folder: Path, size: str) -> None:
-    """Every tab after those."""
-    for tab in page.get_by_role("tab").all()[2:]:
-        name = tab.inner_text()
-        tab.click()
+    """Every tab that is not pictured yet."""
+    for name in ("Long video", "Models"):
+        page.get_by_role("tab", name=name).click()
         page.wait_for_timeout(1500)
         expect(page.get_by_text("Looking for models")).to_be_hidden()
         picture(page, folder, name.lower().replace(" ", "-"), size)
@@ -141,7 +162,13 @@ def main() -> None:
             if size == "desktop":
                 make_others(page)
                 page = open_page(browser, arguments.url, size)
-            for pictures in (picture_studio, picture_queue, picture_history, picture_other_tabs):
+            for pictures in (
+                picture_studio,
+                picture_queue,
+                picture_history,
+                picture_loras,
+                picture_other_tabs,
+            ):
                 pictures(page, arguments.folder, size)
             page.close()
         browser.close()

@@ -15,6 +15,8 @@ from app.model_card import ModelCard, read_model_card
 from app.result import Result
 from app.service import Service
 from app.tabs.long_video import TAB_ID, create_long_video_tab
+from app.tabs.lora import TAB_ID as LORA_TAB_ID
+from app.tabs.lora import create_lora_tab
 from lavie.errors import Cancelled, MemoryBudgetError
 from lavie.types import Preview, Progress
 from tests.unit.app.files import make_result, write_card_files
@@ -83,7 +85,7 @@ def values(card) -> dict[str, object]:
     """A form as it is filled in when the page opens, with a prompt."""
     defaults = {name: limits.default for name, limits in card.ranges.items()}
     text = {"prompt": "a panda", "negative_prompt": "", "scheduler": "dpm++", "seed": "7"}
-    return {**defaults, **text, "smooth": False, "upscale": False}
+    return {**defaults, **text, "smooth": False, "upscale": False, "loras": ""}
 
 
 @pytest.fixture
@@ -91,6 +93,15 @@ def film_tab_and_tabs(card):
     async def create():  # in a loop of ours: Gradio would make one and leave it open
         with gr.Blocks(analytics_enabled=False), gr.Tabs() as tabs, gr.Tab(id=TAB_ID):
             return create_long_video_tab(card, None), tabs
+
+    return asyncio.run(create())
+
+
+@pytest.fixture
+def lora_tab_and_tabs():
+    async def create():
+        with gr.Blocks(analytics_enabled=False), gr.Tabs() as tabs, gr.Tab(id=LORA_TAB_ID):
+            return create_lora_tab([]), tabs
 
     return asyncio.run(create())
 

@@ -119,7 +119,7 @@ def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runn
         following = handlers.following.follow(first, watching)
         await anext(following)
         assert [u async for u in handlers.following.follow(first, watching)] == [
-            {tab.result.retry: gr.skip()}
+            {tab.cancel: gr.skip()}
         ]
         other = handlers.following.follow(second, watching)
         await anext(other)
@@ -130,7 +130,7 @@ def test_a_page_follows_one_job_at_a_time_and_none_twice(handlers, service, runn
         ended = [updates async for updates in other][-1]
         assert texts.CANCELLED in ended[tab.screen].value
         assert [u async for u in handlers.following.follow(second, watching)] == [
-            {tab.result.retry: gr.skip()}
+            {tab.cancel: gr.skip()}
         ]
         service.retry(second)
         again = handlers.following.follow(second, watching)
@@ -188,7 +188,7 @@ def test_a_lost_job_is_said_kindly_and_forgotten(handlers, tab):
 
 
 def test_a_new_visitor_resumes_nothing(handlers, tab):
-    assert updates_of(handlers.following.resume("", Watching())) == [{tab.result.retry: gr.skip()}]
+    assert updates_of(handlers.following.resume("", Watching())) == [{tab.cancel: gr.skip()}]
 
 
 def test_what_a_browser_keeps_is_read_after_a_restart(card, tab):

@@ -9,9 +9,11 @@ from app import queue_view, texts
 from app.films.service import Films
 from app.handlers.editing import Editor
 from app.handlers.film_following import FilmFollowing
+from app.handlers.lora_training import TrainingFollowing
 from app.handlers.queue import QueueHandlers
 from app.handlers.text_to_video import create_text_to_video_handlers
 from app.jobs.crew import ThreadCrew
+from app.loras.service import Loras
 from app.policy import Policy
 from app.request import FIELDS
 from app.service import Service
@@ -44,8 +46,14 @@ def films(service, film_tab_and_tabs):
 
 
 @pytest.fixture
-def handlers(service, tab, studio, editor, films):
-    return QueueHandlers(service, tab, Visitors(), studio.following, editor, films)
+def trainings(service, lora_tab_and_tabs):
+    tab, tabs = lora_tab_and_tabs
+    return TrainingFollowing(service, Loras(service), tab.training, tabs, Visitors())
+
+
+@pytest.fixture
+def handlers(service, tab, studio, editor, films, trainings):
+    return QueueHandlers(service, tab, Visitors(), studio.following, editor, films, trainings)
 
 
 @pytest.fixture

@@ -4,15 +4,19 @@ import multiprocessing
 import os
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from app.jobs.worker import Task
+from app.loras.request import LoraTrainingRequest
 from app.request import check_request
+from app.result import Effort
 from app.zero_gpu import MAX_SECONDS, MIN_SECONDS, ZeroRunner, seconds_for
-from lavie.errors import Cancelled, InputError
+from lavie.errors import Cancelled, ConfigError, InputError
 from lavie.types import CancelToken, Progress
 from tests.unit.app.conftest import StepRunner
+from tests.unit.app.files import make_result
 
 
 class ForkedGpu:
@@ -115,6 +119,91 @@ def test_cancelling_ends_the_process_within_a_step(gpu, request_, tmp_path):
     assert len(events) == 6
     assert gpu.processes[0].exitcode == 0
     assert time.monotonic() - started < 15
+
+
+class TurningRunner(ForkableRunner):
+    """Trains so many steps, and knows by a file how many are done."""
+
+    def __init__(self, num_steps: int, seconds_per_step: float) -> None:
+        super().__init__(num_steps)
+        self._seconds_per_step = seconds_per_step
+
+    def run(self, task, on_event, cancel):
+        done = task.folder / "steps"
+        steps = int(done.read_text()) if done.exists() else 0
+        while steps < self.num_steps and not task.is_finishing:
+            cancel.raise_if_cancelled()
+            time.sleep(self._seconds_per_step)
+            steps += 1
+            done.write_text(str(steps))
+            on_event(Progress("lora", steps, self.num_steps))
+        yield make_result(task.folder)
+
+
+class WaitingRunner(ForkableRunner):
+    """Never gets to its first step."""
+
+    def run(self, task, on_event, cancel):
+        while True:
+            cancel.raise_if_cancelled()
+            time.sleep(0.01)
+            on_event(Progress("prepare", 1, 2))
+
+
+@pytest.fixture
+def a_training() -> LoraTrainingRequest:
+    effort = Effort("lora", 6, 4, 40, 64)
+    words = {"name": "My zog", "token": "zog", "class_word": "", "sample_prompt": "a zog"}
+    return LoraTrainingRequest(
+        **words,
+        lora_kind="thing",
+        effort="quick",
+        seed=3,
+        pictures=(),
+        captions=(),
+        keeps_pictures=False,
+        training=effort,
+        sample=effort,
+        shelf=Path("private"),
+    )
+
+
+def take_short_turns(monkeypatch, seconds: float) -> None:
+    monkeypatch.setattr("app.zero_gpu._SECONDS_TO_KEEP", MAX_SECONDS - seconds)
+
+
+def test_a_training_takes_turns(gpu, a_training, tmp_path, monkeypatch):
+    take_short_turns(monkeypatch, 0.5)
+    runner, events = ZeroRunner(TurningRunner(6, 0.2), gpu), []
+    (result,) = runner.run(Task(a_training, (), tmp_path), events.append, CancelToken())
+    assert result.stage == "base"
+    assert [event.step for event in events] == [1, 2, 3, 4, 5, 6]
+    assert 2 <= len(gpu.asked) <= 6
+    assert set(gpu.asked) == {MAX_SECONDS}
+
+
+def test_a_training_that_gets_nowhere_in_a_turn_is_given_up(gpu, a_training, tmp_path, monkeypatch):
+    take_short_turns(monkeypatch, 0.05)
+    runner = ZeroRunner(WaitingRunner(), gpu)
+    with pytest.raises(ConfigError, match="too short a time"):
+        list(runner.run(Task(a_training, (), tmp_path), lambda _: None, CancelToken()))
+    assert len(gpu.asked) == 1
+
+
+def test_a_training_is_ended_early_in_a_turn_of_its_own(gpu, a_training, tmp_path):
+    finish, events = CancelToken(), []
+
+    def on_event(event) -> None:
+        events.append(event)
+        if event.step == 2:
+            finish.cancel()
+
+    task = Task(a_training, (), tmp_path, finish=finish)
+    runner = ZeroRunner(TurningRunner(1000, 0.05), gpu)
+    (result,) = runner.run(task, on_event, CancelToken())
+    assert result.stage == "base"
+    assert len(gpu.asked) == 2
+    assert events[-1].step < 20
 
 
 def test_everything_is_loaded_before_and_once(gpu):

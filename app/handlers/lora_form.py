@@ -1,0 +1,250 @@
+"""Asking for a training: pictures and what is said of each, the words for them, the button."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.events import Dependency
+from gradio.utils import get_upload_folder
+
+from app import texts as page_texts
+from app.handlers.alerts import alert, inform
+from app.handlers.browser import bring_into_view
+from app.handlers.lora_training import TrainingFollowing
+from app.loras import given_pictures
+from app.loras.given_pictures import EXAMPLES, ExampleSet, captions_of, key_of
+from app.loras.service import Loras
+from app.loras.words import suggest_token
+from app.service import Service
+from app.tabs.lora import LoraTab
+from app.tabs.lora_stage import TRAINING_ID
+from app.texts import loras as texts
+from app.visitors import Visitors
+from lavie.errors import InputError
+
+Updates = dict[Block, Any]
+
+_ASKED = ("captions", "name", "token", "class_word", "kind", "effort", "keeps_pictures")
+"""What is asked for beside the pictures, in the order of the form."""
+
+_MOST_PICTURES = 100
+
+
+class LoraFormHandlers:
+    """What happens on the left side of the tab.
+
+    Args:
+        service: Keeps the jobs.
+        loras: Checks and queues trainings.
+        tab: The components to read and update.
+        visitors: Tells who asks.
+        following: Shows a training.
+        sets: Pictures to try it with.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        loras: Loras,
+        tab: LoraTab,
+        visitors: Visitors,
+        following: TrainingFollowing,
+        sets: Sequence[ExampleSet],
+    ) -> None:
+        self._service = service
+        self._loras = loras
+        self._tab = tab
+        self._visitors = visitors
+        self._following = following
+        self._sets = {example.folder: example for example in sets}
+
+    def add(self, files: Sequence[str] | None, pictures: object) -> Updates:
+        """Take in pictures that were dropped, and make room for the next ones."""
+        paths = _usable_paths(pictures)
+        paths += [Path(file) for file in files or () if Path(file) not in paths]
+        return {self._tab.form.files: None, **self._show(paths[:_MOST_PICTURES])}
+
+    def remove(self, pictures: object, event: gr.EventData) -> Updates:
+        """Leave out the picture whose button was pressed."""
+        key = getattr(event, "subject", "")
+        return self._show([path for path in _usable_paths(pictures) if key_of(path) != key])
+
+    def use_example(self, event: gr.EventData) -> Updates:
+        """Fill the form with a set that comes with the studio."""
+        example = self._sets.get(str(getattr(event, "subject", "")))
+        if example is None:
+            return {self._tab.form.name: gr.skip()}
+        form = self._tab.form
+        return {
+            **self._show(list(example.pictures)),
+            form.captions: "{}",
+            form.name: example.name,
+            form.token: example.token,
+            form.suggested: example.token,
+            form.class_word: example.class_word,
+            form.kind: example.kind,
+        }
+
+    def suggest(self, name: str, token: str, suggested: str) -> Updates:
+        """Think of a trigger word, unless there is one that somebody typed."""
+        form = self._tab.form
+        if token and token != suggested:
+            return {form.suggested: gr.skip()}
+        word = suggest_token(name)
+        return {form.token: word, form.suggested: word}
+
+    def check(self, job_id: str, pictures: object, *values: object) -> list[dict[str, Any]]:
+        """Say what is wrong beside each field, before anything is queued."""
+        outcome = self._loras.check(self._form(pictures, values))
+        errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
+        if "pictures" in errors:  # said below them, where the hidden text box stands
+            errors["captions"] = errors["pictures"]
+        fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _ASKED]
+        return [gr.validate(True, ""), gr.validate(True, ""), *fields]
+
+    def submit(
+        self, job_id: str, pictures: object, request: gr.Request | None, *values: object
+    ) -> Updates:
+        """Queue a training; the form keeps what was typed."""
+        visitor, asked = self._visitors.visitor(request), self._form(pictures, values)
+        try:
+            job = self._loras.submit(asked, *visitor)
+        except InputError as error:
+            raise alert(error) from error
+        kept = asked["keeps_pictures"] is True
+        trained: Updates = {self._tab.form.trained: [] if kept else pictures}
+        if self._service.is_busy_with(job_id):
+            status = self._service.status(job)
+            where = page_texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
+            inform(page_texts.added_to_queue(where))
+            return trained
+        return trained | self._following.seen_by(visitor.owner).show(job)
+
+    def give_back(self, kept: object, pictures: object) -> Updates:
+        """Fill the form with what this browser had in it, and look at its pictures again."""
+        values = kept if isinstance(kept, dict) else {}
+        controls = self._tab.form.typed()
+        found: Updates = {
+            controls[field]: value
+            for field, value in values.items()
+            if field in controls and _fits(field, value)
+        }
+        return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
+
+    def forget(self, job_id: str, trained: object, pictures: object) -> Updates:
+        """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
+        is_done = self._service.knows(job_id) and self._service.get(job_id).state == "done"
+        if not is_done or not trained:
+            return {self._tab.form.table: gr.skip()}
+        uploads = (Path(get_upload_folder()).resolve(),)
+        for path in _usable_paths(trained):
+            if _is_in(path, uploads):
+                path.unlink(missing_ok=True)
+        return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}
+
+    def _show(self, paths: list[Path], effort: object = None) -> Updates:
+        form, efforts = self._tab.form, self._efforts(len(paths))
+        known = effort if isinstance(effort, str) and effort in texts.EFFORT_NAMES else None
+        checks = self._loras.check_pictures(paths)
+        problem = self._loras.check_set(checks) if checks else None
+        return {
+            form.pictures: [str(path) for path in paths],
+            form.table: given_pictures.table(checks, problem),
+            form.effort: gr.Radio(efforts, value=known) if known else gr.Radio(efforts),
+        }
+
+    def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:
+        return [
+            (texts.effort_label(name, self._loras.estimate(effort, num_pictures)), effort)
+            for effort, name in texts.EFFORT_NAMES.items()
+        ]
+
+    def _form(self, pictures: object, values: Sequence[object]) -> dict[str, object]:
+        """The values of the form, without the pictures that cannot be used."""
+        form = dict(zip(_ASKED, values, strict=True))
+        checks = self._loras.check_pictures(_usable_paths(pictures))
+        paths = [check.path for check in checks if check.problem is None]
+        form["captions"] = captions_of(form["captions"], paths)
+        return {**form, "pictures": [str(path) for path in paths]}
+
+
+def _usable_paths(pictures: object) -> list[Path]:
+    """The pictures that a browser says it has given, as far as they are where such may be."""
+    named = (
+        [item for item in pictures if isinstance(item, str)] if isinstance(pictures, list) else []
+    )
+    folders = Path(get_upload_folder()).resolve(), EXAMPLES.resolve()
+    return [path for path in map(Path, named[:_MOST_PICTURES]) if _is_in(path, folders)]
+
+
+def _is_in(path: Path, folders: Sequence[Path]) -> bool:
+    try:
+        file = path.resolve()
+        return file.is_file() and any(file.is_relative_to(folder) for folder in folders)
+    except (OSError, ValueError):
+        return False
+
+
+def _fits(field: str, value: object) -> bool:
+    """Whether a browser may have kept that of a field."""
+    choices: Mapping[str, Mapping[str, str]] = {
+        "kind": texts.KIND_NAMES,
+        "effort": texts.EFFORT_NAMES,
+    }
+    if field in choices:
+        return value in choices[field]
+    return isinstance(value, bool if field == "keeps_pictures" else str)
+
+
+def bind_forgetting(tab: LoraTab, handlers: LoraFormHandlers, learnt: Sequence[Dependency]) -> None:
+    """Say after which events pictures may have been learnt from."""
+    form = tab.form
+    for event in learnt:
+        event.then(
+            handlers.forget,
+            [tab.training.job_id, form.trained, form.pictures],
+            [form.trained, form.pictures, form.table, form.effort],
+            show_progress="hidden",
+            concurrency_limit=None,
+        )
+
+
+def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) -> list[Dependency]:
+    """Say which events do what; returned are those after which there may be a training."""
+    form = tab.form
+    quick = {"show_progress": "hidden", "queue": False}
+    heard = {"show_progress": "hidden", "concurrency_limit": None}
+    shown = [form.pictures, form.table, form.effort]
+    form.files.upload(handlers.add, [form.files, form.pictures], [form.files, *shown], **heard)
+    form.table.select(handlers.remove, form.pictures, shown, **heard)
+    words = [form.captions, form.name, form.token, form.suggested, form.class_word, form.kind]
+    form.examples.select(handlers.use_example, None, [*shown, *words], **heard)
+    form.name.change(
+        handlers.suggest,
+        [form.name, form.token, form.suggested],
+        [form.token, form.suggested],
+        trigger_mode="always_last",
+        **quick,
+    )
+    form.captions.change(fn=None, js="() => { window.showCaptions?.(); }")
+    typed = form.typed()
+    for field, control in typed.items():
+        control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
+    blocks.load(handlers.give_back, [tab.kept, form.pictures], [*typed.values(), *shown], **quick)
+    submitted = tab.train.click(
+        handlers.submit,
+        [tab.training.job_id, form.pictures, *(typed[field] for field in _ASKED)],
+        [form.trained, *tab.training.watched()],
+        validator=handlers.check,
+        preprocess=False,
+        **heard,
+    )
+    submitted.success(js=bring_into_view(TRAINING_ID))
+    return [submitted]
+
+
+def _keep(field: str) -> str:
+    """JavaScript that keeps what is in a field: see `app.handlers.settings`."""
+    return f"(value) => (window.keptLora = {{...window.keptLora, {field}: value}})"

@@ -1,0 +1,58 @@
+// The choice of LoRAs. What is chosen, and how strongly, goes into a text box that nobody sees, which is what is sent.
+const MOST = 4;
+const root = () => element.querySelector(".loras");
+const box = () => root() && document.querySelector(root().dataset.box);
+const rows = () => [...element.querySelectorAll(".loras li")];
+const parts = (row) => ({
+  check: row.querySelector("[type=checkbox]"), weight: row.querySelector("[type=range]"),
+  side: row.querySelector(".lora-weight"), said: row.querySelector("output"),
+});
+const read = () => { try { const found = JSON.parse(box().value || "[]"); return Array.isArray(found) ? found : []; } catch { return []; } };
+let sent = null;
+const send = () => {
+  const chosen = rows().map(parts).filter(({ check }) => check.checked);
+  sent = JSON.stringify(chosen.map(({ check, weight }) => ({ id: check.value, weight: Number(weight.value) })));
+  const field = box();
+  if (!field || field.value === sent) return;
+  field.value = sent;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+};
+const mark = () => {
+  const isFull = rows().map(parts).filter(({ check }) => check.checked).length >= MOST;
+  for (const row of rows()) {
+    const { check, weight, side, said } = parts(row);
+    row.classList.toggle("chosen", check.checked);
+    side.hidden = !check.checked;
+    said.textContent = Number(weight.value).toFixed(2);
+    check.disabled = isFull && !check.checked;
+  }
+  const limit = element.querySelector(".loras-limit");
+  if (limit) limit.textContent = isFull ? limit.dataset.sentence : "";
+};
+const show = (isNewList) => {
+  if (!root()) return;
+  if (!box()) { setTimeout(() => show(isNewList), 50); return; }
+  const chosen = new Map(read().map((use) => [use.id, use.weight]));
+  for (const row of rows()) {
+    const { check, weight } = parts(row);
+    check.checked = chosen.has(check.value);
+    if (check.checked) weight.value = chosen.get(check.value);
+  }
+  mark();
+  if (isNewList) send(); // without those that are gone
+};
+element.addEventListener("input", () => { mark(); send(); });
+element.addEventListener("click", ({ target }) => {
+  const words = target.closest("[data-say]")?.dataset.say;
+  const fields = [...document.querySelectorAll(root()?.dataset.sentence ?? "none")];
+  const field = fields.find((one) => !one.value.trim()) ?? fields[0];
+  if (!words || !field || field.value.includes(words)) return;
+  field.value = `${field.value} ${words}`.trim();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+});
+window.addEventListener("loras-chosen", ({ detail }) => {
+  if (root() && detail.box === root().dataset.box && detail.text !== sent) show(false); // it may be one that is not in the list yet
+});
+watch("value", () => setTimeout(() => show(true)));
+show(true);

@@ -1,0 +1,96 @@
+"""The files of a training, in the folder of its job.
+
+Whoever knows the id of a job may fetch what lies in its folder, but nothing from the folder of the
+training inside: the pictures are there in small, and what can be gone on with.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+TRAINING = "training"
+"""Inside the folder of a job: what `lora.train` writes, and what belongs to it."""
+
+_ENTRY = "entry.txt"
+_CHECKPOINTS = "checkpoints"
+_STEP = "step-"
+_METRICS = "metrics.jsonl"
+_SAMPLE = "sample-"
+
+
+def training_folder(folder: Path) -> Path:
+    """Where the training of a job lies."""
+    return folder / TRAINING
+
+
+def metrics_file(folder: Path) -> Path:
+    """What it says about itself, line by line."""
+    return training_folder(folder) / _METRICS
+
+
+def thumbnail_file(folder: Path, index: int) -> Path:
+    """A small one of its pictures."""
+    return training_folder(folder) / f"picture-{index:03}.webp"
+
+
+def sample_file(folder: Path, step: int) -> Path:
+    """What it could make after so many steps."""
+    return folder / f"{_SAMPLE}{step:08}.webp"
+
+
+def samples(folder: Path) -> Iterator[tuple[int, Path]]:
+    """All that it could make, the first first."""
+    for file in sorted(folder.glob(f"{_SAMPLE}*.webp")):
+        yield int(file.stem.removeprefix(_SAMPLE)), file
+
+
+def steps_learnt(folder: Path) -> int:
+    """After how many steps there is something that it can go on with; 0: there is nothing."""
+    steps = (training_folder(folder) / _CHECKPOINTS).glob(f"{_STEP}????????")
+    return max((int(step.name.removeprefix(_STEP)) for step in steps), default=0)
+
+
+def has_learnt(folder: Path) -> bool:
+    """Whether there is something that it can go on with."""
+    return steps_learnt(folder) > 0
+
+
+def was_at_work(folder: Path) -> float:
+    """When it last learnt something, in seconds since the epoch; 0 if it never did."""
+    checkpoints = training_folder(folder) / _CHECKPOINTS
+    return checkpoints.stat().st_mtime if checkpoints.exists() else 0.0
+
+
+def entry_of(folder: Path) -> str:
+    """The id of the LoRA that came of it; empty before."""
+    file = training_folder(folder) / _ENTRY
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def note_entry(folder: Path, lora_id: str) -> None:
+    """Remember which LoRA came of it."""
+    (training_folder(folder) / _ENTRY).write_text(lora_id, "utf-8")
+
+
+def hash_file(file: Path) -> str:
+    """The SHA-256 of a file, by which it is the same wherever it is."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def drop_what_is_done(folder: Path, keeps_pictures: bool) -> None:
+    """Remove what a finished training needs no more; what it said about itself stays.
+
+    Args:
+        folder: Of the job.
+        keeps_pictures: Whether the small pictures stay, too.
+    """
+    for file in training_folder(folder).glob("*"):
+        is_picture = file.name.startswith("picture-")
+        if file.name in (_METRICS, _ENTRY) or (keeps_pictures and is_picture):
+            continue
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        else:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,206 @@
+"""The tab Personalised LoRA as its users meet it. Nothing depends on how well it learns."""
+
+import json
+import re
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Page, expect
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from lavie.media import read_metadata
+from tests.ui.conftest import PATIENCE
+from tests.ui.test_text_to_video import download
+
+pytestmark = pytest.mark.ui
+
+SIZE = 160
+COLOURS = ("khaki", "skyblue", "seagreen", "plum")
+
+
+@pytest.fixture
+def page(open_page) -> Page:
+    return open_tab(open_page())
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A creature that nobody has seen before, in front of different walls."""
+    files = []
+    for number, colour in enumerate(COLOURS):
+        picture = Image.new("RGB", (SIZE, SIZE), colour)
+        draw, left = ImageDraw.Draw(picture), 15 + 15 * number
+        draw.ellipse((left, 40, left + 80, 130), fill="orange", outline="black", width=4)
+        for eye in (left + 22, left + 48):
+            draw.rectangle((eye, 70, eye + 8, 84), fill="black")
+        draw.polygon([(left + 30, 42), (left + 40, 10), (left + 50, 42)], fill="crimson")
+        files.append(tmp_path / f"biscuit-{number}.png")
+        picture.save(files[-1])
+    return files
+
+
+def open_tab(page: Page) -> Page:
+    page.get_by_role("tab", name="Personalised LoRA").click()
+    expect(page.get_by_role("heading", name="Teach it something of yours")).to_be_visible()
+    return page
+
+
+def give(page: Page, files) -> None:
+    page.locator("#lora-files input[type=file]").set_input_files(files)
+
+
+def field(page: Page, name: str):
+    return page.locator(f"#lora-{name} :is(input, textarea)")
+
+
+def row(page: Page, name: str):
+    return page.locator(".lora-picture", has_text=name)
+
+
+def card(page: Page, name: str):
+    return page.locator("#lora-cards .card", has_text=name)
+
+
+def fill_in(page: Page, pictures) -> None:
+    give(page, pictures)
+    expect(page.locator(".lora-picture.fine")).to_have_count(len(pictures))
+    field(page, "name").fill("Biscuit")
+    expect(field(page, "token")).to_have_value("bsctzq")
+    page.locator("#lora-effort").get_by_text("Quick").click()
+
+
+def test_from_pictures_to_videos_and_a_file(page, pictures, server, tmp_path):
+    (tmp_path / "text.png").write_text("a text, no picture")
+    fill_in(page, pictures)
+    give(page, tmp_path / "text.png")
+    expect(row(page, "text.png")).to_contain_text("Left out")
+    expect(row(page, "text.png").locator(".lora-reason")).not_to_be_empty()
+    page.get_by_role("button", name="Remove text.png").click()
+    expect(page.locator(".lora-picture")).to_have_count(len(pictures))
+    page.get_by_label("What biscuit-1.png shows").fill("a picture of bsctzq at a wall")
+    page.get_by_role("button", name="Teach it").click()
+
+    curve = page.get_by_role("img", name=re.compile("How far off it still is: from .* to "))
+    expect(curve).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused. “Go on” takes it up")).to_be_visible()
+    page.reload()
+    open_tab(page)
+    expect(page.get_by_label("What biscuit-1.png shows")).to_have_value(re.compile("at a wall"))
+    page.locator("#lora-retry").click()
+    expect(page.locator("#lora-pause")).to_be_enabled()
+    page.reload()
+    open_tab(page)
+    expect(page.get_by_role("heading", name="Learning: Biscuit")).to_be_visible()
+    expect(curve).to_be_visible()
+    sample = page.get_by_alt_text(re.compile("What it makes of them: Step"))
+    expect(sample).to_be_visible(timeout=2 * PATIENCE)
+    page.get_by_role("button", name="Stop here and keep this one").click()
+
+    expect(page.get_by_role("heading", name="Learnt: Biscuit")).to_be_visible()
+    expect(field(page, "prompt")).to_have_value(re.compile("bsctzq"))
+    expect(page.locator(".lora-picture")).to_have_count(0)  # they are deleted
+    expect(card(page, "Biscuit")).to_have_count(1)
+    file = download(page, "Kohya", tmp_path)
+    mixed_with_another(page, file, tmp_path)
+    compared(page)
+    deleted_and_brought_back(page)
+    offered_elsewhere(page)
+
+
+def mixed_with_another(page: Page, file, tmp_path) -> None:
+    """The same file under another name and trigger word comes back in, and both make a video."""
+    page.locator("#lora-import input[type=file]").set_input_files(
+        under_another_name(file, tmp_path)
+    )
+    expect(card(page, "Zog")).to_have_attribute("aria-current", "true")
+    choice = page.locator("#lora-loras")
+    expect(choice.get_by_label("Strength of Zog")).to_be_visible()
+    choice.locator(".lora-chip", has_text="Biscuit").click()
+    choice.get_by_label("Strength of Biscuit").fill("0.5")
+    choice.get_by_role("button", name="Put “bsctzq").click()
+    expect(field(page, "prompt")).to_have_value(re.compile("zogzog .*bsctzq"))
+    page.get_by_role("button", name="Make a video with it").click()
+    video = page.locator("#lora-video video")
+    expect(video).to_be_visible()
+    address = video.get_attribute("src") or ""
+    (tmp_path / "mixed.mp4").write_bytes(page.request.get(address).body())
+    recipe = read_metadata(tmp_path / "mixed.mp4") or {}
+    assert sorted((use["name"], use["weight"]) for use in recipe["loras"]) == [
+        ("Biscuit", 0.5),
+        ("Zog", 1),
+    ]
+
+
+def under_another_name(file, folder):
+    with safe_open(file, "pt") as opened:
+        metadata = {k: v.replace("bsctzq", "zogzog") for k, v in opened.metadata().items()}
+    tensors = {k.replace("bsctzq", "zogzog"): tensor for k, tensor in load_file(file).items()}
+    save_file(tensors, folder / "Zog.safetensors", {**metadata, "modelspec.title": "Zog"})
+    return folder / "Zog.safetensors"
+
+
+def compared(page: Page) -> None:
+    page.get_by_role("button", name="Compare with and without").click()
+    expect(page.locator("#lora-pair video")).to_have_count(2)
+    expect(page.locator("#lora-pair figcaption").first).to_contain_text("With it")
+
+
+def deleted_and_brought_back(page: Page) -> None:
+    field(page, "new-name").fill("Zoggy")
+    field(page, "tags").fill("orange, small")
+    page.locator("#lora-rename").click()
+    expect(card(page, "Zoggy")).to_contain_text("orange, small")
+    page.locator("#lora-delete").click()
+    expect(page.get_by_text("Deleted: Zoggy.")).to_be_visible()
+    expect(page.locator("#lora-cards .card")).to_have_count(1)
+    page.locator("#lora-undo").click()
+    expect(page.locator("#lora-cards .card")).to_have_count(2)
+    expect(page.get_by_role("heading", name="Zoggy")).to_be_visible()
+
+
+def offered_elsewhere(page: Page) -> None:
+    for tab, prefix in (("Text to video", ""), ("Long video", "film-")):
+        page.get_by_role("tab", name=tab).click()
+        choice = page.locator(f"#{prefix}loras")
+        choice.locator(".lora-chip", has_text="Biscuit").click()
+        expect(choice.get_by_label("Strength of Biscuit")).to_be_visible()
+        sent = json.loads(page.locator(f"#{prefix}loras-text textarea").input_value())
+        assert [use["weight"] for use in sent] == [1]
+
+
+def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(page, tmp_path):
+    page.get_by_label("What is it?").fill("dog")
+    page.get_by_role("button", name="Teach it").click()
+    for sentence in ("There are no pictures", "has no name", "no trigger word"):
+        said = page.locator("#lora-desk .validation-error, #lora-mistakes", has_text=sentence)
+        expect(said.locator("visible=true").first).to_be_visible()
+    expect(page.get_by_label("What is it?")).to_have_value("dog")
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    page.locator("#lora-import input[type=file]").set_input_files(tmp_path / "text.safetensors")
+    expect(page.locator("#lora-import-refused")).not_to_be_empty()
+
+
+def test_a_training_that_is_cancelled_leaves_nothing(page, pictures):
+    fill_in(page, pictures)
+    page.get_by_role("button", name="Teach it").click()
+    page.locator("#lora-cancel").click()
+    expect(page.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
+    page.reload()
+    open_tab(page)
+    expect(page.get_by_role("heading", name="Learning: Biscuit")).to_have_count(0)
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_the_tab_fits_a_phone_and_is_easy_to_read(open_page, pictures, tmp_path, look):
+    from tests.ui.test_looks import FAINT_TEXTS
+
+    page = open_tab(open_page(390, 844))
+    page.evaluate("look => document.body.classList.toggle('dark', look === 'dark')", look)
+    Image.new("RGB", (8, 8)).save(tmp_path / "tiny.png")
+    fill_in(page, pictures)
+    give(page, tmp_path / "tiny.png")
+    expect(row(page, "tiny.png")).to_contain_text("Left out")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(FAINT_TEXTS)["faint"] == []

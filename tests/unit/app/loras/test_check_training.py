@@ -1,0 +1,137 @@
+"""What may be asked for of a training, with every rule that a form can break."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.loras.check import LORA_FIELDS, check_training
+from app.loras.request import LoraTrainingRequest
+from app.uploads import MAX_PIXELS
+from tests.unit.app.loras.conftest import write_pictures
+
+
+@pytest.fixture
+def check(card, tmp_path):
+    (tmp_path / "data").mkdir(exist_ok=True)
+    return lambda values: check_training(values, card, tmp_path / "data")
+
+
+def test_a_form_is_a_training_whose_pictures_are_kept_anew(check, training, tmp_path):
+    request = check({**training, "name": " My \n zog ", "captions": ["in\tthe snow", "", ""]})
+    assert isinstance(request, LoraTrainingRequest)
+    assert (request.name, request.seed, request.num_pictures) == ("My zog", 3, 3)
+    assert request.captions == ("in the snow", "", "")
+    assert request.training.num_steps == 6
+    kept = [picture.file for picture in request.pictures]
+    assert all(file.parent == tmp_path / "data" / "given" for file in kept)
+    with Image.open(kept[0]) as image:
+        assert (image.format, image.size, image.info) == ("PNG", (64, 40), {})
+
+
+def test_what_is_left_out_is_decided(check, training):
+    for name in ("seed", "num_steps", "prompt"):
+        del training[name]
+    request = check(training)
+    assert "zog" in request.sample_prompt
+    assert request.training.num_steps == 100  # of the effort
+    assert check({**training, "effort": "thorough"}).training.num_steps == 500
+    assert check(training).seed != request.seed
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("pictures", [], "There are no pictures"),
+        ("pictures", None, "There are no pictures"),
+        ("pictures", "x", "list of files"),
+        ("pictures", [5], "list of files"),
+        ("pictures", {"a": 1}, "list of files"),
+        ("pictures", ["x.png"] * 101, "at most 100"),
+        ("pictures", ["/etc/passwd"], "Picture 1: A file called like that"),
+        ("pictures", ["/nowhere/x.png"], "Picture 1: That file cannot be read"),
+        ("captions", "x", "list of texts"),
+        ("captions", [5, 5, 5], "list of texts"),
+        ("captions", ["x"], "1 captions for 3 pictures"),
+        ("captions", ["", "", "a" * 1001], "caption of picture 3 is too long"),
+        ("name", "", "no name"),
+        ("name", None, "no name"),
+        ("name", 5, "has to be a text"),
+        ("name", "\x1b\u202e", "no name"),
+        ("name", "a" * 81, "at most 80"),
+        ("name", "a" * 100_000, "at most 80"),
+        ("token", "", "no trigger word"),
+        ("token", 5, "no trigger word"),
+        ("token", "../x", "cannot be a trigger word"),
+        ("token", "Zog", "cannot be a trigger word"),
+        ("token", "a" * 33, "cannot be a trigger word"),
+        ("token", "<b>", "cannot be a trigger word"),
+        ("token", "fox", "already means something"),
+        ("class_word", 5, "at most 40"),
+        ("class_word", "a" * 41, "at most 40"),
+        ("kind", "x", "no kind of LoRA"),
+        ("kind", None, "no kind of LoRA"),
+        ("kind", [], "no kind of LoRA"),
+        ("effort", "x", "no amount of training"),
+        ("effort", {}, "no amount of training"),
+        ("keeps_pictures", "yes", "on or off"),
+        ("keeps_pictures", None, "on or off"),
+        ("seed", "x", "not a number"),
+        ("seed", 2**32, "between"),
+        ("num_steps", 0, "between 1 and"),
+        ("num_steps", "1e9", "between 1 and"),
+        ("prompt", 5, "must be text"),
+        ("prompt", "a" * 1001, "at most 1,000"),
+    ],
+)
+def test_each_broken_rule_has_its_sentence(check, training, tmp_path, field, value, sentence):
+    (error,) = check({**training, field: value})
+    assert sentence in str(error)
+    assert error.field == field
+    assert not (tmp_path / "data" / "given").exists()
+
+
+def test_everything_that_is_wrong_is_told_at_once(check):
+    errors = check({})
+    assert {error.field for error in errors} == set(LORA_FIELDS) - {"class_word", "captions"}
+
+
+def bad_pictures(folder):
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "small.png")
+    Image.new("RGB", (64, 40), "red").save(folder / "plain.png")
+    (folder / "text.png").write_text("<svg onload=alert(1)>")
+    Image.new("RGB", (64, 40)).save(folder / "a.gif")
+    (folder / "a.gif").rename(folder / "gif.png")
+    whole = (folder / "plain.png").read_bytes()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:200])
+    (folder / "nul\x01.png").write_bytes(whole)
+    side = int(MAX_PIXELS**0.5) + 8
+    Image.new("1", (side, side)).save(folder / "bomb.png")
+    (folder / "link.png").symlink_to("/etc/passwd")
+    return sorted(folder.glob("*"))
+
+
+def test_pictures_that_cannot_be_used_are_refused_before_they_are_kept(check, training, tmp_path):
+    files = bad_pictures(tmp_path / "bad")
+    assert len(files) == 8
+    for file in files:
+        (error,) = check({**training, "pictures": [*training["pictures"], str(file)]})
+        assert error.field == "pictures"
+        assert str(error).startswith("Picture 4: ")
+        assert str(tmp_path) not in str(error)
+    assert not (tmp_path / "data" / "given").exists()
+
+
+def test_every_picture_is_looked_at_and_told_apart(card, tmp_path, service):
+    from app.loras.service import Loras
+
+    good = write_pictures(tmp_path / "good", 2)
+    bad = [str(file) for file in bad_pictures(tmp_path / "bad")]
+    loras = Loras(service)
+    checks = loras.check_pictures([good[0], *bad, good[1], good[0]])
+    assert [check.problem is None for check in checks] == [True, *[False] * 8, True, True]
+    assert checks[-1].twin_of == 0
+    assert loras.check_set(checks) is None
+    assert loras.check_set(loras.check_pictures(bad)) is not None

@@ -1,0 +1,224 @@
+"""LoRAs as jobs: trained, paused, gone on with after a restart, ended early, used in videos."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from app.loras.files import metrics_file, training_folder
+from app.loras.request import LoraTrainingRequest
+from lavie.errors import InputError
+from lavie.media import read_video
+from tests.unit.app.loras.conftest import LONG, form
+
+
+def make(studio, **changes):
+    job = studio.service.submit(form(studio.service, **changes))
+    job = studio.service.wait(job.id, LONG)
+    assert (job.state, job.error) == ("done", None)
+    return job
+
+
+def frames(job) -> np.ndarray:
+    return read_video(job.results[0].frames).frames
+
+
+def test_a_training_leaves_a_lora_a_video_and_no_pictures(studio, training, wait_until):
+    job = studio.train(training)
+    assert (job.state, job.error) == ("done", None)
+    assert job.request.prompt == "My zog"
+    (result,) = job.results
+    assert (result.stage, result.worked.stage, result.worked.num_steps) == ("base", "lora", 6)
+    (entry,) = studio.loras.list()
+    (told,) = json.loads(result.recipe.read_text())["loras"]
+    assert told == {"name": "My zog", "token": "zog", "weight": 1.0, "sha256": entry.sha256}
+    assert (entry.name, entry.token, entry.kind, entry.owner) == ("My zog", "zog", "thing", "")
+    view = studio.loras.view(job)
+    assert view.entry_id == entry.id
+    assert (view.step, view.num_steps, view.is_paused, view.can_finish) == (6, 6, False, False)
+    assert view.points
+    assert [sample.step for sample in view.samples] == [6]
+    assert all(studio.service.is_shown(sample.video.resolve()) for sample in view.samples)
+    wait_until(lambda: not list((studio.service.data / "given").iterdir()))
+    left = {file.name for file in training_folder(studio.folder(job)).iterdir()}
+    assert left == {"metrics.jsonl", "entry.txt"}
+    assert job.request.pictures == ()
+    assert studio.loras.view(job).pictures == []
+    assert studio.service.history()[0].id == job.id
+    assert studio.service.seconds_for(job.request.training) is not None  # learnt
+
+
+def test_pictures_are_kept_on_purpose(studio, training):
+    job = studio.train(training, keeps_pictures=True)
+    assert len(job.request.pictures) == 3
+    assert all(picture.file.exists() for picture in job.request.pictures)
+    assert len(studio.loras.view(job).pictures) == 3
+    studio.service._dispatcher._sweep()
+    assert all(picture.file.exists() for picture in job.request.pictures)
+
+
+def test_what_lies_in_the_folder_of_a_training_is_not_served(studio, training):
+    studio.service.pause(True)
+    job = studio.loras.submit(training)
+    small = training_folder(studio.folder(job)) / "picture-000.webp"
+    assert small.exists()
+    assert not studio.service.is_shown(small.resolve())
+    assert len(studio.loras.view(job).pictures) == 3
+
+
+def test_a_paused_training_goes_on_after_a_restart_as_if_it_never_stopped(
+    running, training, wait_until
+):
+    training |= {"num_steps": 30}
+    with running() as studio:
+        job = studio.loras.submit(training)
+        wait_until(lambda: studio.loras.view(studio.service.get(job.id)).step > 2, LONG)
+        studio.loras.pause(job.id)
+        job = studio.service.wait(job.id, LONG)
+        assert job.state == "cancelled"
+        view = studio.loras.view(job)
+        assert view.is_paused
+        assert view.can_finish
+        assert 2 < view.step < 30
+        assert studio.service._dispatcher._has_begun(job)
+    with running() as studio:
+        assert studio.service.get(job.id).request == job.request
+        studio.service.retry(job.id)
+        job = studio.service.wait(job.id, LONG)
+        assert (job.state, job.error) == ("done", None)
+        whole = studio.train(training)
+        new, old = studio.loras.list()
+        assert whole.state == "done"
+        weights, others = load_file(new.file), load_file(old.file)
+        assert weights.keys() == others.keys()
+        assert all(np.array_equal(weights[name], others[name]) for name in weights)
+
+
+def test_a_running_training_is_ended_early_and_kept(studio, training, wait_until):
+    job = studio.loras.submit({**training, "num_steps": 5000})
+    waiting = studio.loras.submit(training)
+    with pytest.raises(InputError, match="Nothing was learnt yet"):
+        studio.loras.finish(waiting.id)
+    studio.service.cancel(waiting.id)
+    wait_until(lambda: studio.loras.view(studio.service.get(job.id)).step > 2, LONG)
+    assert studio.loras.finish(job.id).is_finish_requested
+    job = studio.service.wait(job.id, LONG)
+    assert (job.state, job.error) == ("done", None)
+    view = studio.loras.view(job)
+    assert view.step == view.num_steps < 5000
+    assert [entry.id for entry in studio.loras.list()] == [view.entry_id]
+    with pytest.raises(InputError, match="over already"):
+        studio.loras.finish(job.id)
+
+
+def test_a_paused_training_is_ended_early_and_kept(studio, training, wait_until):
+    job = studio.loras.submit({**training, "num_steps": 5000})
+    wait_until(lambda: studio.loras.view(studio.service.get(job.id)).step > 2, LONG)
+    studio.loras.pause(job.id)
+    before = studio.loras.view(studio.service.wait(job.id, LONG)).step
+    assert studio.loras.finish(job.id).state == "queued"
+    job = studio.service.wait(job.id, LONG)
+    assert (job.state, job.error) == ("done", None)
+    assert before <= studio.loras.view(job).step <= before + 1
+
+
+def test_a_discarded_training_leaves_the_list(studio, training, wait_until):
+    job = studio.loras.submit({**training, "num_steps": 5000})
+    wait_until(lambda: studio.service.get(job.id).progress is not None, LONG)
+    assert studio.loras.discard(job.id).deleted
+    assert studio.loras.list() == []
+
+
+def test_videos_are_made_with_loras_and_without_as_before(studio, training):
+    before = frames(make(studio))
+    studio.train(training)
+    studio.train({**training, "name": "Other", "token": "zig", "seed": "4"})
+    other, zog = (entry.id for entry in studio.loras.list())
+    with_zog = make(studio, loras=[{"id": zog, "weight": 1.5}])
+    assert not np.array_equal(frames(with_zog), before)
+    assert with_zog.results[0].metadata["loras"][0]["weight"] == 1.5
+    mixed = make(studio, loras=json.dumps([{"id": zog, "weight": 1.5}, {"id": other}]))
+    assert not np.array_equal(frames(mixed), frames(with_zog))
+    assert np.array_equal(
+        frames(make(studio, loras=[{"id": zog, "weight": 1.5}])), frames(with_zog)
+    )
+    after = make(studio)
+    assert np.array_equal(frames(after), before)
+    assert "loras" not in after.results[0].metadata
+
+
+def test_a_trigger_word_is_known_once_its_lora_is_chosen(studio, training):
+    studio.train(training)
+    (entry,) = studio.loras.list()
+    alone = form(studio.service, prompt="zog")
+    (error,) = studio.service.check(alone)
+    assert error.field == "prompt"
+    request = studio.service.check({**alone, "loras": [{"id": entry.id}]})
+    assert [use.token for use in request.loras] == ["zog"]
+    assert request.loras[0].weight == 1.0
+
+
+def test_a_lora_that_is_gone_is_told_by_its_name(studio, training):
+    studio.train(training)
+    (entry,) = studio.loras.list()
+    studio.service.pause(True)
+    job = studio.service.submit(form(studio.service, loras=[{"id": entry.id}]))
+    entry.file.unlink()
+    studio.service.pause(False)
+    job = studio.service.wait(job.id, LONG)
+    assert job.state == "failed"
+    assert "“My zog” was deleted" in job.error
+    assert make(studio).state == "done"
+
+
+def test_training_can_be_switched_off_while_loras_can_be_used(running, training):
+    with running() as studio:
+        studio.train(training)
+        policy = replace(studio.service.policy, has_training=False)
+    with running(policy) as studio:
+        assert "not trained on this studio" in studio.loras.why_not
+        (error,) = studio.loras.check(training)
+        assert str(error) == studio.loras.why_not
+        with pytest.raises(InputError, match="not trained"):
+            studio.loras.submit(training)
+        make(studio, loras=[{"id": studio.loras.list()[0].id}])
+
+
+def test_a_training_that_runs_out_of_memory_is_tried_with_no_other_model(studio, training):
+    runner = studio.service._dispatcher._crew._runner
+    request = studio.loras.check(training)
+    assert isinstance(request, LoraTrainingRequest)
+    assert runner._cascade is not None or runner.prepare()
+    job = studio.service._store.add(request)
+    studio.service._store.update(job.id, is_memory_short=True)
+    assert studio.service.wait(job.id, LONG).state == "done"
+
+
+def test_trainings_that_stopped_long_ago_are_given_up(studio, training, monkeypatch):
+    studio.service.pause(True)
+    job = studio.loras.submit(training)
+    studio.loras.pause(job.id)
+    give_up = studio.service._dispatcher._give_up_trainings
+    give_up()
+    assert studio.service.get(job.id).deleted is None
+    long_ago = job.created.replace(year=2020)
+    studio.service._store.update(job.id, created=long_ago)
+    give_up()
+    assert studio.service.get(job.id).deleted is not None
+
+
+def test_old_jobs_still_load(studio):
+    job = studio.service.submit(form(studio.service))
+    documents = studio.service._store._documents
+    told = json.loads(documents.write(job))
+    del told["request"]["loras"], told["is_finish_requested"]
+    assert documents.read(json.dumps(told)) == job
+
+
+def test_the_metrics_may_end_half_written(studio, training):
+    job = studio.train(training)
+    file = metrics_file(studio.folder(job))
+    file.write_text(file.read_text() + '{"step": 7, "lo')
+    assert studio.loras.view(job).step == 6

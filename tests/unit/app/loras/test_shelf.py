@@ -1,0 +1,246 @@
+"""Whose LoRAs are whose, what is taken in, and what a form may choose."""
+
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from app.jobs.crew import ThreadCrew
+from app.loras.check import MAX_NAME_LENGTH
+from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
+from app.loras.restore import field_value, find_loras
+from app.loras.service import Loras
+from app.loras.shelf import MAX_OWN
+from app.policy import Policy
+from app.service import Service
+from lavie.errors import InputError
+from tests.unit.app.conftest import StepRunner
+from tests.unit.app.loras.files import write_header, write_lora
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return write_lora(tmp_path / "Some Thing.safetensors", lavie_trigger_word="zog")
+
+
+def shelf_of(card, data: Path, policy: Policy) -> Loras:
+    return Loras(Service(card, ThreadCrew(StepRunner()), data, policy))
+
+
+@pytest.fixture
+def loras(card, tmp_path):
+    loras = shelf_of(card, tmp_path / "data", Policy())
+    yield loras
+    loras._service._store.close()
+
+
+@pytest.fixture
+def public(card, tmp_path):
+    loras = shelf_of(card, tmp_path / "data", Policy(is_public=True))
+    yield loras
+    loras._service._store.close()
+
+
+def test_a_file_is_taken_in_renamed_tagged_deleted_and_brought_back(loras, file):
+    assert loras.list() == []
+    entry = loras.import_file(str(file))
+    assert (entry.name, entry.token, entry.owner) == ("Some Thing", "zog", "")
+    assert (
+        loras.rename(entry.id, "  An\u202e <b>other</b>\n thing ").name == "An <b>other</b> thing"
+    )
+    assert loras.tag(entry.id, ["red", "red", " a\0 b "]).tags == ("red", "a b")
+    assert [entry.name for entry in loras.list()] == ["An <b>other</b> thing"]
+    loras.delete(entry.id)
+    assert loras.list() == []
+    with pytest.raises(InputError, match="There is no LoRA"):
+        loras.get(entry.id)
+    assert loras.undelete(entry.id).deleted is None
+    assert loras.get(entry.id).name == "An <b>other</b> thing"
+
+
+def test_visitors_see_and_touch_what_is_theirs_alone(public, file):
+    entry = public.import_file(str(file), "Mine", "anna")
+    assert [each.id for each in public.list("anna")] == [entry.id]
+    assert public.list("bert") == public.list("") == []
+    for change in (
+        public.get,
+        public.delete,
+        public.undelete,
+        lambda lora_id, owner: public.rename(lora_id, "x", owner),
+        lambda lora_id, owner: public.tag(lora_id, [], owner),
+        lambda lora_id, owner: public.export(lora_id, "kohya", owner),
+        lambda lora_id, owner: public._service.shelf.finder(owner)(lora_id),
+    ):
+        with pytest.raises(InputError, match=f"There is no LoRA {entry.id}"):
+            change(entry.id, "bert")
+
+
+def test_a_visitor_has_room_for_so_many(public, file, monkeypatch):
+    monkeypatch.setattr("app.loras.shelf.MAX_OWN", 1)
+    public.import_file(str(file), "One", "anna")
+    with pytest.raises(InputError, match="You have 1 LoRAs already"):
+        public.import_file(str(file), "Two", "anna")
+    public.import_file(str(file), "Two", "bert")
+    assert MAX_OWN > 10
+
+
+@pytest.mark.parametrize(
+    "lora_id",
+    ["", "x", "../x", "..", "/etc/passwd", "0" * 16, "0" * 5_000, None, 5, [], {"id": 1}, "a\0b"],
+)
+def test_what_is_no_id_of_a_lora_is_refused(loras, lora_id):
+    for change in (loras.get, loras.delete, loras.undelete, loras.export):
+        with pytest.raises(InputError, match="LoRA"):
+            change(lora_id)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME_LENGTH + 1)])
+def test_what_is_no_name_is_refused(loras, file, name):
+    entry = loras.import_file(str(file))
+    with pytest.raises(InputError) as caught:
+        loras.rename(entry.id, name)
+    assert caught.value.field == "name"
+    assert loras.get(entry.id).name == "Some Thing"
+
+
+@pytest.mark.parametrize("tags", [None, "red", [5], ["a" * 99], [str(n) for n in range(99)]])
+def test_what_are_no_tags_is_refused(loras, file, tags):
+    with pytest.raises(InputError):
+        loras.tag(loras.import_file(str(file)).id, tags)
+
+
+def test_a_lora_is_handed_out_under_a_harmless_name(loras, file):
+    entry = loras.import_file(str(file), "../../etc/<b>passwd</b>")
+    path = loras.export(entry.id)
+    assert path.name == "etc-b-passwd-b.safetensors"
+    assert path.read_bytes() == file.read_bytes()
+    assert path.is_relative_to(loras._service.data / "private")
+    for style in ("", "zip", "../x", None, 5):
+        with pytest.raises(InputError, match="no such format"):
+            loras.export(entry.id, style)
+
+
+def test_what_is_handed_out_is_gone_before_long(loras, file, monkeypatch):
+    entry = loras.import_file(str(file))
+    first = loras.export(entry.id)
+    monkeypatch.setattr("app.loras.exporting._SECONDS_KEPT", -1)
+    second = loras.export(entry.id)
+    assert not first.exists()
+    assert second.exists()
+
+
+def bad_weights(folder: Path):
+    tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    (folder / "empty.safetensors").write_bytes(b"")
+    (folder / "text.safetensors").write_text("<script>alert(1)</script>")
+    (folder / "pickle.ckpt").write_bytes(b"\x80\x04N.")
+    (folder / "long.safetensors").write_bytes(b"\xff" * 8 + b"{")
+    with ZipFile(folder / "zip.safetensors", "w") as archive:
+        archive.writestr("../../evil.py", "x")
+    yield from folder.glob("*.*")
+    for name, header in (
+        ("list", []),
+        ("bomb", {"x": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}}),
+        ("other", {"model.diffusion_model.x": tensor}),
+        ("deep", {"__metadata__": {"a": "b"}}),
+    ):
+        yield write_header(folder / f"{name}.safetensors", header)
+    yield folder / "gone.safetensors"
+
+
+def test_what_is_no_lora_is_refused_with_a_sentence(loras, tmp_path):
+    (tmp_path / "bad").mkdir()
+    files = list(bad_weights(tmp_path / "bad"))
+    assert len(files) == 10
+    for bad in (*map(str, files), None, 5, "", [], "/etc/passwd"):
+        with pytest.raises(InputError) as caught:
+            loras.import_file(bad)
+        assert str(tmp_path) not in str(caught.value)
+    assert loras.list() == []
+
+
+# What a form may choose
+
+
+@pytest.fixture
+def find(loras, file):
+    for name, token in (("One", "zog"), ("Two", "zig"), ("Three", "zog"), ("Four", "")):
+        loras._service.shelf.registry.add(file, name, token=token)
+    return loras._service.shelf.finder("")
+
+
+@pytest.fixture
+def ids(loras, find) -> dict[str, str]:
+    return {entry.name: entry.id for entry in loras.list()}
+
+
+def test_a_list_its_json_and_nothing_are_understood(find, ids):
+    picks = [{"id": ids["One"], "weight": 0.5}, {"id": ids["Two"]}]
+    uses = choose_loras(picks, find, "miniature")
+    assert [(use.name, use.weight) for use in uses] == [("One", 0.5), ("Two", 1.0)]
+    assert choose_loras(json.dumps(picks), find, "miniature") == uses
+    assert choose_loras(form_text(uses), find, "miniature") == uses
+    assert told(uses) == [picks[0], {**picks[1], "weight": 1.0}]
+    for nothing in (None, "", " ", [], "[]"):
+        assert choose_loras(nothing, find, "miniature") == ()
+
+
+@pytest.mark.parametrize(
+    ("picks", "sentence"),
+    [
+        ("x", "a list of ids"),
+        ("[" * 5_000, "a list of ids"),
+        ("a" * 50_000, "a list of ids"),
+        (5, "a list of ids"),
+        ({"id": "x"}, "a list of ids"),
+        (["x"], "a list of ids"),
+        ([{}], "The id of a LoRA is a text"),
+        ([{"id": "../x"}], "There is no LoRA ../x"),
+        ([{"id": 5}], "The id of a LoRA is a text"),
+        ([{"id": "One", "weight": 5}], "Weight 5 is not between -4 and 4"),
+        ([{"id": "One", "weight": float("nan")}], "Weight nan"),
+        ([{"id": "One", "weight": 10**400}], "Weight 1000"),
+        ([{"id": "One", "weight": True}], "Weight True"),
+        ([{"id": "One", "weight": "1"}], "Weight 1 is"),
+        ([{"id": "One"}, {"id": "One"}], "chosen twice"),
+        ([{"id": "One"}, {"id": "Three"}], "the same trigger word, zog"),
+        ([{"id": "One"}] * (MAX_LORAS + 1), "at most 4"),
+    ],
+)
+def test_what_is_no_choice_is_refused(find, ids, picks, sentence):
+    if isinstance(picks, list):
+        picks = [
+            {**pick, "id": ids.get(str(pick["id"]), pick["id"])}
+            if isinstance(pick, dict) and "id" in pick
+            else pick
+            for pick in picks
+        ]
+    with pytest.raises(InputError, match=sentence) as caught:
+        choose_loras(picks, find, "miniature")
+    assert caught.value.field == "loras"
+
+
+def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
+    about = {"lavie_base_model": "/some/where/lavie", "lavie_base_model_hash": "abc"}
+    entry = loras.import_file(str(write_lora(tmp_path / "a.safetensors", **about)))
+    find = loras._service.shelf.finder("")
+    assert choose_loras([{"id": entry.id}], find, "models/lavie")
+    with pytest.raises(InputError, match="made for another model"):
+        choose_loras([{"id": entry.id}], find, "miniature")
+
+
+def test_a_recipe_gives_loras_back_by_their_content_or_says_that_they_are_missing(loras, file):
+    entry = loras.import_file(str(file))
+    use = {"name": "Some Thing", "token": "zog", "weight": 0.5, "sha256": entry.sha256}
+    found, notes = find_loras(
+        {"loras": [use, use, {**use, "sha256": "0", "name": "Gone"}]}, [entry]
+    )
+    assert json.loads(field_value(found)) == [{"id": entry.id, "weight": 0.5}]
+    assert notes == [
+        "The LoRA “Gone” that this was made with is not here. Import it to use it again."
+    ]
+    for broken in (None, 5, "x", [5], [{}], [{"sha256": []}], {"a": 1}):
+        assert find_loras({"loras": broken}, [entry])[0] == []
+    (_, weight), *_ = find_loras({"loras": [{**use, "weight": 1e308}]}, [entry])[0]
+    assert weight == 4.0
