@@ -24,22 +24,23 @@ _USUAL: Mapping[str, Any] = {
     "mirror": False,
 }
 _SMALL: Mapping[str, Any] = {
-    "parts": ("attention", "feed_forward", "projections", "convolutions"),
+    "parts": ("attention", "feed_forward", "projections", "convolutions", "conditioning"),
+    "timesteps": (0, 800),  # above, a still says where a thing is, which is for motion to decide
     "rank": 16,
     "alpha": 16.0,
     "learning_rate": 2e-3,
     "embedding_learning_rate": 5e-3,
     "batch_size": 8,
     "prior_weight": 1.0,
-    "prior_rows": 4,
-    "num_prior_images": 48,
+    "prior_rows": 2,
+    "num_prior_images": 32,
     "focus_weight": 3.0,
-    "num_variants": 16,
+    "num_variants": 32,
     "shift": 0.15,
     "zoom": 0.05,
     "ema_decay": 0.97,
     "gradient_checkpointing": False,
-    "sample_every": 50,
+    "sample_every": 100,
     "checkpoint_every": 25,
     "evaluate_every": 20,
     "patience": 100,
@@ -66,7 +67,7 @@ _LARGE: Mapping[str, Any] = {
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 100, "normal": 200, "thorough": 500}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 120, "normal": 350, "thorough": 900}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 
 

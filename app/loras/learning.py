@@ -23,7 +23,8 @@ def samples(view: "LoraView", is_over: bool) -> str:
     """The newest sample large, the pictures beside it, and all samples as a strip of film."""
     newest = view.samples[-1] if view.samples else None
     return (
-        f'<div class="lora-learning"><div>{_screen(newest, is_over)}</div>{_pictures(view.pictures)}</div>'
+        f'<div class="lora-learning"><div>{_screen(newest, is_over)}</div>'
+        f"{_pictures(view.pictures)}</div>"
         f"{_strip(view.samples)}"
     )
 
