@@ -7,6 +7,7 @@ from PIL import Image
 from app.loras.check import LORA_FIELDS, check_training
 from app.loras.request import LoraTrainingRequest
 from app.uploads import MAX_PIXELS
+from lora.efforts import num_steps_of
 from tests.unit.app.loras.conftest import write_pictures
 
 
@@ -33,7 +34,7 @@ def test_what_is_left_out_is_decided(check, training):
         del training[name]
     request = check(training)
     assert "zog" in request.sample_prompt
-    assert request.training.num_steps == 100  # of the effort
+    assert request.training.num_steps == num_steps_of("quick", True)
     assert check({**training, "effort": "thorough"}).training.num_steps == 500
     assert check(training).seed != request.seed
 
