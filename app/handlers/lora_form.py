@@ -152,7 +152,7 @@ class LoraFormHandlers:
         return {
             form.pictures: [str(path) for path in paths],
             form.table: given_pictures.table(checks, problem),
-            form.effort: gr.Radio(efforts, value=effort) if is_kept else gr.Radio(efforts),
+            form.effort: gr.Radio(efforts, value=str(effort)) if is_kept else gr.Radio(efforts),
         }
 
     def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:

@@ -202,7 +202,7 @@ def bind_lora_library(
     heard = {"show_progress": "hidden", "concurrency_limit": None}
     quick = {"show_progress": "hidden", "queue": False}
     choices = [part for one in pickers for part in (one.choices, one.chosen)]
-    refresh = {
+    refresh: dict[str, Any] = {
         "fn": handlers.refresh,
         "inputs": panel.opened,
         "outputs": [library.cards, *choices],
@@ -210,7 +210,7 @@ def bind_lora_library(
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
-    see = {"js": bring_into_view(USE_ID)}
+    see: dict[str, Any] = {"js": bring_into_view(USE_ID)}
     for event in learnt:
         event.then(
             handlers.open_learnt,

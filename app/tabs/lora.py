@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from app.loras import given_pictures
 from app.loras.given_pictures import ExampleSet
@@ -53,7 +53,7 @@ class LoraForm:
     effort: gr.Radio
     keeps_pictures: gr.Checkbox
 
-    def typed(self) -> dict[str, Component]:
+    def typed(self) -> dict[str, Any]:
         """The controls whose values the browser keeps, by the field's name."""
         names = ("captions", "name", "token", "class_word", "kind", "effort", "keeps_pictures")
         return {name: getattr(self, name) for name in names}
