@@ -29,9 +29,9 @@ const mark = () => {
   const limit = element.querySelector(".loras-limit");
   if (limit) limit.textContent = isFull ? limit.dataset.sentence : "";
 };
-const show = () => {
+const show = (isNewList) => {
   if (!root()) return;
-  if (!box()) { setTimeout(show, 50); return; }
+  if (!box()) { setTimeout(() => show(isNewList), 50); return; }
   const chosen = new Map(read().map((use) => [use.id, use.weight]));
   for (const row of rows()) {
     const { check, weight } = parts(row);
@@ -39,7 +39,7 @@ const show = () => {
     if (check.checked) weight.value = chosen.get(check.value);
   }
   mark();
-  send(); // without those that are gone
+  if (isNewList) send(); // without those that are gone
 };
 element.addEventListener("input", () => { mark(); send(); });
 element.addEventListener("click", ({ target }) => {
@@ -52,7 +52,7 @@ element.addEventListener("click", ({ target }) => {
   field.focus();
 });
 window.addEventListener("loras-chosen", ({ detail }) => {
-  if (root() && detail.box === root().dataset.box && detail.text !== sent) show();
+  if (root() && detail.box === root().dataset.box && detail.text !== sent) show(false); // it may be one that is not in the list yet
 });
-watch("value", () => setTimeout(show));
-show();
+watch("value", () => setTimeout(() => show(true)));
+show(true);

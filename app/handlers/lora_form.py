@@ -82,7 +82,7 @@ class LoraFormHandlers:
             form.captions: "{}",
             form.name: example.name,
             form.token: example.token,
-            form.suggested: example.token,
+            form.suggested: "",  # so that this word stays
             form.class_word: example.class_word,
             form.kind: example.kind,
         }
@@ -133,26 +133,26 @@ class LoraFormHandlers:
         }
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
-    def forget(self, job_id: str, trained: Sequence[str], pictures: object) -> Updates:
+    def forget(self, job_id: str, trained: object, pictures: object) -> Updates:
         """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
         is_done = self._service.knows(job_id) and self._service.get(job_id).state == "done"
         if not is_done or not trained:
             return {self._tab.form.table: gr.skip()}
         uploads = (Path(get_upload_folder()).resolve(),)
-        for path in map(Path, trained):
+        for path in _usable_paths(trained):
             if _is_in(path, uploads):
                 path.unlink(missing_ok=True)
         return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}
 
     def _show(self, paths: list[Path], effort: object = None) -> Updates:
         form, efforts = self._tab.form, self._efforts(len(paths))
-        is_kept = effort in texts.EFFORT_NAMES
+        known = effort if isinstance(effort, str) and effort in texts.EFFORT_NAMES else None
         checks = self._loras.check_pictures(paths)
         problem = self._loras.check_set(checks) if checks else None
         return {
             form.pictures: [str(path) for path in paths],
             form.table: given_pictures.table(checks, problem),
-            form.effort: gr.Radio(efforts, value=str(effort)) if is_kept else gr.Radio(efforts),
+            form.effort: gr.Radio(efforts, value=known) if known else gr.Radio(efforts),
         }
 
     def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:

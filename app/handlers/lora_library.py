@@ -202,7 +202,7 @@ def bind_lora_library(
     heard = {"show_progress": "hidden", "concurrency_limit": None}
     quick = {"show_progress": "hidden", "queue": False}
     choices = [part for one in pickers for part in (one.choices, one.chosen)]
-    refresh: dict[str, Any] = {
+    refresh = {
         "fn": handlers.refresh,
         "inputs": panel.opened,
         "outputs": [library.cards, *choices],
@@ -210,7 +210,6 @@ def bind_lora_library(
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
-    see: dict[str, Any] = {"js": bring_into_view(USE_ID)}
     for event in learnt:
         event.then(
             handlers.open_learnt,
@@ -220,7 +219,7 @@ def bind_lora_library(
         ).then(**refresh)
     blocks.load(handlers.open_again, panel.opened, opening, **heard).then(**refresh)
     opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
-    opened.success(**refresh).then(**see)
+    opened.success(**refresh).then(js=bring_into_view(USE_ID))
     panel.close.click(handlers.close, None, closing, **quick).then(**refresh)
     panel.rename.click(
         handlers.rename,

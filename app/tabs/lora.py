@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -36,7 +35,7 @@ class LoraForm:
         table: What is said of each.
         captions: JSON of what each shows, in a text box that nobody sees.
         suggested: The trigger word that was thought of last.
-        trained: The pictures that a training of this page learns from, to be deleted then.
+        trained: The pictures that a training learns from, to be deleted then.
     """
 
     files: gr.File
@@ -47,13 +46,13 @@ class LoraForm:
     name: gr.Textbox
     token: gr.Textbox
     suggested: gr.State
-    trained: gr.State
+    trained: gr.BrowserState
     class_word: gr.Textbox
     kind: gr.Radio
     effort: gr.Radio
     keeps_pictures: gr.Checkbox
 
-    def typed(self) -> dict[str, Any]:
+    def typed(self) -> dict[str, gr.Textbox | gr.Radio | gr.Checkbox]:
         """The controls whose values the browser keeps, by the field's name."""
         names = ("captions", "name", "token", "class_word", "kind", "effort", "keeps_pictures")
         return {name: getattr(self, name) for name in names}
@@ -72,7 +71,7 @@ class LoraTab:
 
     def states(self) -> list[gr.BrowserState]:
         """What the browser keeps."""
-        own = [self.kept, self.form.pictures, self.training.job_id]
+        own = [self.kept, self.form.pictures, self.form.trained, self.training.job_id]
         return [*own, self.trying.opened, self.trying.job_id, self.trying.compared]
 
 
@@ -143,7 +142,7 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         name=name,
         token=token,
         suggested=gr.State(""),
-        trained=gr.State([]),
+        trained=kept([], "trained"),
         class_word=class_word,
         kind=_choice("kind", texts.KIND_LABEL, texts.KIND_INFO, texts.KIND_NAMES, "thing"),
         effort=_choice(

@@ -100,6 +100,7 @@ def test_from_pictures_to_videos_and_a_file(page, pictures, server, tmp_path):
 
     expect(page.get_by_role("heading", name="Learnt: Biscuit")).to_be_visible()
     expect(field(page, "prompt")).to_have_value(re.compile("bsctzq"))
+    expect(page.locator(".lora-picture")).to_have_count(0)  # they are deleted
     expect(card(page, "Biscuit")).to_have_count(1)
     file = download(page, "Kohya", tmp_path)
     mixed_with_another(page, file, tmp_path)
@@ -123,9 +124,13 @@ def mixed_with_another(page: Page, file, tmp_path) -> None:
     page.get_by_role("button", name="Make a video with it").click()
     video = page.locator("#lora-video video")
     expect(video).to_be_visible()
-    (tmp_path / "mixed.mp4").write_bytes(page.request.get(video.get_attribute("src")).body())
-    used = read_metadata(tmp_path / "mixed.mp4")["loras"]
-    assert sorted((use["name"], use["weight"]) for use in used) == [("Biscuit", 0.5), ("Zog", 1)]
+    address = video.get_attribute("src") or ""
+    (tmp_path / "mixed.mp4").write_bytes(page.request.get(address).body())
+    recipe = read_metadata(tmp_path / "mixed.mp4") or {}
+    assert sorted((use["name"], use["weight"]) for use in recipe["loras"]) == [
+        ("Biscuit", 0.5),
+        ("Zog", 1),
+    ]
 
 
 def under_another_name(file, folder):
