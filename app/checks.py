@@ -7,6 +7,7 @@ from app import texts
 from app.jobs.job import Job
 from app.loras.choice import FindLora, choose_loras
 from app.loras.use import LoraUse
+from app.mistakes import Mistakes
 from app.model_card import ModelCard
 from app.request import (
     LORAS,
@@ -43,15 +44,15 @@ def check_form(
     values = dict(values)
     if values.get("seed") in (None, ""):
         values["seed"] = random.randint(0, MAX_SEED)
-    loras: tuple[LoraUse, ...] = ()
-    wrong: list[InputError] = []
-    try:
-        loras = choose_loras(values.get(LORAS), find, card.name)
-    except InputError as error:
-        wrong.append(error)
+    wrong = Mistakes()
+    loras: tuple[LoraUse, ...] = (
+        wrong.checked(choose_loras, values.get(LORAS), find, card.name) or ()
+    )
     request = check_request(values, card.ranges, loras)
-    if isinstance(request, list) or wrong:
-        return [*(request if isinstance(request, list) else ()), *wrong]
+    if isinstance(request, list):
+        return [*request, *wrong]
+    if wrong:
+        return wrong
     errors = [
         InputError(texts.no_such_stage(stage), switch)
         for switch, stage in SWITCHES.items()

@@ -2,13 +2,14 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from app.films.given import check_given, keep_given
 from app.films.request import FilmRequest, GivenFile, Windows
 from app.loras.choice import FindLora, choose_loras, find_none
+from app.mistakes import Mistakes
 from app.model_card import ModelCard
 from app.request import MAX_SEED, SWITCHES, Range
 from app.texts import films as texts
@@ -92,15 +93,8 @@ def check_film(
     is_at_once = not card.goes_on_from_frames
     if is_at_once and (values.get("begin") != "nothing" or values.get("ends")):
         return [InputError(texts.NO_NETWORK, "begin")]
-    errors: list[InputError] = []
-
-    def checked(check: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
-        try:
-            return check(*arguments)
-        except InputError as error:
-            errors.append(error)
-            return None
-
+    errors = Mistakes()
+    checked = errors.checked
     seed = values.get("seed")
     typed = {**values, "seed": random.randint(0, MAX_SEED) if seed in (None, "") else seed}
     ranges = film_ranges(card)

@@ -82,7 +82,7 @@ class LoraFormHandlers:
             form.captions: "{}",
             form.name: example.name,
             form.token: example.token,
-            form.suggested: example.token,
+            form.suggested: "",  # so that this word stays
             form.class_word: example.class_word,
             form.kind: example.kind,
         }

@@ -87,6 +87,8 @@ class TrainingFollowing(Follower[TrainingPanel]):
         view = self._loras.view(job, self._owner)
         if view is None:
             return self.show_loss()
+        if job.deleted:
+            return self.show_nothing()
         request = job.request
         is_kept = isinstance(request, LoraTrainingRequest) and request.keeps_pictures
         if job.state == "done" and not is_kept:
@@ -110,6 +112,8 @@ class TrainingFollowing(Follower[TrainingPanel]):
         view = self._loras.view(status.job)
         if view is None:
             return self.show_loss()
+        if status.job.deleted:
+            return self.show_nothing()
         return {
             self._tab.title: learning.title(view, status.job.state == "done"),
             self._tab.curve: learning.curve_of(view),

@@ -2,13 +2,14 @@
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from app.loras.pictures import MAX_PICTURES, keep_pictures, look_at
 from app.loras.request import LoraEffort, LoraKind, LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
+from app.mistakes import Mistakes
 from app.model_card import ModelCard
 from app.plain_text import clean_text
 from app.request import MAX_SEED, Range
@@ -50,15 +51,8 @@ def check_training(
         card: Of the model.
         data: The data folder, where the pictures are kept if nothing is wrong.
     """
-    errors: list[InputError] = []
-
-    def checked(check: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
-        try:
-            return check(*arguments)
-        except InputError as error:
-            errors.append(error)
-            return None
-
+    errors = Mistakes()
+    checked = errors.checked
     files = checked(check_files, values.get("pictures"))
     captions = checked(_check_captions, values.get("captions"), files or ())
     name = checked(check_name, values.get("name"))

@@ -22,11 +22,8 @@ def curve_of(view: "LoraView") -> str:
 def samples(view: "LoraView", is_over: bool) -> str:
     """The newest sample large, the pictures beside it, and all samples as a strip of film."""
     newest = view.samples[-1] if view.samples else None
-    return (
-        f'<div class="lora-learning"><div>{_screen(newest, is_over)}</div>'
-        f"{_pictures(view.pictures)}</div>"
-        f"{_strip(view.samples)}"
-    )
+    shown = f"<div>{_screen(newest, is_over)}</div>{_pictures(view.pictures)}"
+    return f'<div class="lora-learning">{shown}</div>{_strip(view.samples)}'
 
 
 def progress(status: Status, view: "LoraView") -> str:

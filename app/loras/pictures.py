@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from app.films.given import keep_written
@@ -23,6 +24,12 @@ logger = logging.getLogger(__name__)
 
 MAX_PICTURES = 100
 MAX_PICTURE_BYTES = 32 * 2**20
+MAX_PIXELS_IN_ALL = 500_000_000
+"""Of all pictures of a training: thirty of the largest, or a hundred of a few megapixels."""
+
+_ONE_AT_A_TIME = Lock()
+"""To look at a hundred pictures takes a processor for a while."""
+
 _LARGEST_KEPT = 2048
 _THUMBNAIL_SIZE = 96
 
@@ -35,9 +42,10 @@ def look_at(files: Sequence[Path]) -> "list[PictureCheck]":
     """
     from lora.pictures import PictureCheck, check_pictures
 
-    refused = {place: sentence for place, file in enumerate(files) if (sentence := _refusal(file))}
+    refused = _refusals(files)
     places = [place for place in range(len(files)) if place not in refused]
-    seen = check_pictures([files[place] for place in places])
+    with _ONE_AT_A_TIME:
+        seen = check_pictures([files[place] for place in places])
     checks: list[PictureCheck] = [
         PictureCheck(file, file.name, 0, 0, refused.get(place), None, None)
         for place, file in enumerate(files)
@@ -105,6 +113,23 @@ def _write(path: Path, target: Path) -> None:
 
     image = Image.fromarray(open_picture(path, _LARGEST_KEPT))
     image.save(target, "PNG", compress_level=1)
+
+
+def _refusals(files: Sequence[Path]) -> dict[int, str]:
+    """Of the pictures that are not opened at all, why, by their places."""
+    from lora.opening import size_of_picture
+
+    refused: dict[int, str] = {}
+    num_pixels = 0
+    for place, file in enumerate(files):
+        if (sentence := _refusal(file)) is not None:
+            refused[place] = sentence
+            continue
+        width, height = size_of_picture(file)
+        num_pixels += width * height
+        if num_pixels > MAX_PIXELS_IN_ALL:
+            refused[place] = texts.TOO_MANY_PIXELS_IN_ALL
+    return refused
 
 
 def _refusal(file: Path) -> str | None:

@@ -7,6 +7,9 @@ NO_TRAINING = (
 )
 NO_PICTURES = "There are no pictures. Give at least one."
 PICTURES_UNREADABLE = "The pictures have to be a list of files."
+TOO_MANY_PIXELS_IN_ALL = (
+    "The pictures before this one have as many pixels as can be looked at. Make them smaller."
+)
 CAPTIONS_UNREADABLE = "The captions have to be a list of texts, one for each picture."
 NAME_MISSING = "The LoRA has no name. Give it one."
 NOT_A_NAME = "A name has to be a text."

@@ -203,4 +203,6 @@ def test_the_tab_fits_a_phone_and_is_easy_to_read(open_page, pictures, tmp_path,
     give(page, tmp_path / "tiny.png")
     expect(row(page, "tiny.png")).to_contain_text("Left out")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    desk, stage = (page.locator(f"#lora-{side}").bounding_box() for side in ("desk", "stage"))
+    assert max(box["x"] + box["width"] for box in (desk, stage) if box) <= 390
     assert page.evaluate(FAINT_TEXTS)["faint"] == []

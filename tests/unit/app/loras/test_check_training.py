@@ -125,6 +125,12 @@ def test_pictures_that_cannot_be_used_are_refused_before_they_are_kept(check, tr
     assert not (tmp_path / "data" / "given").exists()
 
 
+def test_no_more_pixels_are_looked_at_than_in_all(check, training, monkeypatch):
+    monkeypatch.setattr("app.loras.pictures.MAX_PIXELS_IN_ALL", 2 * 40 * 64)
+    (error,) = check(training)
+    assert str(error).startswith("Picture 3: The pictures before this one")
+
+
 def test_every_picture_is_looked_at_and_told_apart(card, tmp_path, service):
     from app.loras.service import Loras
 

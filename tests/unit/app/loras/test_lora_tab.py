@@ -12,7 +12,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app.handlers.lora import create_lora_handlers
-from app.loras.given_pictures import key_of
+from app.loras.given_pictures import example_sets, key_of
 from app.visitors import Visitors
 from app.watching import Watching
 
@@ -94,6 +94,18 @@ def test_a_trigger_word_is_thought_of_until_one_is_typed(handlers, tab):
     assert told == {tab.form.token: "bsctzq", tab.form.suggested: "bsctzq"}
     assert handlers.form.suggest("Bo", "bsctzq", "bsctzq")[tab.form.token] == "bzqxz"
     assert tab.form.token not in handlers.form.suggest("Bo", "mine", "bsctzq")
+
+
+def test_an_example_brings_its_own_trigger_word(service, lora_tab_and_tabs, tab):
+    tabs, sets = lora_tab_and_tabs[1], example_sets()
+    handlers = create_lora_handlers(service, tab, tabs, [], None, Visitors(), sets)
+    told = handlers.form.use_example(SimpleNamespace(subject=sets[0].folder))
+    assert told[tab.form.token] == sets[0].token
+    name, token = told[tab.form.name], told[tab.form.token]
+    assert tab.form.token not in handlers.form.suggest(name, token, told[tab.form.suggested])
+    assert len(told[tab.form.pictures]) == len(sets[0].pictures)
+    nothing = handlers.form.use_example(SimpleNamespace(subject="../.."))
+    assert nothing == {tab.form.name: gr.skip()}
 
 
 def test_what_is_wrong_is_said_beside_each_field(handlers, upload):

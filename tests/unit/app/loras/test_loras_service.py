@@ -13,6 +13,8 @@ from lavie.errors import InputError
 from lavie.media import read_video
 from tests.unit.app.loras.conftest import LONG, form
 
+pytestmark = pytest.mark.integration  # each trains, if only a tiny model
+
 
 def make(studio, **changes):
     job = studio.service.submit(form(studio.service, **changes))
