@@ -47,7 +47,7 @@ class Entry:
         id: Drawn at random; says nothing.
         name: As people call it.
         token: The word that calls it in a prompt; empty if the file does not say.
-        class_word: What it is, as "dog"; empty if the file does not say.
+        class_word: What follows the token in a prompt, as "dog"; empty if nothing does.
         kind: thing, character, style, or empty if unknown.
         base_model: Name of the model that it was trained on; empty if unknown.
         base_hash: Hash of that model's weights; empty if unknown.
@@ -336,6 +336,12 @@ def file_stem(name: str) -> str:
     return plain or "lora"
 
 
+def _said_behind_the_word(about: Mapping[str, str]) -> str:
+    """The class word, unless the file says that prompts do without it: a small model's do."""
+    word = about.get("lavie.class_word", "")
+    return word if word in about.get("modelspec.trigger_phrase", word) else ""
+
+
 def _describe(
     folder: Path, target: Path, header: Header, name: str, owner: str, tags: tuple[str, ...]
 ) -> Entry:
@@ -346,7 +352,7 @@ def _describe(
         id=target.name,
         name=name,
         token=_readable(about.get("lavie.trigger_word") or header.word),
-        class_word=_readable(about.get("lavie.class_word", "")),
+        class_word=_readable(_said_behind_the_word(about)),
         kind=_readable(about.get("lavie.kind", "")),
         base_model=_readable(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
         base_hash=_readable(about.get("lavie.base_model_hash", "")),

@@ -169,3 +169,13 @@ def test_exports_are_files_that_other_programs_name_alike(registry, file, tmp_pa
 def test_file_names_are_plain():
     assert file_stem("Mein Fuchs, 2!") == "Mein-Fuchs-2"
     assert file_stem("../..") == "lora"
+
+
+@pytest.mark.parametrize(("phrase", "word"), [("zog fox", "fox"), ("zog", "")])
+def test_a_class_word_counts_only_where_prompts_say_it(
+    registry, pipeline, make_lora, tmp_path, phrase, word
+):
+    lora = make_lora(pipeline, words=["zog"])
+    about = {"lavie.class_word": "fox", "modelspec.trigger_phrase": phrase}
+    path = write_lora(Lora(lora.layers, lora.embeddings, about), tmp_path / "one.safetensors")
+    assert registry.add(path, "One").class_word == word
