@@ -94,7 +94,7 @@ def test_a_worker_that_is_killed_fails_its_job_and_the_other_goes_on(
     monkeypatch.setattr(dispatcher, "SECONDS_UNTIL_LOST", 3.0)
     service = start_server()
     jobs = submit(service, 4)
-    while not (tmp_path / "ledger.txt").exists():
+    while not (tmp_path / "ledger.txt").exists() or not started_by(tmp_path):
         time.sleep(0.005)
     killed, worker = next(iter(started_by(tmp_path).items()))
     os.kill(int(worker), signal.SIGKILL)

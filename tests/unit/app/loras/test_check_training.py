@@ -35,7 +35,8 @@ def test_what_is_left_out_is_decided(check, training):
     request = check(training)
     assert "zog" in request.sample_prompt
     assert request.training.num_steps == num_steps_of("quick", True)
-    assert check({**training, "effort": "thorough"}).training.num_steps == 500
+    thorough = check({**training, "effort": "thorough"})
+    assert thorough.training.num_steps == num_steps_of("thorough", True)
     assert check(training).seed != request.seed
 
 
