@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from app.films.request import GivenFile
@@ -64,6 +65,10 @@ def keep_given(path: Path, kind: Literal["picture", "video"], data: Path) -> Giv
     return keep_written(path, kind, path.suffix.lower(), shutil.copyfile, data)
 
 
+GIVING = Lock()
+"""Held while a file is put there, and by whoever removes one: it may just be given again."""
+
+
 def keep_written(
     path: Path,
     kind: Literal["picture", "video"],
@@ -89,7 +94,8 @@ def keep_written(
         with unfinished.open("rb") as file:
             name = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         kept = folder / f"{name}{suffix}"
-        unfinished.replace(kept)
+        with GIVING:
+            unfinished.replace(kept)
     finally:
         unfinished.unlink(missing_ok=True)
     return GivenFile(kept, kind, clean_text(path.name)[:100])

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from app.films.given import keep_written
+from app.films.given import GIVING, keep_written
 from app.films.request import GivenFile
 from app.jobs.job import Job
 from app.loras.files import drop_what_is_done, thumbnail_file
@@ -100,9 +100,10 @@ def forget_pictures(job: Job, data: Path, is_needed: Callable[[str], bool]) -> N
     if request.keeps_pictures:
         return
     for file in (picture.file for picture in request.pictures):
-        is_given_again = file.exists() and file.stat().st_mtime > job.created.timestamp()
-        if not is_given_again and not is_needed(file.name):
-            file.unlink(missing_ok=True)
+        with GIVING:
+            is_given_again = file.exists() and file.stat().st_mtime > job.created.timestamp()
+            if not is_given_again and not is_needed(file.name):
+                file.unlink(missing_ok=True)
 
 
 def _write(path: Path, target: Path) -> None:
