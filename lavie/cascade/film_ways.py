@@ -11,6 +11,7 @@ from lavie.cascade.loading import Stages
 from lavie.errors import InputError
 from lavie.media import frames_to_pixels, pixels_to_frames
 from lavie.models.latents import decode_latents, encode_pixels
+from lavie.pipelines import limits
 from lavie.pipelines.long_video import LongVideoPipeline, Segment
 from lavie.pipelines.stages import stage_generator
 from lavie.pipelines.story import Part, StoryLine, plan_parts
@@ -28,7 +29,8 @@ class Recursion:
 
     Args:
         stages: Of the model, ``long_video`` among them.
-        asked: Height, width, steps, guidance scale and sampler; None: the model's own.
+        asked: Height, width, steps, guidance scale (of the windows that go on; a first one gets its
+            own in proportion) and sampler; None: the model's own.
 
     Source: LaVie (arXiv:2309.15103), section 5.6.
     """
@@ -44,7 +46,20 @@ class Recursion:
         self.fps = cast(float, self._pipeline.config["default_fps"])
         self.settings = self._pipeline.check_settings(**asked)
         size = {name: getattr(self.settings, name) for name in ("height", "width", "num_frames")}
-        self._opening_settings = self._base.check_settings(**{**asked, **size})
+        is_asked = asked.get("guidance_scale") is not None
+        guidance = {"guidance_scale": self._guidance_of_opening() if is_asked else None}
+        self._opening_settings = self._base.check_settings(**{**asked, **size, **guidance})
+
+    def _guidance_of_opening(self) -> float:
+        """As much more or less than the base model's own as the windows' is than theirs.
+
+        A window that sees what came before needs less guidance than one that has its prompt alone.
+        """
+        windows, base = (
+            each.config["default_guidance_scale"] for each in (self._pipeline, self._base)
+        )
+        asked = self.settings.guidance_scale
+        return min(asked * base / windows, limits.MAX_GUIDANCE_SCALE) if windows else asked
 
     def plan(
         self,

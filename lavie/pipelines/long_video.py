@@ -18,7 +18,7 @@ from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
 from lavie.pipelines.given_latents import GivenLatents
-from lavie.pipelines.schedulers import Scheduler, make_respaced
+from lavie.pipelines.schedulers import Scheduler, make_respaced, true_output
 from lavie.pipelines.story import Part
 from lavie.pipelines.text_to_video import (
     OutputType,
@@ -61,6 +61,9 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_guidance_scale: 8 in the published code.
         default_fps: Frames per second.
         default_num_given: K, how many of the last frames the next window is given.
+        holds_given: Whether given frames are also kept on their way from the noise to what they
+            are, so that at every step the others stand beside them. The published code leaves them
+            to the network, which sees the mask but makes them again.
         prompt_suffix: Put behind every prompt, as in the training of the network.
         transition_suffix: The same where the last frame of a window is given too.
         latent_rgb_factors: For previews.
@@ -86,6 +89,7 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_guidance_scale: float = 8.0,
         default_fps: int = 8,
         default_num_given: int = 1,
+        holds_given: bool = False,
         prompt_suffix: str = "",
         transition_suffix: str = "",
         latent_rgb_factors: list[list[float]] | None = None,
@@ -113,6 +117,7 @@ class LongVideoPipeline(TextToVideoPipeline):
         )
         self.register_to_config(
             default_num_given=default_num_given,
+            holds_given=holds_given,
             prompt_suffix=prompt_suffix,
             transition_suffix=transition_suffix,
         )
@@ -280,6 +285,11 @@ class LongVideoPipeline(TextToVideoPipeline):
         def network(sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
             known = given.put_into(torch.zeros_like(sample))
             seen = beside_given_frames(sample, known, given.is_given, nothing)
-            return self.unet(seen, timestep, text)
+            output = self.unet(seen, timestep, text)
+            if self.config["holds_given"]:
+                told = true_output(self.scheduler, known, sample, timestep)
+                is_given = given.is_given[:, None, :, None, None].to(sample.device)
+                output.sample = torch.where(is_given, told, output.sample)
+            return output
 
         return network

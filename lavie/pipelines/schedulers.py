@@ -97,6 +97,35 @@ def predict_clean_latents(
     return (latents - float(sigma_t) * model_output) / float(alpha_t)
 
 
+def true_output(
+    scheduler: Scheduler, clean: Tensor, latents: Tensor, timestep: Tensor | int
+) -> Tensor:
+    """What a network that knows the clean latents says of noisy ones.
+
+    Args:
+        scheduler: Any, with the noise schedule of the network.
+        clean: ``(B, C, F, h, w)``.
+        latents: What the network is shown, of the same shape.
+        timestep: The one of all of them; between two of the schedule's the nearer one counts.
+
+    Returns:
+        Noise or velocity, as ``prediction_type`` says, of the same shape and dtype as ``latents``.
+    """
+    level = int(torch.as_tensor(timestep).float().reshape(-1)[0].round())
+    signal = float(scheduler.alphas_cumprod[level])
+    alpha_t, sigma_t = signal**0.5, (1 - signal) ** 0.5
+    clean = clean.float()
+    noise = (latents.float() - alpha_t * clean) / sigma_t
+    match scheduler.config["prediction_type"]:
+        case "v_prediction":
+            output = alpha_t * noise - sigma_t * clean
+        case "sample":
+            output = clean
+        case _:
+            output = noise
+    return output.to(latents)
+
+
 # DDIM is DPM-Solver++ of the first order, which allows steps of any length.
 _RESPACED: dict[SchedulerName, tuple[type[Scheduler], dict[str, Any]]] = {
     "ddim": (

@@ -1,6 +1,7 @@
 """A real server, a real browser, no network beyond this machine."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
@@ -34,10 +36,18 @@ class Server:
     url: str
     data: Path
     log_file: Path
+    pid: int
 
     @property
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8")
+
+    def last_words(self) -> str:
+        """End a server that does not answer; its log, with what every thread was at."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGABRT)
+            time.sleep(1)
+        return f"Load {os.getloadavg()} on {os.cpu_count()} cores.\n{self.log[-8000:]}"
 
 
 @pytest.fixture(scope="session")
@@ -55,21 +65,23 @@ def serving(
     With the folder and the port of one before it is that one, started again.
     """
     port = port or free_port()
-    server = Server(f"http://127.0.0.1:{port}", folder / "data", folder / "log.txt")
-    with server.log_file.open("w") as log:
+    data, log_file = folder / "data", folder / "log.txt"
+    with log_file.open("w") as log:
         process = subprocess.Popen(
-            [*command, "--data", str(server.data), "--port", str(port)],
+            [*command, "--data", str(data), "--port", str(port)],
             cwd=ROOT,
             stdout=log,
             stderr=subprocess.STDOUT,
             env={
                 **os.environ,
                 "HF_HUB_OFFLINE": "1",
+                "PYTHONFAULTHANDLER": "1",
                 "GRADIO_TEMP_DIR": str(folder / "cache"),
                 **environment,
             },
             start_new_session=True,
         )
+        server = Server(f"http://127.0.0.1:{port}", data, log_file, process.pid)
         try:
             _wait_for(server, process)
             yield server
@@ -127,8 +139,14 @@ def open_page(browser, server):
         context.route("**/*", refuse_strangers)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        page.goto(server.url)
-        expect(page.get_by_role("button", name="Make the video")).to_be_enabled()
+        try:
+            page.goto(server.url)
+            button = page.get_by_role("button", name="Make the video")
+            expect(button).to_be_enabled()
+            # set once what this browser keeps was asked for: from now on typing is not undone
+            expect(button).to_have_attribute("aria-keyshortcuts", re.compile("Enter"))
+        except (AssertionError, PlaywrightError) as error:
+            raise AssertionError(f"{error}\n{server.last_words()}") from error
         return page
 
     yield open_page

@@ -82,8 +82,12 @@ class LongVideoStage(BaseStage):
             for name, value in base.config.items()
             if name.startswith(("default_", "latent_rgb_"))
         }
-        num_given = self._given_settings.max_given
-        pipeline = LongVideoPipeline(**base.components, **usual, default_num_given=num_given)
+        pipeline = LongVideoPipeline(
+            **base.components,
+            **usual,
+            default_num_given=self._given_settings.max_given,
+            holds_given=True,
+        )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 

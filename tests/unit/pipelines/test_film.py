@@ -43,6 +43,20 @@ def test_the_base_stage_makes_the_beginning_of_a_film_from_text(cascade, whole):
     assert np.array_equal(whole.frames[:FIRST], alone.frames)
 
 
+def test_guidance_is_for_windows_that_go_on_and_the_beginning_gets_its_own_in_proportion(tmp_path):
+    cascade = Cascade.from_pretrained(write_tiny_film_model(tmp_path), device="cpu")
+    cascade.pipeline("long_video").register_to_config(default_guidance_scale=1.5)
+    size = {"height": 16, "width": 24}
+    usual = cascade.generate("a fox", seed=3, num_frames=6, **size)
+    for factor in (None, 1.0, 2.0):
+        asked = None if factor is None else 1.5 * factor
+        beginning = next(cascade.film(STORY, seed=3, guidance_scale=asked, **size).segments())
+        guidance = 3.0 * (factor or 1.0)
+        alone = cascade.generate("a fox", seed=3, num_frames=6, guidance_scale=guidance, **size)
+        assert np.array_equal(beginning.frames, alone.frames)
+    assert not np.array_equal(alone.frames, usual.frames)
+
+
 def test_a_part_made_again_leaves_what_is_before_it(cascade, whole):
     film = cascade.film(STORY, seed=3, height=16, width=24)
     first = next(film.segments())

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from lavie.models.latents import decode_latents
 from lavie.pipelines.long_video import LongVideoPipeline
 from lavie.pipelines.story import plan_parts, read_story
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from tests.tiny import LATENT_CHANNELS, make_tiny_components
+from lavie.types import SchedulerName
+from tests.tiny import LATENT_CHANNELS, make_tiny_components, make_tiny_long_video
 
 SIZE = {"height": 16, "width": 24, "num_frames": 6, "num_inference_steps": 2}
 SHAPE = (LATENT_CHANNELS, 6, 4, 6)
@@ -43,6 +46,32 @@ def test_given_frames_come_back_as_they_are_and_the_others_depend_on_them(long_p
     assert torch.equal(made[:, :, -1:], last)
     other = latents_of(long_pipeline, first_latents=-first, last_latents=last)
     assert not torch.allclose(made[:, :, 2:-1], other[:, :, 2:-1])
+
+
+@pytest.mark.parametrize("scheduler", get_args(SchedulerName))
+def test_given_frames_are_held_from_the_first_step_on(scheduler):
+    believed = []
+
+    def look(pipeline, step, timestep, tensors):
+        believed.append(tensors["predicted_clean_latents"][:, :, :2])
+        return tensors
+
+    first = torch.randn(1, LATENT_CHANNELS, 2, 4, 6)
+    for pipeline in (holding := make_tiny_long_video(holds_given=True), make_tiny_long_video()):
+        latents_of(
+            pipeline,
+            first_latents=first,
+            scheduler=scheduler,
+            callback_on_step_end=look,
+            callback_on_step_end_tensor_inputs=["predicted_clean_latents"],
+        )
+    assert len(believed) == 2 * SIZE["num_inference_steps"]
+    held, left_alone = believed[:2], believed[2:]
+    assert all(torch.allclose(each, first, atol=0.02) for each in held)
+    assert not any(torch.allclose(each, first, atol=0.02) for each in left_alone)
+    nothing = latents_of(holding, scheduler=scheduler)
+    usual = latents_of(make_tiny_long_video(), scheduler=scheduler)
+    assert torch.equal(nothing, usual)
 
 
 def test_with_nothing_given_a_fresh_network_is_the_base_model():
@@ -137,8 +166,8 @@ def test_a_picture_is_the_first_frame_and_another_one_the_last(long_pipeline):
     segments = film(long_pipeline, parts, first_latents=first, last_latents=last, shows_first=True)
     frames = np.concatenate([segment.frames for segment in segments])
     assert len(frames) == 1 + sum(part.num_new for part in parts)
-    assert np.array_equal(frames[0], shown(long_pipeline, first))
-    assert np.array_equal(frames[-1], shown(long_pipeline, last))
+    assert looks_like(frames[0], shown(long_pipeline, first))
+    assert looks_like(frames[-1], shown(long_pipeline, last))
 
 
 def test_an_opening_makes_what_nothing_is_given_to(long_pipeline):
@@ -150,7 +179,7 @@ def test_an_opening_makes_what_nothing_is_given_to(long_pipeline):
 
     segments = film(long_pipeline, opening=opening)
     assert asked == [STORY[0]]
-    assert np.array_equal(segments[0].frames[0], shown(long_pipeline, latents[:, :, :1]))
+    assert looks_like(segments[0].frames[0], shown(long_pipeline, latents[:, :, :1]))
 
 
 def test_segments_keep_no_window_in_memory(long_pipeline):
@@ -189,6 +218,11 @@ def test_arguments_may_be_told_by_their_place(long_pipeline):
     generator = torch.Generator().manual_seed(1)
     made = long_pipeline("a fox", None, 16, 24, 6, 2, generator=generator, output_type="latent")
     assert torch.equal(made.frames, latents_of(long_pipeline))
+
+
+def looks_like(frame, other):
+    """Frames decoded alone and together may be rounded to neighbouring levels."""
+    return np.abs(frame.astype(int) - other).max() <= 1
 
 
 def shown(pipeline, latents):

@@ -9,6 +9,7 @@ from lavie.pipelines.schedulers import (
     predict_clean_latents,
     respaced_timesteps,
     scheduler_name,
+    true_output,
 )
 
 PUBLISHED = {
@@ -71,6 +72,8 @@ def test_clean_latents_are_read_from_a_perfect_prediction(name, prediction_type)
         sample = alpha_t * clean + sigma_t * noise
         is_noise = prediction_type == "epsilon"
         output = noise if is_noise else alpha_t * noise - sigma_t * clean
+        told = true_output(scheduler, clean, sample, timestep)
+        assert torch.allclose(told, output, atol=1e-3)
         found = predict_clean_latents(scheduler, output, step, sample)
         assert (found - clean).abs().max() < 2e-2 * clean.abs().max()
 

@@ -141,4 +141,4 @@ def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_gi
         there = min(there + part.num_new, GIVEN)
     if None not in seconds and not ends_as_given:
         total = num_shown + sum(part.num_new for part in parts)
-        assert abs(total - sum(seconds) * FPS) <= 0.5 + len(seconds)
+        assert abs(total - sum(seconds) * FPS) <= 0.5 + len(seconds) + num_shown
