@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +20,7 @@ from app.policy import Policy
 from app.restart import Restart, can_restart
 from app.safety import check_name
 from app.service import Service
-from lavie.errors import LaVieError, MissingDependencyError
+from lavie.errors import InputError, LaVieError, MissingDependencyError
 from lavie.pipelines import limits
 from lavie.runtime.profiles import AUTO, ProfileName
 
@@ -117,7 +118,32 @@ def main() -> None:
         service = Service(card, crew, data, policy)
     except LaVieError as error:
         parser.error(str(error))
-    from app.serving import launch  # gradio takes seconds: flags are answered without it
+    service.start()  # loads the model while gradio is imported, which takes seconds, and served
+    try:
+        restart = _serve(arguments, service, auth, data)
+    except InputError as error:
+        parser.error(str(error))
+    finally:
+        service.stop()
+    if restart:
+        restart.go()
+
+
+def _serve(
+    arguments: argparse.Namespace,
+    service: Service,
+    auth: Sequence[tuple[str, str]] | None,
+    data: Path,
+) -> Restart | None:
+    """Serve the page until stopped.
+
+    Returns:
+        What starts the server again, if that was asked for.
+
+    Raises:
+        InputError: The port cannot be used.
+    """
+    from app.serving import launch
     from app.ui import create_page
 
     library = ModelLibrary(arguments.models, data / "private" / "models.json")
@@ -125,7 +151,6 @@ def main() -> None:
     page = create_page(service, library, restart)
     if restart:
         restart.watch(page)
-    service.start()  # loads the model while the page is already served
     try:
         launch(
             page,
@@ -136,13 +161,10 @@ def main() -> None:
             share=arguments.share,
             mcp_server=arguments.mcp,
         )
-    except OSError:  # the port is taken, or not ours to use
+    except OSError as error:  # the port is taken, or not ours to use
         port = arguments.port or 7860
-        parser.error(f"Port {port} cannot be used. Choose another with --port.")
-    finally:
-        service.stop()
-    if restart:
-        restart.go()
+        raise InputError(f"Port {port} cannot be used. Choose another with --port.") from error
+    return restart
 
 
 if __name__ == "__main__":
