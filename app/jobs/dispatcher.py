@@ -7,38 +7,30 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from app import texts
 from app.costs import Costs
-from app.films.given import forget_given
 from app.films.parts import is_done
 from app.jobs.crew import Crew
 from app.jobs.job import RESULTS, Job, JobState
 from app.jobs.store import JobStore
+from app.jobs.sweeper import Sweeper
 from app.jobs.wire import Order, Outcome, Report, Setup, Wire
 from app.jobs.worker import REMOTE
-from app.loras.files import has_learnt, was_at_work
+from app.loras.files import has_learnt
 from app.loras.pictures import forget_pictures, without_pictures
-from app.loras.shelf import LORAS_FOLDER
 from app.request import efforts_left
 from lavie.runtime.profiles import ProfileName
 from lavie.types import Progress
-from lora.registry import Registry
 
 logger = logging.getLogger(__name__)
 
 SECONDS_UNTIL_LOST = 15.0
 """A worker without a new sign of life for so long is given up."""
 
-KEPT_AFTER_DELETION = timedelta(hours=1)
-TRAININGS_KEPT = timedelta(days=7)
-"""Of those that stopped before they were done: so long they can be gone on with."""
-
 _SECONDS_BETWEEN_LOOKS = 0.05
-_SECONDS_BETWEEN_SWEEPS = 60.0
 _SECONDS_TO_CLAIM = 5.0
 _SECONDS_UNTIL_NEXT_TRY = 1.0
 _PAUSED = "is_paused"
@@ -91,7 +83,7 @@ class Dispatcher(threading.Thread):
         self._others: set[str] = set()  # of other machines, that have had a job
         self._lives: dict[str, _Life] = {}
         self._causes: dict[str, str] = {}
-        self._next_sweep = 0.0
+        self._sweeper = Sweeper(store, data)
         self._has_failed_to_begin = False
         self._stopping = threading.Event()
 
@@ -229,7 +221,7 @@ class Dispatcher(threading.Thread):
                 self._has_failed_to_begin = True
         self._has_failed_to_begin = False
         while not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
-            for step in (self._follow_running, self._bury, self._hand_out, self._sweep):
+            for step in (self._follow_running, self._bury, self._hand_out, self._sweeper.sweep_if_due):
                 self._try(step)
 
     def _try(self, step: Callable[[], None]) -> bool:
@@ -429,26 +421,3 @@ class Dispatcher(threading.Thread):
                 self._offered = None
             else:
                 self._see_claim()
-
-    def _sweep(self) -> None:
-        """Remove the files of what was thrown away long enough ago."""
-        if time.monotonic() < self._next_sweep:
-            return
-        self._next_sweep = time.monotonic() + _SECONDS_BETWEEN_SWEEPS
-        self._give_up_trainings()
-        Registry(self._data / LORAS_FOLDER).sweep()
-        for job in self._store.deleted_before(datetime.now(UTC) - KEPT_AFTER_DELETION):
-            if self._store.is_gone_on_from(job.id):
-                continue
-            shutil.rmtree(self._data / job.folder, ignore_errors=True)
-            self._store.forget(job.id)
-        forget_given(
-            self._data, self._store.needs, KEPT_AFTER_DELETION.total_seconds(), time.time()
-        )
-
-    def _give_up_trainings(self) -> None:
-        """Throw away trainings that stopped long ago: nobody sees them, but for their pictures."""
-        moment = datetime.now(UTC) - TRAININGS_KEPT
-        for job in self._store.stopped_before(moment, "lora"):
-            if was_at_work(self._data / job.folder) < moment.timestamp():
-                self._store.delete(job.id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app import texts
-from app.jobs import dispatcher
+from app.jobs import dispatcher, sweeper
 from app.jobs.crew import ThreadCrew
 from app.jobs.wire import Wire, WorkerStatus
 from app.service import Service
@@ -203,9 +203,8 @@ def test_deleted_videos_come_back_or_go_for_good(service, values, tmp_path, monk
     assert [found.id for found in service.history()] == [job.id]
     service.delete(job.id)
     assert folder.is_dir()
-    monkeypatch.setattr(dispatcher, "KEPT_AFTER_DELETION", timedelta(0))
-    service._dispatcher._next_sweep = 0.0
-    service._dispatcher._sweep()
+    monkeypatch.setattr(sweeper, "KEPT_AFTER_DELETION", timedelta(0))
+    service._dispatcher._sweeper.sweep()
     assert not folder.exists()
     assert not service.knows(job.id)
 
@@ -214,9 +213,8 @@ def test_files_that_another_video_goes_on_from_stay(service, values, tmp_path, m
     job = service.wait(service.submit(values).id, timeout=10)
     service.wait(service.submit_next(job.id, "base", "interpolation", 3).id, timeout=10)
     service.delete(job.id)
-    monkeypatch.setattr(dispatcher, "KEPT_AFTER_DELETION", timedelta(0))
-    service._dispatcher._next_sweep = 0.0
-    service._dispatcher._sweep()
+    monkeypatch.setattr(sweeper, "KEPT_AFTER_DELETION", timedelta(0))
+    service._dispatcher._sweeper.sweep()
     assert (tmp_path / "data" / job.folder).is_dir()
 
 

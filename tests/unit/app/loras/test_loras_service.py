@@ -57,7 +57,7 @@ def test_pictures_are_kept_on_purpose(studio, training):
     assert len(job.request.pictures) == 3
     assert all(picture.file.exists() for picture in job.request.pictures)
     assert len(studio.loras.view(job).pictures) == 3
-    studio.service._dispatcher._sweep()
+    studio.service._dispatcher._sweeper.sweep()
     assert all(picture.file.exists() for picture in job.request.pictures)
 
 
@@ -202,7 +202,7 @@ def test_trainings_that_stopped_long_ago_are_given_up(studio, training, monkeypa
     studio.service.pause(True)
     job = studio.loras.submit(training)
     studio.loras.pause(job.id)
-    give_up = studio.service._dispatcher._give_up_trainings
+    give_up = studio.service._dispatcher._sweeper.give_up_trainings
     give_up()
     assert studio.service.get(job.id).deleted is None
     long_ago = job.created.replace(year=2020)
