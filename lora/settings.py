@@ -196,8 +196,9 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
     given = {name: value for name, value in config.model_dump().items() if value is not None}
     values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
     check_trigger(config.token, pipeline.tokenizer)
-    learns_word = values.get("train_embedding", spells(pipeline.tokenizer, config.token))
     is_new_everywhere = bool(world_words(pipeline.tokenizer))
+    is_learnt = is_new_everywhere or spells(pipeline.tokenizer, config.token)
+    learns_word = values.get("train_embedding", is_learnt)
     if learns_word is False and is_new_everywhere:
         raise InputError(
             f"The model only spells '{config.token}' and would not learn it. Leave out "

@@ -198,6 +198,14 @@ def test_what_cannot_be_learnt_is_refused_before_anything_is_written(config, cha
     assert not run.output.exists()
 
 
+@pytest.mark.parametrize("token", ["tinbot", "toyboat", "mypanda", "zog"])
+def test_the_miniature_learns_every_new_word_also_one_with_pieces_it_knows(
+    images, tmp_path, token
+):
+    config = personal_config(tmp_path / "run", "miniature", images, token=token)
+    assert prepare(config).run.train_embedding
+
+
 def test_a_picture_that_cannot_be_used_is_refused_by_name(images, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"<svg></svg>")
