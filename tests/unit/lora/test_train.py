@@ -199,9 +199,7 @@ def test_what_cannot_be_learnt_is_refused_before_anything_is_written(config, cha
 
 
 @pytest.mark.parametrize("token", ["tinbot", "toyboat", "mypanda", "zog"])
-def test_the_miniature_learns_every_new_word_also_one_with_pieces_it_knows(
-    images, tmp_path, token
-):
+def test_the_miniature_learns_every_new_word_also_one_with_pieces_it_knows(images, tmp_path, token):
     config = personal_config(tmp_path / "run", "miniature", images, token=token)
     assert prepare(config).run.train_embedding
 
