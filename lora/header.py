@@ -60,13 +60,19 @@ def read_header(path: Path) -> Header:
         raise CheckpointError(_no_safetensors(name, path))
     tensors = cast(dict[str, Any], values)
     metadata = tensors.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(map(_is_tensor, tensors.values())):
+    if not _is_text_by_name(metadata) or not all(map(_is_tensor, tensors.values())):
         raise CheckpointError(_no_safetensors(name, path))
-    about = {str(k): str(v) for k, v in cast(dict[Any, Any], metadata).items()}
+    about = cast(dict[str, str], metadata)
     refuse_other_kinds(name, list(tensors))
     ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
     words = [match["word"] for key in tensors if (match := _WORD.match(key))]
     return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+
+
+def _is_text_by_name(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(text, str) for text in cast(dict[str, object], value).values())
 
 
 def _is_tensor(value: object) -> bool:

@@ -20,10 +20,10 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lavie.errors import InputError
 from lora.header import Header, read_header
@@ -60,7 +60,6 @@ class Entry:
         file: Where it lies.
         thumbnail: A JPEG; None if there is none.
         deleted: When it was deleted; None: it is not.
-        settings: How it was trained, as far as the file says.
     """
 
     id: str
@@ -79,7 +78,6 @@ class Entry:
     file: Path
     thumbnail: Path | None
     deleted: datetime | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Registry:
@@ -246,8 +244,14 @@ class Registry:
         header = read_header(path)
         if check is not None:
             check(path)
-        own = header.metadata.get("modelspec.title") or header.metadata.get("ss_output_name")
-        return self.add(path, name or _readable(own or path.stem) or "LoRA", owner)
+        about = header.metadata
+        titles = (
+            about.get("modelspec.title", ""),
+            about.get("ss_output_name", ""),
+            path.stem,
+            "LoRA",
+        )
+        return self.add(path, name or next(filter(None, map(_short, titles))), owner)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Remove what was deleted a week ago, and what a kill has left half done.
@@ -277,6 +281,7 @@ class Registry:
         """What is known of the LoRA in a folder; None: there is none that is whole."""
         try:
             values: dict[str, Any] = json.loads((folder / _ENTRY).read_text("utf-8"))
+            values.pop("settings", None)  # which older ones have
             deleted = values["deleted"]
             values |= {
                 "id": folder.name,
@@ -351,11 +356,11 @@ def _describe(
     return Entry(
         id=target.name,
         name=name,
-        token=_readable(about.get("lavie.trigger_word") or header.word),
-        class_word=_readable(_said_behind_the_word(about)),
-        kind=_readable(about.get("lavie.kind", "")),
-        base_model=_readable(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
-        base_hash=_readable(about.get("lavie.base_model_hash", "")),
+        token=_short(about.get("lavie.trigger_word") or header.word),
+        class_word=_short(_said_behind_the_word(about)),
+        kind=_short(about.get("lavie.kind", "")),
+        base_model=_short(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
+        base_hash=_short(about.get("lavie.base_model_hash", "")),
         created=datetime.now(UTC),
         owner=owner,
         tags=tags,
@@ -364,16 +369,7 @@ def _describe(
         sha256=sha256,
         file=target / _FILE,
         thumbnail=target / _THUMBNAIL if (folder / _THUMBNAIL).exists() else None,
-        settings=_settings_of(about),
     )
-
-
-def _settings_of(about: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        values: Any = json.loads(about.get("lavie.settings", "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    return cast(dict[str, Any], values) if isinstance(values, dict) else {}
 
 
 def _thumbnail_of(about: Mapping[str, str]) -> bytes | None:
@@ -421,3 +417,8 @@ def _remove(folder: Path) -> None:
 def _readable(text: str) -> str:
     """One line of printable text."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _short(text: str) -> str:
+    """What a file says of itself, which may be anything, as far as it fits into a line."""
+    return _readable(text[:1000])[:MAX_NAME].strip()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -154,8 +153,7 @@ class LoraLibraryHandlers:
         library = self._tab.library
         room: Updates = {library.imported: None}
         try:
-            name = Path(file).stem
-            entry = self._loras.import_file(file, name, self._visitors.owner(request))
+            entry = self._loras.import_file(file, "", self._visitors.owner(request))
         except InputError as error:
             note = screen.note(str(error), is_alert=True)
             return {**room, library.refused: gr.HTML(note, visible=True)}

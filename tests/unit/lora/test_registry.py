@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from lavie.errors import CheckpointError, InputError
 from lora import write_lora
 from lora.formats import read_lora
-from lora.registry import Registry, file_stem
+from lora.registry import MAX_NAME, Registry, file_stem
 from lora.weights import Lora
 
 
@@ -124,15 +125,67 @@ def test_other_kinds_are_told_without_loading_a_model(registry, file, tmp_path, 
         registry.import_file(other)
 
 
+@pytest.mark.parametrize("settings", ['{"a":"\\ud800"}', '{"a":' + "[" * 600 + "]" * 600 + "}"])
+def test_the_settings_of_a_foreign_file_are_its_own_affair(
+    registry, pipeline, make_lora, tmp_path, settings
+):
+    lora = make_lora(pipeline)
+    path = write_lora(
+        Lora(lora.layers, {}, {"lavie.settings": settings}), tmp_path / "a.safetensors"
+    )
+    entry = registry.import_file(path)
+    assert registry.list() == [entry]
+
+
+def test_however_much_a_foreign_file_says_of_itself_the_entry_stays_small(
+    registry, pipeline, make_lora, tmp_path
+):
+    lora, much = make_lora(pipeline), "very " * 100_000
+    names = ("trigger_word", "class_word", "kind", "base_model", "base_model_hash", "settings")
+    about = {f"lavie.{name}": much for name in names} | {"modelspec.title": much}
+    path = write_lora(Lora(lora.layers, {}, about), tmp_path / "a.safetensors")
+    entry = registry.import_file(path)
+    said = (entry.name, entry.token, entry.class_word, entry.kind, entry.base_model)
+    assert all(text.startswith("very") and len(text) <= MAX_NAME for text in said)
+    assert (registry.folder / entry.id / "entry.json").stat().st_size < 2_000
+
+
+def test_entries_that_older_versions_wrote_are_read(registry, file):
+    entry = registry.add(file, "Mine")
+    written = registry.folder / entry.id / "entry.json"
+    written.write_text(json.dumps({**json.loads(written.read_text()), "settings": {"a": 1}}))
+    assert registry.list() == [entry]
+
+
+@pytest.mark.parametrize(
+    ("title", "stem", "name"),
+    [
+        ("Fox " * 50, "mine", ("Fox " * 20).strip()),
+        ("", "x" * 200, "x" * MAX_NAME),
+        (" \n", "mine", "mine"),
+        ("\n", "\t", "LoRA"),
+    ],
+)
+def test_a_foreign_file_is_called_as_it_says_as_far_as_that_is_a_name(
+    registry, pipeline, make_lora, tmp_path, title, stem, name
+):
+    lora = make_lora(pipeline)
+    about = {"modelspec.title": title}
+    path = write_lora(Lora(lora.layers, {}, about), tmp_path / f"{stem}.safetensors")
+    assert registry.import_file(path).name == name
+
+
 def test_nonsense_is_refused_in_a_sentence(registry, file, tmp_path):
     whole = file.read_bytes()
     header = b'{"a": {"shape": ["x"]}}'
+    deep = b'{"__metadata__": {"a": ' + b"[" * 600 + b"]" * 600 + b"}}"
     contents = [
         b"",
         whole[:5],
         whole[:60],
         b"\xff" * 64,
         len(header).to_bytes(8, "little") + header,
+        len(deep).to_bytes(8, "little") + deep,
     ]
     contents += [(1 << 40).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"]
     for content in contents:
