@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
@@ -67,6 +67,11 @@ def read_header(path: Path) -> Header:
     ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
     words = [match["word"] for key in tensors if (match := _WORD.match(key))]
     return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+
+
+def model_name(model: str) -> str:
+    """A model by its own name, wherever it lies: the last part of a path, or of a hub id."""
+    return PurePosixPath(PureWindowsPath(model).as_posix()).name
 
 
 def _is_text_by_name(value: object) -> bool:

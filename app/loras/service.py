@@ -176,7 +176,7 @@ class Loras:
 
         Args:
             file: Where it was put.
-            name: What to call it; empty: as the file is called.
+            name: What to call it; empty: as the file calls itself, or is called.
             owner: Whose it will be.
 
         Raises:
@@ -189,9 +189,15 @@ class Loras:
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:
-            return self._shelf.registry.import_file(path, called, owner)
+            return self._shelf.registry.import_file(path, called, owner, self._check_fits)
         except CheckpointError as error:
             raise InputError(str(error), "file") from error
+
+    def _check_fits(self, file: Path) -> None:
+        """Raise unless a LoRA fits the model; torch, which takes seconds, is first needed here."""
+        from lora.rewriting import check_fits
+
+        check_fits(file, self._service.card.name)
 
 
 def _check_tags(tags: object) -> tuple[str, ...]:

@@ -1,13 +1,17 @@
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lora import write_lora
 from lora.formats import read_lora
 from lora.registry import MAX_NAME, Registry, file_stem
+from lora.rewriting import check_fits, shapes_for
 from lora.weights import Lora
 
 
@@ -22,6 +26,13 @@ def file(pipeline, make_lora, tmp_path):
     about = {"lavie.trigger_word": "zog", "lavie.class_word": "fox", "lavie.kind": "thing"}
     about["modelspec.title"] = "Theirs"
     return write_lora(Lora(lora.layers, lora.embeddings, about), tmp_path / "mine.safetensors")
+
+
+@pytest.fixture
+def miniature(file):
+    """The bundled model's shapes, without its weights."""
+    unet, text_encoder = shapes_for(file, "miniature")
+    return SimpleNamespace(unet=unet, text_encoder=text_encoder)
 
 
 HOSTILE = ["../../etc/passwd", "a/b", "..", "con", "x" * 80, "<script>", "名前", "a\nb", "."]
@@ -97,10 +108,8 @@ def test_too_many_or_too_long_tags_are_refused(registry, file):
         assert error.value.field == "tags"
 
 
-def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, pipeline, tmp_path):
-    def check(path):
-        return read_lora(path, pipeline.unet, pipeline.text_encoder)
-
+def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, model_folder, tmp_path):
+    check = partial(check_fits, model=str(model_folder))
     entry = registry.import_file(file, owner="me", check=check)
     assert entry.name == "Theirs"
     other = tmp_path / "other.safetensors"
@@ -108,6 +117,24 @@ def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, pipeline, tmp_pat
     with pytest.raises(CheckpointError, match="another model"):
         registry.import_file(other, check=check)
     assert registry.list() == [entry]
+
+
+@pytest.mark.parametrize("model", ["Vchitect/LaVie", "miniature"])
+def test_a_file_fits_the_model_that_is_asked_for_or_none(pipeline, make_lora, tmp_path, model):
+    small = {"modelspec.architecture": "lavie-base/lora"}
+    lora = make_lora(pipeline)
+    path = write_lora(Lora(lora.layers, {}, small), tmp_path / "tiny.safetensors")
+    with pytest.raises(CheckpointError, match="made for another model"):
+        check_fits(path, model)
+    for name in ("Vchitect/LaVie", "miniature"):
+        unet, text_encoder = shapes_for(path, name)
+        lora = make_lora(SimpleNamespace(unet=unet, text_encoder=text_encoder), rank=1)
+        path = write_lora(Lora(lora.layers, {}, small), tmp_path / "other.safetensors")
+        if name == model:
+            check_fits(path, model)
+            continue
+        with pytest.raises(CheckpointError, match="made for"):
+            check_fits(path, model)
 
 
 @pytest.mark.parametrize(
@@ -209,14 +236,40 @@ def test_half_written_and_damaged_entries_are_not_listed(registry, file):
         registry.get(damaged.id)
 
 
-@pytest.mark.parametrize("style", ["kohya", "diffusers"])
-def test_exports_are_files_that_other_programs_name_alike(registry, file, tmp_path, style):
-    entry = registry.add(file, "Mine")
-    if style == "kohya":
-        keys = load_file(registry.export(entry.id, tmp_path / "out", style))
-        assert any(key.startswith("lora_unet_") for key in keys)
+@pytest.mark.parametrize(
+    ("style", "name", "first"),
+    [
+        ("kohya", "Mine.safetensors", "lora_unet_"),
+        ("diffusers", "Mine.safetensors", "unet.down_blocks.0."),
+        ("peft", "Mine/adapter_model.safetensors", "base_model.model.down_blocks.0."),
+    ],
+)
+def test_exports_are_files_that_other_programs_name_alike(
+    registry, miniature, make_lora, tmp_path, style, name, first
+):
+    lora = make_lora(miniature, text=False)
+    lora = Lora(lora.layers, {}, {"modelspec.architecture": "lavie-base/lora"})
+    entry = registry.add(write_lora(lora, tmp_path / "file.safetensors"), "Mine")
+    exported = registry.export(entry.id, tmp_path / "out", style)
+    written = tmp_path / "out" / name
+    assert written in (exported, exported / "adapter_model.safetensors")
+    assert any(key.startswith(first) for key in load_file(written))
+    again = read_lora(exported, miniature.unet, miniature.text_encoder).layers["unet"]
+    assert again.keys() == lora.layers["unet"].keys()
+    for layer, expected in lora.layers["unet"].items():
+        assert torch.equal(again[layer].product(), expected.product())
     with pytest.raises(InputError, match="unknown"):
         registry.export(entry.id, tmp_path / "out", "pickle")
+
+
+def test_what_changes_the_text_encoder_too_is_not_exported_for_peft(
+    registry, miniature, make_lora, tmp_path
+):
+    lora = make_lora(miniature, words=["zog"])
+    lora = Lora(lora.layers, lora.embeddings, {"modelspec.architecture": "lavie-base/lora"})
+    entry = registry.add(write_lora(lora, tmp_path / "file.safetensors"), "Mine")
+    with pytest.raises(InputError, match="the text encoder too"):
+        registry.export(entry.id, tmp_path / "out", "peft")
 
 
 def test_file_names_are_plain():

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from app.jobs.crew import ThreadCrew
 from app.loras.check import MAX_NAME_LENGTH
@@ -160,6 +162,36 @@ def test_what_is_no_lora_is_refused_with_a_sentence(loras, tmp_path):
     assert loras.list() == []
 
 
+@pytest.mark.parametrize(
+    ("width", "sentence"),
+    [(32, "made for another model: down_blocks.0.attentions.0"), (320, "no safetensors file")],
+)
+def test_what_does_not_fit_or_lacks_its_weights_is_refused_at_the_door(
+    loras, tmp_path, width, sentence
+):
+    whole = write_lora(tmp_path / "whole.safetensors", width)
+    content = whole.read_bytes()
+    if width == 320:
+        assert loras.import_file(whole).rank == 1
+        content = content[: 8 + int.from_bytes(content[:8], "little")]
+    (tmp_path / "bad.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as caught:
+        loras.import_file(tmp_path / "bad.safetensors")
+    assert caught.value.field == "file"
+    assert len(loras.list()) == (width == 320)
+
+
+def test_a_lora_of_stable_diffusion_2_is_refused_by_that_name(loras, tmp_path):
+    key = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    weights = {
+        f"{key}.lora_down.weight": np.ones((1, 1024), np.float32),
+        f"{key}.lora_up.weight": np.ones((320, 1), np.float32),
+    }
+    save_file(weights, tmp_path / "two.safetensors")
+    with pytest.raises(InputError, match=r"made for Stable Diffusion 2\.x"):
+        loras.import_file(tmp_path / "two.safetensors")
+
+
 # What a form may choose
 
 
@@ -223,7 +255,10 @@ def test_what_is_no_choice_is_refused(find, ids, picks, sentence):
 
 def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
     about = {"lavie_base_model": "/some/where/lavie", "lavie_base_model_hash": "abc"}
-    entry = loras.import_file(str(write_lora(tmp_path / "a.safetensors", **about)))
+    file = write_lora(tmp_path / "a.safetensors", **about)
+    with pytest.raises(InputError, match="made for the model 'lavie', not for 'model'"):
+        loras.import_file(str(file))
+    entry = loras._service.shelf.registry.add(file, "Theirs")
     find = loras._service.shelf.finder("")
     assert choose_loras([{"id": entry.id}], find, "models/lavie")
     with pytest.raises(InputError, match="made for another model"):
