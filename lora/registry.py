@@ -102,6 +102,10 @@ class Registry:
             entries = [entry for entry in entries if entry.owner == owner]
         return sorted(entries, key=lambda entry: (entry.created, entry.id), reverse=True)
 
+    def count(self, owner: str) -> int:
+        """How many of one owner take up room: also those that are deleted but not yet gone."""
+        return sum(entry.owner == owner for entry in self._all())
+
     def get(self, id: str) -> Entry:  # noqa: A002 - what it is called everywhere
         """One, also if it is deleted but not yet gone.
 
@@ -265,9 +269,9 @@ class Registry:
             if entry.deleted is not None and now - entry.deleted > KEPT_AFTER_DELETION:
                 _remove(self.folder / entry.id)
                 gone += 1
+        moment = now.timestamp() - KEPT_AFTER_DELETION.total_seconds() / 7
         for leftover in self.folder.glob(".*-*") if self.folder.is_dir() else ():
-            age = now.timestamp() - leftover.stat().st_mtime
-            if leftover.is_dir() and age > KEPT_AFTER_DELETION.total_seconds() / 7:
+            if _was_left_before(leftover, moment):
                 shutil.rmtree(leftover, ignore_errors=True)
         return gone
 
@@ -405,6 +409,14 @@ def _write(folder: Path, entry: Entry) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(values, file, ensure_ascii=False)
     Path(name).replace(folder / _ENTRY)
+
+
+def _was_left_before(folder: Path, moment: float) -> bool:
+    """Whether nothing was done in a folder since; one that is just gone is nobody's leftover."""
+    try:
+        return folder.is_dir() and folder.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
 
 
 def _remove(folder: Path) -> None:

@@ -143,8 +143,8 @@ class LoraLibraryHandlers:
     def export(self, style: str, opened: str, request: gr.Request | None = None) -> Updates:
         """Write it as other programs read it, to be downloaded."""
         try:
-            path = self._loras.export(opened, style, self._visitors.owner(request))
-            return {self._tab.trying.export_file: handed_out(path)}
+            with self._loras.export(opened, style, self._visitors.owner(request)) as path:
+                return {self._tab.trying.export_file: handed_out(path)}
         except InputError as error:
             raise alert(error) from error
 

@@ -1,13 +1,14 @@
 """What the studio can do with LoRAs for anyone who asks. No web page in here."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
-from app.loras.exporting import export_lora
+from app.loras.exporting import exported
 from app.loras.pictures import look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
@@ -164,12 +165,14 @@ class Loras:
         """Bring back what was thrown away."""
         return self._shelf.registry.undelete(self._shelf.find(lora_id, owner).id)
 
-    def export(self, lora_id: object, style: object = "kohya", owner: str = "") -> Path:
-        """A LoRA as a file for other programs, which lies where nobody can fetch it from."""
+    def export(
+        self, lora_id: object, style: object = "kohya", owner: str = ""
+    ) -> AbstractContextManager[Path]:
+        """A LoRA as a file for other programs, for a block; nobody can fetch it where it lies."""
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        return export_lora(self._shelf.registry, entry.id, style, self._service.data)
+        return exported(self._shelf.registry, entry.id, style)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
         """Take in a LoRA that was made elsewhere.

@@ -114,7 +114,10 @@ def picture_too_large(num_bytes: int) -> str:
 
 def too_many_of_yours(most: int) -> str:
     """Say how many LoRAs a visitor may have."""
-    return f"You have {most} LoRAs already, which is the most. Delete one first."
+    return (
+        f"You have {most} LoRAs already, which is the most; those that you deleted within the last "
+        "week are among them. A week after you delete one there is room again."
+    )
 
 
 def in_short(num_pictures: int, effort: str) -> str:

@@ -1,6 +1,7 @@
 """Whose LoRAs are whose, what is taken in, and what a form may choose."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,6 +12,7 @@ from safetensors.numpy import save_file
 from app.jobs.crew import ThreadCrew
 from app.loras.check import MAX_NAME_LENGTH
 from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
+from app.loras.exporting import exported
 from app.loras.restore import field_value, find_loras
 from app.loras.service import Loras
 from app.loras.shelf import MAX_OWN
@@ -87,6 +89,17 @@ def test_a_visitor_has_room_for_so_many(public, file, monkeypatch):
     assert MAX_OWN > 10
 
 
+def test_what_a_visitor_deletes_takes_up_room_until_it_is_gone(public, file, monkeypatch):
+    monkeypatch.setattr("app.loras.shelf.MAX_OWN", 2)
+    registry = public._service.shelf.registry
+    for name in ("One", "Two"):
+        public.delete(public.import_file(str(file), name, "anna").id, "anna")
+    with pytest.raises(InputError, match="deleted within the last week"):
+        public.import_file(str(file), "Three", "anna")
+    registry.sweep(datetime.now(UTC) + timedelta(days=8))
+    public.import_file(str(file), "Three", "anna")
+
+
 @pytest.mark.parametrize(
     "lora_id",
     ["", "x", "../x", "..", "/etc/passwd", "0" * 16, "0" * 5_000, None, 5, [], {"id": 1}, "a\0b"],
@@ -114,22 +127,35 @@ def test_what_are_no_tags_is_refused(loras, file, tags):
 
 def test_a_lora_is_handed_out_under_a_harmless_name(loras, file):
     entry = loras.import_file(str(file), "../../etc/<b>passwd</b>")
-    path = loras.export(entry.id)
-    assert path.name == "etc-b-passwd-b.safetensors"
-    assert path.read_bytes() == file.read_bytes()
-    assert path.is_relative_to(loras._service.data / "private")
+    with loras.export(entry.id) as path:
+        assert path.name == "etc-b-passwd-b.safetensors"
+        assert path.read_bytes() == file.read_bytes()
+        assert path.is_relative_to(loras._service.data / "private")
     for style in ("", "zip", "../x", None, 5):
         with pytest.raises(InputError, match="no such format"):
             loras.export(entry.id, style)
 
 
-def test_what_is_handed_out_is_gone_before_long(loras, file, monkeypatch):
+def test_what_was_handed_out_is_gone_at_once(loras, file):
     entry = loras.import_file(str(file))
-    first = loras.export(entry.id)
-    monkeypatch.setattr("app.loras.exporting._SECONDS_KEPT", -1)
-    second = loras.export(entry.id)
-    assert not first.exists()
-    assert second.exists()
+    before = sorted(loras._service.data.rglob("*"))
+    with loras.export(entry.id, "peft") as path:
+        assert {"adapter_model.safetensors", "adapter_config.json"} == set(ZipFile(path).namelist())
+    with pytest.raises(InputError), loras.export(entry.id) as path:
+        raise InputError("the disk is full")
+    assert sorted(loras._service.data.rglob("*")) == before
+
+
+def test_what_a_kill_left_of_an_export_is_swept(loras, file):
+    entry = loras.import_file(str(file))
+    registry = loras._service.shelf.registry
+    leftover = exported(registry, entry.id, "kohya")
+    path = leftover.__enter__()
+    registry.sweep(datetime.now(UTC) + timedelta(hours=1))
+    assert path.exists()
+    registry.sweep(datetime.now(UTC) + timedelta(days=2))
+    assert not path.parent.exists()
+    assert registry.list() == [entry]
 
 
 def bad_weights(folder: Path):
