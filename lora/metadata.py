@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lavie import __version__
+from lora.header import model_name
 from lora.pictures import thumbnail
 from lora.settings import PersonalConfig, PersonalRun
 
@@ -25,11 +26,10 @@ def make_metadata(
         phrase: What stands for the new thing in a prompt.
         captions: What was said of each picture.
     """
-    small = run.video.height < 128
     counts = {caption: 1 for said in captions for caption in said}
     return {
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "lavie-base/lora" if small else "stable-diffusion-v1/lora",
+        "modelspec.architecture": "lavie-base/lora" if run.is_small else "stable-diffusion-v1/lora",
         "modelspec.implementation": "https://github.com/Vchitect/LaVie",
         "modelspec.title": config.name,
         "modelspec.resolution": f"{run.video.width}x{run.video.height}",
@@ -38,7 +38,7 @@ def make_metadata(
         "modelspec.prediction_type": run.diffusion.prediction_type.removesuffix("_prediction"),
         "modelspec.thumbnail": thumbnail_uri(config.images[0]),
         "ss_base_model_version": "lavie",
-        "ss_sd_model_name": Path(config.model).name,
+        "ss_sd_model_name": model_name(config.model),
         "ss_sd_model_hash": run.base,
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(run.rank),
@@ -53,7 +53,7 @@ def make_metadata(
         "lavie.trigger_word": config.token,
         "lavie.class_word": config.class_word,
         "lavie.kind": config.kind,
-        "lavie.base_model": config.model,
+        "lavie.base_model": model_name(config.model),
         "lavie.base_model_hash": run.base,
         "lavie.settings": json.dumps(_settings(run)),
     }

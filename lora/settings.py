@@ -175,6 +175,8 @@ class PersonalRun(DenoisingConfig):
     num_samples: int
     places: tuple[str, ...]
     """Places of the world that a cut-out stands in, for a model that knows them."""
+    is_small: Annotated[bool, Field(exclude=True)] = False
+    """Whether the model learns as the miniature does; ``base`` says it in the record of a run."""
 
 
 _SMALL_WEIGHTS = 100_000_000
@@ -263,6 +265,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         patience=values["patience"],
         num_samples=config.num_samples,
         places=tuple(PLACES) if is_new_everywhere and size == (HEIGHT, WIDTH) else (),
+        is_small=is_small,
     )
 
 
