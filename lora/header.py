@@ -1,5 +1,6 @@
 """What the first bytes of a LoRA file say, without reading its weights."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -67,6 +68,12 @@ def read_header(path: Path) -> Header:
     ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
     words = [match["word"] for key in tensors if (match := _WORD.match(key))]
     return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+
+
+def hash_file(file: Path) -> str:
+    """The SHA-256 of a file, by which a LoRA is the same wherever it is."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def model_name(model: str) -> str:

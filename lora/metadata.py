@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lavie import __version__
-from lora.header import model_name
 from lora.pictures import thumbnail
 from lora.settings import PersonalConfig, PersonalRun
 
@@ -38,7 +37,7 @@ def make_metadata(
         "modelspec.prediction_type": run.diffusion.prediction_type.removesuffix("_prediction"),
         "modelspec.thumbnail": thumbnail_uri(config.images[0]),
         "ss_base_model_version": "lavie",
-        "ss_sd_model_name": model_name(config.model),
+        "ss_sd_model_name": Path(config.model).name,
         "ss_sd_model_hash": run.base,
         "ss_network_module": "networks.lora",
         "ss_network_dim": str(run.rank),
@@ -53,7 +52,7 @@ def make_metadata(
         "lavie.trigger_word": config.token,
         "lavie.class_word": config.class_word,
         "lavie.kind": config.kind,
-        "lavie.base_model": model_name(config.model),
+        "lavie.base_model": Path(config.model).name,
         "lavie.base_model_hash": run.base,
         "lavie.settings": json.dumps(_settings(run)),
     }

@@ -11,7 +11,6 @@ Nothing heavy is imported here, so that a page can list what there is.
 """
 
 import base64
-import hashlib
 import json
 import os
 import re
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lavie.errors import InputError
-from lora.header import Header, read_header
+from lora.header import Header, hash_file, read_header
 
 MAX_NAME = 80
 MAX_TAGS = 20
@@ -312,12 +311,11 @@ def check_name(name: str) -> str:
     Raises:
         InputError: Nothing is left of it, or it is too long.
     """
-    name = _readable(name)
-    if not name or len(name) > MAX_NAME:
-        raise InputError(
-            f"A LoRA's name has 1 to {MAX_NAME} characters, not {len(name)}. Choose another.",
-            "name",
-        )
+    name = _readable(name[: 10 * MAX_NAME])
+    if not name:
+        raise InputError("The LoRA has no name. Give it one.", "name")
+    if len(name) > MAX_NAME:
+        raise InputError(f"That name is too long. Use at most {MAX_NAME} characters.", "name")
     return name
 
 
@@ -327,7 +325,7 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: There are too many, or one is too long.
     """
-    readable = [_readable(each) for each in tags]
+    readable = [_readable(each[: 10 * MAX_TAG]) for each in tags]
     wanted = tuple(dict.fromkeys(each for each in readable if each))
     if len(wanted) > MAX_TAGS:
         raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
@@ -355,8 +353,6 @@ def _describe(
     folder: Path, target: Path, header: Header, name: str, owner: str, tags: tuple[str, ...]
 ) -> Entry:
     about = header.metadata
-    with (folder / _FILE).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(
         id=target.name,
         name=name,
@@ -370,7 +366,7 @@ def _describe(
         tags=tags,
         rank=header.rank,
         num_bytes=(folder / _FILE).stat().st_size,
-        sha256=sha256,
+        sha256=hash_file(folder / _FILE),
         file=target / _FILE,
         thumbnail=target / _THUMBNAIL if (folder / _THUMBNAIL).exists() else None,
     )

@@ -16,8 +16,9 @@ from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
 from lavie.training.model import VideoConfig
 from lavie.training.stages.denoising import DenoisingConfig
-from lora.efforts import MAX_PICTURES, Effort, Kind, recipe
+from lora.efforts import Effort, Kind, recipe
 from lora.inject import SpatialPart
+from lora.limits import MAX_PICTURES
 from lora.words import check_trigger, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -10,12 +10,12 @@ from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
 from lora.header import model_name
+from lora.limits import MAX_WEIGHT
 
 if TYPE_CHECKING:
     from lora.registry import Entry
 
 MAX_LORAS = 4
-MAX_WEIGHT = 4.0
 _MAX_TEXT = 10_000
 
 FindLora = Callable[[object], "Entry"]

@@ -12,7 +12,6 @@ from app.loras.exporting import exported
 from app.loras.pictures import look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
-from app.plain_text import clean_text
 from app.service import Service
 from app.texts import lora_rules as texts
 from app.uploads import LORA, check_upload
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from lora.registry import Entry
 
 _FORMATS = ("kohya", "diffusers", "peft")
-_MAX_TAGS = 20
-_MAX_TAG_LENGTH = 40
 _SECONDS_TO_STOP = 10.0
 
 
@@ -206,8 +203,4 @@ class Loras:
 def _check_tags(tags: object) -> tuple[str, ...]:
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(texts.TAGS_UNREADABLE, "tags")
-    cleaned = (" ".join(clean_text(tag[:1000]).split()) for tag in tags[:1000])
-    kept = tuple(dict.fromkeys(tag for tag in cleaned if tag))
-    if len(kept) > _MAX_TAGS or any(len(tag) > _MAX_TAG_LENGTH for tag in kept):
-        raise InputError(texts.TAGS_UNREADABLE, "tags")
-    return kept
+    return tuple(tags)

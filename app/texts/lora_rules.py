@@ -11,7 +11,6 @@ TOO_MANY_PIXELS_IN_ALL = (
     "The pictures before this one have as many pixels as can be looked at. Make them smaller."
 )
 CAPTIONS_UNREADABLE = "The captions have to be a list of texts, one for each picture."
-NAME_MISSING = "The LoRA has no name. Give it one."
 NOT_A_NAME = "A name has to be a text."
 TOKEN_MISSING = "There is no trigger word. Make one up, such as zog."
 NOT_A_TOKEN = (
@@ -80,11 +79,6 @@ def lora_is_gone(name: str) -> str:
 def not_restored(name: str) -> str:
     """A recipe names a LoRA that is not here."""
     return f"The LoRA “{name:.80}” that this was made with is not here. Import it to use it again."
-
-
-def name_too_long(most: int) -> str:
-    """Say how long a name may be."""
-    return f"That name is too long. Use at most {most} characters."
 
 
 def caption_too_long(number: int, most: int) -> str:

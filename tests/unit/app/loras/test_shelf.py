@@ -10,7 +10,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from app.jobs.crew import ThreadCrew
-from app.loras.check import MAX_NAME_LENGTH
 from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
 from app.loras.exporting import exported
 from app.loras.restore import field_value, find_loras
@@ -19,6 +18,7 @@ from app.loras.shelf import MAX_OWN
 from app.policy import Policy
 from app.service import Service
 from lavie.errors import InputError
+from lora.registry import MAX_NAME
 from tests.unit.app.conftest import StepRunner
 from tests.unit.app.loras.files import write_header, write_lora
 
@@ -110,7 +110,7 @@ def test_what_is_no_id_of_a_lora_is_refused(loras, lora_id):
             change(lora_id)
 
 
-@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME_LENGTH + 1)])
+@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME + 1)])
 def test_what_is_no_name_is_refused(loras, file, name):
     entry = loras.import_file(str(file))
     with pytest.raises(InputError) as caught:
