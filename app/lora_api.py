@@ -150,8 +150,8 @@ class LoraApi:
             lora_id: As loras lists it.
             format: kohya (most programs), diffusers, or peft (a zip).
         """
-        path = self._loras.export(lora_id, format, self._visitors.owner(request))
-        return handed_out(path)
+        with self._loras.export(lora_id, format, self._visitors.owner(request)) as path:
+            return handed_out(path)
 
     @told
     def import_lora(self, request: gr.Request, file: str, name: str = "") -> dict[str, Any]:

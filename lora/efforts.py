@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 Kind = Literal["thing", "character", "style"]
 Effort = Literal["quick", "normal", "thorough"]
-MAX_PICTURES = 100
 
 _USUAL: Mapping[str, Any] = {
     "dropout": 0.0,

@@ -87,20 +87,18 @@ def read_lora(
         "unet": adaptable_layers(unet),
         "text_encoder": adaptable_layers(text_encoder),
     }
+    names = {owner: {_plain(name): name for name in of_one} for owner, of_one in shapes.items()}
     layers: dict[Network, dict[str, LoraLayer]] = {"unet": {}, "text_encoder": {}}
     for (network, layer), parts in pairs.items():
-        found = [
-            (owner, name)
-            for owner, of_one in shapes.items()
-            for name in of_one
-            if network in (None, owner) and _plain(name) == _plain(layer)
-        ]
-        if not found:
+        plain = _plain(layer)
+        fitting = [owner for owner in shapes if network in (None, owner) and plain in names[owner]]
+        if not fitting:
             raise CheckpointError(
                 f"'{contents.name}' is for a layer '{layer[:100]}', which this model does not "
                 "have. Choose one made for Stable Diffusion 1.x or for LaVie."
             )
-        owner, name = cast(tuple[Network, str], found[0])
+        owner = cast(Network, fitting[0])
+        name = names[owner][plain]
         layers[owner][name] = _make_layer(contents, owner, name, parts)
         wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
         if made_for != wanted:

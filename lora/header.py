@@ -1,10 +1,11 @@
 """What the first bytes of a LoRA file say, without reading its weights."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
@@ -60,13 +61,30 @@ def read_header(path: Path) -> Header:
         raise CheckpointError(_no_safetensors(name, path))
     tensors = cast(dict[str, Any], values)
     metadata = tensors.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(map(_is_tensor, tensors.values())):
+    if not _is_text_by_name(metadata) or not all(map(_is_tensor, tensors.values())):
         raise CheckpointError(_no_safetensors(name, path))
-    about = {str(k): str(v) for k, v in cast(dict[Any, Any], metadata).items()}
+    about = cast(dict[str, str], metadata)
     refuse_other_kinds(name, list(tensors))
     ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
     words = [match["word"] for key in tensors if (match := _WORD.match(key))]
     return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+
+
+def hash_file(file: Path) -> str:
+    """The SHA-256 of a file, by which a LoRA is the same wherever it is."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def model_name(model: str) -> str:
+    """A model by its own name, wherever it lies: the last part of a path, or of a hub id."""
+    return PurePosixPath(PureWindowsPath(model).as_posix()).name
+
+
+def _is_text_by_name(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(text, str) for text in cast(dict[str, object], value).values())
 
 
 def _is_tensor(value: object) -> bool:

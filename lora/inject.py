@@ -17,10 +17,10 @@ from lavie.errors import InputError
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
+from lora.limits import MAX_WEIGHT
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
 
 SpatialPart = Literal["attention", "feed_forward", "projections", "convolutions", "conditioning"]
-MAX_WEIGHT = 4.0
 
 _NAMES: dict[SpatialPart, tuple[str, ...]] = {
     "attention": (".attn1.", ".attn2."),

@@ -25,11 +25,10 @@ def make_metadata(
         phrase: What stands for the new thing in a prompt.
         captions: What was said of each picture.
     """
-    small = run.video.height < 128
     counts = {caption: 1 for said in captions for caption in said}
     return {
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": "lavie-base/lora" if small else "stable-diffusion-v1/lora",
+        "modelspec.architecture": "lavie-base/lora" if run.is_small else "stable-diffusion-v1/lora",
         "modelspec.implementation": "https://github.com/Vchitect/LaVie",
         "modelspec.title": config.name,
         "modelspec.resolution": f"{run.video.width}x{run.video.height}",
@@ -53,7 +52,7 @@ def make_metadata(
         "lavie.trigger_word": config.token,
         "lavie.class_word": config.class_word,
         "lavie.kind": config.kind,
-        "lavie.base_model": config.model,
+        "lavie.base_model": Path(config.model).name,
         "lavie.base_model_hash": run.base,
         "lavie.settings": json.dumps(_settings(run)),
     }

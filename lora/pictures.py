@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lora.efforts import MAX_PICTURES
+from lora.limits import MAX_PICTURES
 from lora.opening import BadPicture, open_picture, size_of_picture
 
 MIN_SIDE = 32

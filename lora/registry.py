@@ -11,7 +11,6 @@ Nothing heavy is imported here, so that a page can list what there is.
 """
 
 import base64
-import hashlib
 import json
 import os
 import re
@@ -20,13 +19,13 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lavie.errors import InputError
-from lora.header import Header, read_header
+from lora.header import Header, hash_file, read_header
 
 MAX_NAME = 80
 MAX_TAGS = 20
@@ -60,7 +59,6 @@ class Entry:
         file: Where it lies.
         thumbnail: A JPEG; None if there is none.
         deleted: When it was deleted; None: it is not.
-        settings: How it was trained, as far as the file says.
     """
 
     id: str
@@ -79,7 +77,6 @@ class Entry:
     file: Path
     thumbnail: Path | None
     deleted: datetime | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Registry:
@@ -103,6 +100,10 @@ class Registry:
         if owner is not None:
             entries = [entry for entry in entries if entry.owner == owner]
         return sorted(entries, key=lambda entry: (entry.created, entry.id), reverse=True)
+
+    def count(self, owner: str) -> int:
+        """How many of one owner take up room: also those that are deleted but not yet gone."""
+        return sum(entry.owner == owner for entry in self._all())
 
     def get(self, id: str) -> Entry:  # noqa: A002 - what it is called everywhere
         """One, also if it is deleted but not yet gone.
@@ -246,8 +247,14 @@ class Registry:
         header = read_header(path)
         if check is not None:
             check(path)
-        own = header.metadata.get("modelspec.title") or header.metadata.get("ss_output_name")
-        return self.add(path, name or _readable(own or path.stem) or "LoRA", owner)
+        about = header.metadata
+        titles = (
+            about.get("modelspec.title", ""),
+            about.get("ss_output_name", ""),
+            path.stem,
+            "LoRA",
+        )
+        return self.add(path, name or next(filter(None, map(_short, titles))), owner)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Remove what was deleted a week ago, and what a kill has left half done.
@@ -261,9 +268,9 @@ class Registry:
             if entry.deleted is not None and now - entry.deleted > KEPT_AFTER_DELETION:
                 _remove(self.folder / entry.id)
                 gone += 1
+        moment = now.timestamp() - KEPT_AFTER_DELETION.total_seconds() / 7
         for leftover in self.folder.glob(".*-*") if self.folder.is_dir() else ():
-            age = now.timestamp() - leftover.stat().st_mtime
-            if leftover.is_dir() and age > KEPT_AFTER_DELETION.total_seconds() / 7:
+            if _was_left_before(leftover, moment):
                 shutil.rmtree(leftover, ignore_errors=True)
         return gone
 
@@ -277,6 +284,7 @@ class Registry:
         """What is known of the LoRA in a folder; None: there is none that is whole."""
         try:
             values: dict[str, Any] = json.loads((folder / _ENTRY).read_text("utf-8"))
+            values.pop("settings", None)  # which older ones have
             deleted = values["deleted"]
             values |= {
                 "id": folder.name,
@@ -303,12 +311,11 @@ def check_name(name: str) -> str:
     Raises:
         InputError: Nothing is left of it, or it is too long.
     """
-    name = _readable(name)
-    if not name or len(name) > MAX_NAME:
-        raise InputError(
-            f"A LoRA's name has 1 to {MAX_NAME} characters, not {len(name)}. Choose another.",
-            "name",
-        )
+    name = _readable(name[: 10 * MAX_NAME])
+    if not name:
+        raise InputError("The LoRA has no name. Give it one.", "name")
+    if len(name) > MAX_NAME:
+        raise InputError(f"That name is too long. Use at most {MAX_NAME} characters.", "name")
     return name
 
 
@@ -318,7 +325,7 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: There are too many, or one is too long.
     """
-    readable = [_readable(each) for each in tags]
+    readable = [_readable(each[: 10 * MAX_TAG]) for each in tags]
     wanted = tuple(dict.fromkeys(each for each in readable if each))
     if len(wanted) > MAX_TAGS:
         raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
@@ -346,34 +353,23 @@ def _describe(
     folder: Path, target: Path, header: Header, name: str, owner: str, tags: tuple[str, ...]
 ) -> Entry:
     about = header.metadata
-    with (folder / _FILE).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(
         id=target.name,
         name=name,
-        token=_readable(about.get("lavie.trigger_word") or header.word),
-        class_word=_readable(_said_behind_the_word(about)),
-        kind=_readable(about.get("lavie.kind", "")),
-        base_model=_readable(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
-        base_hash=_readable(about.get("lavie.base_model_hash", "")),
+        token=_short(about.get("lavie.trigger_word") or header.word),
+        class_word=_short(_said_behind_the_word(about)),
+        kind=_short(about.get("lavie.kind", "")),
+        base_model=_short(about.get("lavie.base_model") or about.get("ss_sd_model_name", "")),
+        base_hash=_short(about.get("lavie.base_model_hash", "")),
         created=datetime.now(UTC),
         owner=owner,
         tags=tags,
         rank=header.rank,
         num_bytes=(folder / _FILE).stat().st_size,
-        sha256=sha256,
+        sha256=hash_file(folder / _FILE),
         file=target / _FILE,
         thumbnail=target / _THUMBNAIL if (folder / _THUMBNAIL).exists() else None,
-        settings=_settings_of(about),
     )
-
-
-def _settings_of(about: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        values: Any = json.loads(about.get("lavie.settings", "{}"))
-    except (ValueError, RecursionError):
-        return {}
-    return cast(dict[str, Any], values) if isinstance(values, dict) else {}
 
 
 def _thumbnail_of(about: Mapping[str, str]) -> bytes | None:
@@ -411,6 +407,14 @@ def _write(folder: Path, entry: Entry) -> None:
     Path(name).replace(folder / _ENTRY)
 
 
+def _was_left_before(folder: Path, moment: float) -> bool:
+    """Whether nothing was done in a folder since; one that is just gone is nobody's leftover."""
+    try:
+        return folder.is_dir() and folder.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
+
+
 def _remove(folder: Path) -> None:
     """First out of sight, then file by file."""
     going = folder.with_name(f".gone-{folder.name}")
@@ -421,3 +425,8 @@ def _remove(folder: Path) -> None:
 def _readable(text: str) -> str:
     """One line of printable text."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _short(text: str) -> str:
+    """What a file says of itself, which may be anything, as far as it fits into a line."""
+    return _readable(text[:1000])[:MAX_NAME].strip()

@@ -1,4 +1,4 @@
-"""A LoRA file in other words: from one program's naming to another's, without loading a model."""
+"""LoRA files against a model that is not loaded: whether they fit, and in other programs' words."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false
@@ -11,12 +11,38 @@ import torch
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError
 from lavie.models import BaseUNet
 from lavie.pipelines.model_folder import MINIATURE_FOLDER, find_model_folder
 from lavie.training.model import read_architecture
 from lora.formats import LoraFormat, read_lora, write_lora
-from lora.header import read_header
+from lora.header import model_name, read_header
+
+_PUBLISHED_TEXT: dict[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+
+
+def check_fits(file: Path, model: str) -> None:
+    """Raise unless a LoRA file can be used with a model.
+
+    Args:
+        file: Safetensors.
+        model: A model folder, a hub id, or "miniature".
+
+    Raises:
+        CheckpointError: The file is broken, of another kind or for another model.
+    """
+    about = read_lora(file, *shapes_for(file, model)).metadata
+    made_for, name = model_name(about.get("lavie.base_model", "")), model_name(model)
+    if made_for not in ("", name):
+        raise CheckpointError(
+            f"'{file.name}' was made for the model '{made_for[:80]}', not for '{name}'. Choose one "
+            "made for this model."
+        )
 
 
 def rewrite(file: Path, target: Path, style: str, model: str = "") -> Path:
@@ -38,23 +64,20 @@ def rewrite(file: Path, target: Path, style: str, model: str = "") -> Path:
     if style not in get_args(LoraFormat):
         known = ", ".join(get_args(LoraFormat))
         raise InputError(f"Format '{style[:40]}' is unknown. Use one of {known}.", "format")
-    unet, text_encoder = _shapes_for(file, model)
+    unet, text_encoder = shapes_for(file, model)
     lora = read_lora(file, unet, text_encoder)
     path = target if style == "peft" else target.with_name(f"{target.name}.safetensors")
     return write_lora(lora, path, cast(LoraFormat, style))
 
 
-def _shapes_for(file: Path, model: str) -> tuple[BaseUNet, nn.Module]:
-    """Networks that know their shapes and hold no numbers."""
+def shapes_for(file: Path, model: str) -> tuple[BaseUNet, nn.Module]:
+    """Networks that know their shapes and hold no numbers, for a file and a model as above."""
     folder = find_model_folder(model) if model else None
     is_small = "lavie-base" in read_header(file).metadata.get("modelspec.architecture", "")
-    if folder is None and is_small:
+    if is_small and not model:
         folder = MINIATURE_FOLDER
-    with torch.device("meta"):
-        if folder is None:
-            published: Any = {"hidden_size": 768, "intermediate_size": 3072}
-            text = CLIPTextConfig(**published, num_hidden_layers=12, num_attention_heads=12)
-            return BaseUNet(), CLIPTextModel(text)
-        unet: BaseUNet = BaseUNet.from_config(read_architecture(folder, "unet") or {})
-        config = CLIPTextConfig(**(read_architecture(folder, "text_encoder") or {}))
-        return unet, CLIPTextModel(config)
+    unet = read_architecture(folder, "unet") if folder else None
+    text = read_architecture(folder, "text_encoder") if folder else None
+    with torch.device("meta"):  # a hub id and the published layout have no such files here
+        network: BaseUNet = BaseUNet.from_config(unet or {})
+        return network, CLIPTextModel(CLIPTextConfig(**(text or _PUBLISHED_TEXT)))

@@ -16,8 +16,9 @@ from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
 from lavie.training.model import VideoConfig
 from lavie.training.stages.denoising import DenoisingConfig
-from lora.efforts import MAX_PICTURES, Effort, Kind, recipe
+from lora.efforts import Effort, Kind, recipe
 from lora.inject import SpatialPart
+from lora.limits import MAX_PICTURES
 from lora.words import check_trigger, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -175,6 +176,8 @@ class PersonalRun(DenoisingConfig):
     num_samples: int
     places: tuple[str, ...]
     """Places of the world that a cut-out stands in, for a model that knows them."""
+    is_small: Annotated[bool, Field(exclude=True)] = False
+    """Whether the model learns as the miniature does; ``base`` says it in the record of a run."""
 
 
 _SMALL_WEIGHTS = 100_000_000
@@ -264,6 +267,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         patience=values["patience"],
         num_samples=config.num_samples,
         places=tuple(PLACES) if is_new_everywhere and size == (HEIGHT, WIDTH) else (),
+        is_small=is_small,
     )
 
 

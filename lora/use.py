@@ -8,7 +8,6 @@ stay where they are, switched off, so that the next block with the same ones beg
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,7 +26,9 @@ from torch import nn
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora
-from lora.inject import MAX_WEIGHT, add_layers, check_words, forget_words, teach_words
+from lora.header import hash_file
+from lora.inject import add_layers, check_words, forget_words, teach_words
+from lora.limits import MAX_WEIGHT
 from lora.weights import Lora, Network
 
 MAX_AT_ONCE = 5
@@ -202,13 +203,6 @@ def trigger_of(lora: Lora) -> str:
     return words or lora.metadata.get("modelspec.trigger_phrase", "")
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a LoRA: of its file, or of the weights in a folder of peft's."""
-    file = path / "adapter_model.safetensors" if path.is_dir() else path
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _check(loras: Sequence[tuple[Path, float]]) -> None:
     if len(loras) > MAX_AT_ONCE:
         raise InputError(
@@ -235,7 +229,7 @@ def _load(pipeline: TextToVideoPipeline, path: Path) -> _Kept:
     key = (str(path.resolve()), about and about.st_mtime_ns, about and about.st_size)
     if key not in kept:
         lora = read_lora(path, pipeline.unet, pipeline.text_encoder)
-        kept[key] = _Kept(lora, hash_file(path))
+        kept[key] = _Kept(lora, hash_file(file))
     kept.move_to_end(key)
     while len(kept) > _KEPT:
         kept.popitem(last=False)

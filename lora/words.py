@@ -1,13 +1,12 @@
 """Trigger words: whether a word can be one, and what a model makes of it."""
 
-import re
 from typing import Protocol
 
 from lavie.data.world import caption_words
 from lavie.errors import InputError
+from lora.limits import TRIGGER_WORD
 
 WORD_END = "</w>"
-_WORD = re.compile(r"[a-z][a-z0-9]{1,31}")
 
 
 class Tokenizer(Protocol):
@@ -36,7 +35,7 @@ def check_trigger(word: str, tokenizer: Tokenizer) -> None:
     Raises:
         InputError: It is no plain word, or a small model means something by it.
     """
-    if not _WORD.fullmatch(word):
+    if not TRIGGER_WORD.fullmatch(word):
         raise InputError(
             f"'{word[:40]}' can't be a trigger word. Use 2 to 32 small letters and digits, "
             "beginning with a letter, such as zog.",

@@ -23,13 +23,12 @@ from app.tabs.lora_stage import TRAINING_ID
 from app.texts import loras as texts
 from app.visitors import Visitors
 from lavie.errors import InputError
+from lora.limits import MAX_PICTURES
 
 Updates = dict[Block, Any]
 
 _ASKED = ("captions", "name", "token", "class_word", "kind", "effort", "keeps_pictures")
 """What is asked for beside the pictures, in the order of the form."""
-
-_MOST_PICTURES = 100
 
 
 class LoraFormHandlers:
@@ -64,7 +63,7 @@ class LoraFormHandlers:
         """Take in pictures that were dropped, and make room for the next ones."""
         paths = _usable_paths(pictures)
         paths += [Path(file) for file in files or () if Path(file) not in paths]
-        return {self._tab.form.files: None, **self._show(paths[:_MOST_PICTURES])}
+        return {self._tab.form.files: None, **self._show(paths[:MAX_PICTURES])}
 
     def remove(self, pictures: object, event: gr.EventData) -> Updates:
         """Leave out the picture whose button was pressed."""
@@ -176,7 +175,7 @@ def _usable_paths(pictures: object) -> list[Path]:
         [item for item in pictures if isinstance(item, str)] if isinstance(pictures, list) else []
     )
     folders = Path(get_upload_folder()).resolve(), EXAMPLES.resolve()
-    return [path for path in map(Path, named[:_MOST_PICTURES]) if _is_in(path, folders)]
+    return [path for path in map(Path, named[:MAX_PICTURES]) if _is_in(path, folders)]
 
 
 def _is_in(path: Path, folders: Sequence[Path]) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -144,8 +143,8 @@ class LoraLibraryHandlers:
     def export(self, style: str, opened: str, request: gr.Request | None = None) -> Updates:
         """Write it as other programs read it, to be downloaded."""
         try:
-            path = self._loras.export(opened, style, self._visitors.owner(request))
-            return {self._tab.trying.export_file: handed_out(path)}
+            with self._loras.export(opened, style, self._visitors.owner(request)) as path:
+                return {self._tab.trying.export_file: handed_out(path)}
         except InputError as error:
             raise alert(error) from error
 
@@ -154,8 +153,7 @@ class LoraLibraryHandlers:
         library = self._tab.library
         room: Updates = {library.imported: None}
         try:
-            name = Path(file).stem
-            entry = self._loras.import_file(file, name, self._visitors.owner(request))
+            entry = self._loras.import_file(file, "", self._visitors.owner(request))
         except InputError as error:
             note = screen.note(str(error), is_alert=True)
             return {**room, library.refused: gr.HTML(note, visible=True)}

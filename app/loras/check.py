@@ -1,12 +1,11 @@
 """What is asked for of a training, checked against the model: a form, or what a program sends."""
 
 import random
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from app.loras.pictures import MAX_PICTURES, keep_pictures, look_at
+from app.loras.pictures import keep_pictures, look_at
 from app.loras.request import LoraEffort, LoraKind, LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
 from app.mistakes import Mistakes
@@ -18,6 +17,8 @@ from app.texts import lora_rules as texts
 from app.texts import not_on_or_off
 from lavie.errors import InputError
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH, check_prompt
+from lora import registry
+from lora.limits import MAX_PICTURES, TRIGGER_WORD
 
 if TYPE_CHECKING:
     from lora.captions import Language
@@ -34,9 +35,7 @@ LORA_FIELDS = (
 )
 """What a form has of a training; programs may add ``seed``, ``num_steps`` and ``prompt``."""
 
-MAX_NAME_LENGTH = 80
 _MAX_CLASS_LENGTH = 40
-_TOKEN = re.compile(r"[a-z][a-z0-9]{1,31}")
 _SEED = Range(0, MAX_SEED, default=None)
 _STEPS = Range(1, 100_000, default=200)
 
@@ -116,16 +115,9 @@ def check_name(value: object) -> str:
     Raises:
         InputError: It is empty, too long, or no text.
     """
-    if not isinstance(value, str):
-        raise InputError(texts.NOT_A_NAME if value is not None else texts.NAME_MISSING, "name")
-    if len(value) > 10 * MAX_NAME_LENGTH:
-        raise InputError(texts.name_too_long(MAX_NAME_LENGTH), "name")
-    name = " ".join(clean_text(value).split())
-    if not name:
-        raise InputError(texts.NAME_MISSING, "name")
-    if len(name) > MAX_NAME_LENGTH:
-        raise InputError(texts.name_too_long(MAX_NAME_LENGTH), "name")
-    return name
+    if not isinstance(value, str | None):
+        raise InputError(texts.NOT_A_NAME, "name")
+    return registry.check_name(value or "")
 
 
 def training_effort(card: ModelCard, effort: LoraEffort, num_steps: int | None = None) -> Effort:
@@ -179,7 +171,7 @@ def _check_token(value: object, card: ModelCard) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(texts.TOKEN_MISSING, "token")
     token = value.strip()
-    if not _TOKEN.fullmatch(token):
+    if not TRIGGER_WORD.fullmatch(token):
         raise InputError(texts.NOT_A_TOKEN, "token")
     if card.vocabulary is not None and token in card.vocabulary:
         raise InputError(texts.token_is_known(token), "token")

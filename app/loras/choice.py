@@ -4,18 +4,18 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
+from lora.header import model_name
+from lora.limits import MAX_WEIGHT
 
 if TYPE_CHECKING:
     from lora.registry import Entry
 
 MAX_LORAS = 4
-MAX_WEIGHT = 4.0
 _MAX_TEXT = 10_000
 
 FindLora = Callable[[object], "Entry"]
@@ -82,15 +82,10 @@ def _read(value: object) -> list[Mapping[str, object]]:
 
 def _use(pick: Mapping[str, object], find: FindLora, model: str) -> LoraUse:
     entry = find(pick.get("id"))
-    if entry.base_hash and _last_part(entry.base_model) != _last_part(model):  # one of ours
+    if entry.base_hash and model_name(entry.base_model) != model_name(model):  # one of ours
         raise InputError(texts.other_base(entry.name), "loras")
     weight = _check_weight(pick.get("weight", 1.0))
     return LoraUse(entry.id, weight, entry.name, entry.token, entry.sha256, entry.file)
-
-
-def _last_part(model: str) -> str:
-    """A model by its own name, wherever it lies."""
-    return PurePosixPath(PureWindowsPath(model).as_posix()).name
 
 
 def _check_weight(value: object) -> float:

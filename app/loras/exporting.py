@@ -1,8 +1,9 @@
-"""A LoRA as one file to take away, in a folder that is emptied before long."""
+"""A LoRA as one file to take away, for as long as it takes to hand out a copy."""
 
-import secrets
 import shutil
-import time
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,39 +12,30 @@ from lavie.errors import CheckpointError, InputError
 if TYPE_CHECKING:
     from lora.registry import Registry
 
-EXPORTS_FOLDER = Path("private") / "exports"
-"""Inside the data folder; nothing of it is ever served."""
 
-_SECONDS_KEPT = 3600
-
-
-def export_lora(registry: "Registry", lora_id: str, style: str, data: Path) -> Path:
-    """Write a LoRA for other programs.
+@contextmanager
+def exported(registry: "Registry", lora_id: str, style: str) -> Iterator[Path]:
+    """Write a LoRA for other programs; when the block ends, the file is gone.
 
     Args:
-        registry: Has it.
+        registry: Has it. What a kill leaves in its folder, its sweep removes.
         lora_id: Which.
         style: How other programs name the layers: kohya, diffusers or peft.
-        data: The data folder.
 
-    Returns:
+    Yields:
         The file; what peft has as a folder is a zip.
 
     Raises:
         InputError: It cannot be written in that style.
     """
-    exports = data / EXPORTS_FOLDER
-    _drop_old(exports)
+    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=registry.folder))
     try:
-        written = registry.export(lora_id, exports / secrets.token_hex(16), style)
-    except CheckpointError as error:
-        raise InputError(str(error), "format") from error
-    if not written.is_dir():
-        return written
-    return Path(shutil.make_archive(str(written), "zip", written))
-
-
-def _drop_old(exports: Path) -> None:
-    for folder in exports.glob("*"):
-        if time.time() - folder.stat().st_mtime > _SECONDS_KEPT:
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            written = registry.export(lora_id, folder, style)
+        except CheckpointError as error:
+            raise InputError(str(error), "format") from error
+        if written.is_dir():
+            written = Path(shutil.make_archive(str(written), "zip", written))
+        yield written
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,6 @@ Whoever knows the id of a job may fetch what lies in its folder, but nothing fro
 training inside: the pictures are there in small, and what can be gone on with.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,12 +70,6 @@ def entry_of(folder: Path) -> str:
 def note_entry(folder: Path, lora_id: str) -> None:
     """Remember which LoRA came of it."""
     (training_folder(folder) / _ENTRY).write_text(lora_id, "utf-8")
-
-
-def hash_file(file: Path) -> str:
-    """The SHA-256 of a file, by which it is the same wherever it is."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def drop_what_is_done(folder: Path, keeps_pictures: bool) -> None:

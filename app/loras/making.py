@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from app.jobs.worker import Task
 from app.loras.attaching import loras_on, recipe_of
-from app.loras.files import entry_of, hash_file, note_entry, sample_file, training_folder
+from app.loras.files import entry_of, note_entry, sample_file, training_folder
 from app.loras.request import LoraTrainingRequest
 from app.loras.use import LoraUse
 from app.result import Result
 from lavie.errors import InputError
 from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress
+from lora.header import hash_file
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade

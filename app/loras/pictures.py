@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_PICTURES = 100
 MAX_PICTURE_BYTES = 32 * 2**20
 MAX_PIXELS_IN_ALL = 500_000_000
 """Of all pictures of a training: thirty of the largest, or a hundred of a few megapixels."""

@@ -6,9 +6,8 @@ from typing import Literal
 from app.films.request import GivenFile
 from app.result import DataFile, Effort, Result
 from lavie.types import StageName
-
-LoraKind = Literal["thing", "character", "style"]
-LoraEffort = Literal["quick", "normal", "thorough"]
+from lora.efforts import Effort as LoraEffort
+from lora.efforts import Kind as LoraKind
 
 
 @dataclass(frozen=True)

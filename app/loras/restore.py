@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.loras.choice import MAX_LORAS, MAX_WEIGHT, finite
+from app.loras.choice import MAX_LORAS, finite
 from app.texts import lora_rules as texts
+from lora.limits import MAX_WEIGHT
 
 if TYPE_CHECKING:
     from lora.registry import Entry

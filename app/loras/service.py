@@ -1,17 +1,17 @@
 """What the studio can do with LoRAs for anyone who asks. No web page in here."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
-from app.loras.exporting import export_lora
+from app.loras.exporting import exported
 from app.loras.pictures import look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
-from app.plain_text import clean_text
 from app.service import Service
 from app.texts import lora_rules as texts
 from app.uploads import LORA, check_upload
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lora.registry import Entry
 
 _FORMATS = ("kohya", "diffusers", "peft")
-_MAX_TAGS = 20
-_MAX_TAG_LENGTH = 40
 _SECONDS_TO_STOP = 10.0
 
 
@@ -164,19 +162,21 @@ class Loras:
         """Bring back what was thrown away."""
         return self._shelf.registry.undelete(self._shelf.find(lora_id, owner).id)
 
-    def export(self, lora_id: object, style: object = "kohya", owner: str = "") -> Path:
-        """A LoRA as a file for other programs, which lies where nobody can fetch it from."""
+    def export(
+        self, lora_id: object, style: object = "kohya", owner: str = ""
+    ) -> AbstractContextManager[Path]:
+        """A LoRA as a file for other programs, for a block; nobody can fetch it where it lies."""
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        return export_lora(self._shelf.registry, entry.id, style, self._service.data)
+        return exported(self._shelf.registry, entry.id, style)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
         """Take in a LoRA that was made elsewhere.
 
         Args:
             file: Where it was put.
-            name: What to call it; empty: as the file is called.
+            name: What to call it; empty: as the file calls itself, or is called.
             owner: Whose it will be.
 
         Raises:
@@ -189,16 +189,18 @@ class Loras:
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:
-            return self._shelf.registry.import_file(path, called, owner)
+            return self._shelf.registry.import_file(path, called, owner, self._check_fits)
         except CheckpointError as error:
             raise InputError(str(error), "file") from error
+
+    def _check_fits(self, file: Path) -> None:
+        """Raise unless a LoRA fits the model; torch, which takes seconds, is first needed here."""
+        from lora.rewriting import check_fits
+
+        check_fits(file, self._service.card.name)
 
 
 def _check_tags(tags: object) -> tuple[str, ...]:
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(texts.TAGS_UNREADABLE, "tags")
-    cleaned = (" ".join(clean_text(tag[:1000]).split()) for tag in tags[:1000])
-    kept = tuple(dict.fromkeys(tag for tag in cleaned if tag))
-    if len(kept) > _MAX_TAGS or any(len(tag) > _MAX_TAG_LENGTH for tag in kept):
-        raise InputError(texts.TAGS_UNREADABLE, "tags")
-    return kept
+    return tuple(tags)

@@ -16,7 +16,7 @@ LORAS_FOLDER = Path("private") / "loras"
 """Inside the data folder; nothing of it is ever served."""
 
 MAX_OWN = 50
-"""Of a visitor of a public studio."""
+"""Of a visitor of a public studio; also those that lie there for a while after deletion."""
 
 
 class Shelf:
@@ -76,7 +76,7 @@ class Shelf:
         Raises:
             InputError: A visitor of a public studio has enough.
         """
-        if self._policy.is_public and len(self.list(owner)) >= MAX_OWN:
+        if self._policy.is_public and self.registry.count(owner) >= MAX_OWN:
             raise InputError(texts.too_many_of_yours(MAX_OWN))
 
     def _is_for(self, entry: "Entry", owner: str) -> bool:

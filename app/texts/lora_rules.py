@@ -11,7 +11,6 @@ TOO_MANY_PIXELS_IN_ALL = (
     "The pictures before this one have as many pixels as can be looked at. Make them smaller."
 )
 CAPTIONS_UNREADABLE = "The captions have to be a list of texts, one for each picture."
-NAME_MISSING = "The LoRA has no name. Give it one."
 NOT_A_NAME = "A name has to be a text."
 TOKEN_MISSING = "There is no trigger word. Make one up, such as zog."
 NOT_A_TOKEN = (
@@ -82,11 +81,6 @@ def not_restored(name: str) -> str:
     return f"The LoRA “{name:.80}” that this was made with is not here. Import it to use it again."
 
 
-def name_too_long(most: int) -> str:
-    """Say how long a name may be."""
-    return f"That name is too long. Use at most {most} characters."
-
-
 def caption_too_long(number: int, most: int) -> str:
     """Say which caption is too long."""
     return f"The caption of picture {number} is too long. Use at most {most} characters."
@@ -114,7 +108,10 @@ def picture_too_large(num_bytes: int) -> str:
 
 def too_many_of_yours(most: int) -> str:
     """Say how many LoRAs a visitor may have."""
-    return f"You have {most} LoRAs already, which is the most. Delete one first."
+    return (
+        f"You have {most} LoRAs already, which is the most; those that you deleted within the last "
+        "week are among them. A week after you delete one there is room again."
+    )
 
 
 def in_short(num_pictures: int, effort: str) -> str:

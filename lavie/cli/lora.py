@@ -10,7 +10,7 @@ from typing import Any
 from lavie.cli.loras import add_registry_flag, find_entry
 from lavie.cli.shared import add_command
 from lavie.errors import InputError
-from lora.efforts import MAX_PICTURES
+from lora.limits import MAX_PICTURES
 from lora.registry import Entry, Registry
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

@@ -124,3 +124,9 @@ def test_rooms_import_only_from_rooms_below():
 def test_importing_the_light_modules_loads_no_heavy_package(module):
     code = f"import sys, {module}; print({{'torch', 'diffusers', 'gradio'}} & set(sys.modules))"
     assert run(sys.executable, "-c", code).stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("module", ["app.loras.service", "lora.registry"])
+def test_the_library_of_loras_loads_no_heavy_package_until_weights_are_read(module):
+    code = f"import sys, {module}; print({{'torch', 'diffusers'}} & set(sys.modules))"
+    assert run(sys.executable, "-c", code).stdout.strip() == "set()"

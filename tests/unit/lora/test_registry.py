@@ -1,12 +1,17 @@
+import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lora import write_lora
 from lora.formats import read_lora
-from lora.registry import Registry, file_stem
+from lora.registry import MAX_NAME, Registry, file_stem
+from lora.rewriting import check_fits, shapes_for
 from lora.weights import Lora
 
 
@@ -21,6 +26,13 @@ def file(pipeline, make_lora, tmp_path):
     about = {"lavie.trigger_word": "zog", "lavie.class_word": "fox", "lavie.kind": "thing"}
     about["modelspec.title"] = "Theirs"
     return write_lora(Lora(lora.layers, lora.embeddings, about), tmp_path / "mine.safetensors")
+
+
+@pytest.fixture
+def miniature(file):
+    """The bundled model's shapes, without its weights."""
+    unet, text_encoder = shapes_for(file, "miniature")
+    return SimpleNamespace(unet=unet, text_encoder=text_encoder)
 
 
 HOSTILE = ["../../etc/passwd", "a/b", "..", "con", "x" * 80, "<script>", "名前", "a\nb", "."]
@@ -96,10 +108,8 @@ def test_too_many_or_too_long_tags_are_refused(registry, file):
         assert error.value.field == "tags"
 
 
-def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, pipeline, tmp_path):
-    def check(path):
-        return read_lora(path, pipeline.unet, pipeline.text_encoder)
-
+def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, model_folder, tmp_path):
+    check = partial(check_fits, model=str(model_folder))
     entry = registry.import_file(file, owner="me", check=check)
     assert entry.name == "Theirs"
     other = tmp_path / "other.safetensors"
@@ -107,6 +117,24 @@ def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, pipeline, tmp_pat
     with pytest.raises(CheckpointError, match="another model"):
         registry.import_file(other, check=check)
     assert registry.list() == [entry]
+
+
+@pytest.mark.parametrize("model", ["Vchitect/LaVie", "miniature"])
+def test_a_file_fits_the_model_that_is_asked_for_or_none(pipeline, make_lora, tmp_path, model):
+    small = {"modelspec.architecture": "lavie-base/lora"}
+    lora = make_lora(pipeline)
+    path = write_lora(Lora(lora.layers, {}, small), tmp_path / "tiny.safetensors")
+    with pytest.raises(CheckpointError, match="made for another model"):
+        check_fits(path, model)
+    for name in ("Vchitect/LaVie", "miniature"):
+        unet, text_encoder = shapes_for(path, name)
+        lora = make_lora(SimpleNamespace(unet=unet, text_encoder=text_encoder), rank=1)
+        path = write_lora(Lora(lora.layers, {}, small), tmp_path / "other.safetensors")
+        if name == model:
+            check_fits(path, model)
+            continue
+        with pytest.raises(CheckpointError, match="made for"):
+            check_fits(path, model)
 
 
 @pytest.mark.parametrize(
@@ -124,15 +152,67 @@ def test_other_kinds_are_told_without_loading_a_model(registry, file, tmp_path, 
         registry.import_file(other)
 
 
+@pytest.mark.parametrize("settings", ['{"a":"\\ud800"}', '{"a":' + "[" * 600 + "]" * 600 + "}"])
+def test_the_settings_of_a_foreign_file_are_its_own_affair(
+    registry, pipeline, make_lora, tmp_path, settings
+):
+    lora = make_lora(pipeline)
+    path = write_lora(
+        Lora(lora.layers, {}, {"lavie.settings": settings}), tmp_path / "a.safetensors"
+    )
+    entry = registry.import_file(path)
+    assert registry.list() == [entry]
+
+
+def test_however_much_a_foreign_file_says_of_itself_the_entry_stays_small(
+    registry, pipeline, make_lora, tmp_path
+):
+    lora, much = make_lora(pipeline), "very " * 100_000
+    names = ("trigger_word", "class_word", "kind", "base_model", "base_model_hash", "settings")
+    about = {f"lavie.{name}": much for name in names} | {"modelspec.title": much}
+    path = write_lora(Lora(lora.layers, {}, about), tmp_path / "a.safetensors")
+    entry = registry.import_file(path)
+    said = (entry.name, entry.token, entry.class_word, entry.kind, entry.base_model)
+    assert all(text.startswith("very") and len(text) <= MAX_NAME for text in said)
+    assert (registry.folder / entry.id / "entry.json").stat().st_size < 2_000
+
+
+def test_entries_that_older_versions_wrote_are_read(registry, file):
+    entry = registry.add(file, "Mine")
+    written = registry.folder / entry.id / "entry.json"
+    written.write_text(json.dumps({**json.loads(written.read_text()), "settings": {"a": 1}}))
+    assert registry.list() == [entry]
+
+
+@pytest.mark.parametrize(
+    ("title", "stem", "name"),
+    [
+        ("Fox " * 50, "mine", ("Fox " * 20).strip()),
+        ("", "x" * 200, "x" * MAX_NAME),
+        (" \n", "mine", "mine"),
+        ("\n", "\t", "LoRA"),
+    ],
+)
+def test_a_foreign_file_is_called_as_it_says_as_far_as_that_is_a_name(
+    registry, pipeline, make_lora, tmp_path, title, stem, name
+):
+    lora = make_lora(pipeline)
+    about = {"modelspec.title": title}
+    path = write_lora(Lora(lora.layers, {}, about), tmp_path / f"{stem}.safetensors")
+    assert registry.import_file(path).name == name
+
+
 def test_nonsense_is_refused_in_a_sentence(registry, file, tmp_path):
     whole = file.read_bytes()
     header = b'{"a": {"shape": ["x"]}}'
+    deep = b'{"__metadata__": {"a": ' + b"[" * 600 + b"]" * 600 + b"}}"
     contents = [
         b"",
         whole[:5],
         whole[:60],
         b"\xff" * 64,
         len(header).to_bytes(8, "little") + header,
+        len(deep).to_bytes(8, "little") + deep,
     ]
     contents += [(1 << 40).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"[]"]
     for content in contents:
@@ -156,14 +236,40 @@ def test_half_written_and_damaged_entries_are_not_listed(registry, file):
         registry.get(damaged.id)
 
 
-@pytest.mark.parametrize("style", ["kohya", "diffusers"])
-def test_exports_are_files_that_other_programs_name_alike(registry, file, tmp_path, style):
-    entry = registry.add(file, "Mine")
-    if style == "kohya":
-        keys = load_file(registry.export(entry.id, tmp_path / "out", style))
-        assert any(key.startswith("lora_unet_") for key in keys)
+@pytest.mark.parametrize(
+    ("style", "name", "first"),
+    [
+        ("kohya", "Mine.safetensors", "lora_unet_"),
+        ("diffusers", "Mine.safetensors", "unet.down_blocks.0."),
+        ("peft", "Mine/adapter_model.safetensors", "base_model.model.down_blocks.0."),
+    ],
+)
+def test_exports_are_files_that_other_programs_name_alike(
+    registry, miniature, make_lora, tmp_path, style, name, first
+):
+    lora = make_lora(miniature, text=False)
+    lora = Lora(lora.layers, {}, {"modelspec.architecture": "lavie-base/lora"})
+    entry = registry.add(write_lora(lora, tmp_path / "file.safetensors"), "Mine")
+    exported = registry.export(entry.id, tmp_path / "out", style)
+    written = tmp_path / "out" / name
+    assert written in (exported, exported / "adapter_model.safetensors")
+    assert any(key.startswith(first) for key in load_file(written))
+    again = read_lora(exported, miniature.unet, miniature.text_encoder).layers["unet"]
+    assert again.keys() == lora.layers["unet"].keys()
+    for layer, expected in lora.layers["unet"].items():
+        assert torch.equal(again[layer].product(), expected.product())
     with pytest.raises(InputError, match="unknown"):
         registry.export(entry.id, tmp_path / "out", "pickle")
+
+
+def test_what_changes_the_text_encoder_too_is_not_exported_for_peft(
+    registry, miniature, make_lora, tmp_path
+):
+    lora = make_lora(miniature, words=["zog"])
+    lora = Lora(lora.layers, lora.embeddings, {"modelspec.architecture": "lavie-base/lora"})
+    entry = registry.add(write_lora(lora, tmp_path / "file.safetensors"), "Mine")
+    with pytest.raises(InputError, match="the text encoder too"):
+        registry.export(entry.id, tmp_path / "out", "peft")
 
 
 def test_file_names_are_plain():

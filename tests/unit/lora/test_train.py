@@ -167,6 +167,17 @@ def test_pictures_are_needed_once_and_others_make_another_run(config, model_fold
         train_lora(run)
 
 
+@pytest.mark.parametrize("height", [16, 128])
+def test_the_file_names_its_model_without_its_place_and_by_its_size(config, model_folder, height):
+    path = train_lora(config(num_steps=1, height=height, width=16))
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    assert about["lavie.base_model"] == about["ss_sd_model_name"] == model_folder.name
+    assert about["modelspec.architecture"] == "lavie-base/lora"
+    assert not any(str(model_folder.parent) in text for text in about.values())
+    assert not any(str(path.parent.parent) in text for text in about.values())
+
+
 def test_the_file_says_what_it_is(config):
     path = train_lora(config(num_steps=1, class_word="fox"))
     with safe_open(path, "pt") as file:

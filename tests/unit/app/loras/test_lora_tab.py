@@ -15,6 +15,7 @@ from app.handlers.lora import create_lora_handlers
 from app.loras.given_pictures import example_sets, key_of
 from app.visitors import Visitors
 from app.watching import Watching
+from tests.unit.app.loras.files import write_lora
 
 WORDS = ["{}", "Biscuit", "bsctzq", "panda", "thing", "quick", False]
 
@@ -241,3 +242,18 @@ def test_why_a_file_cannot_be_used_is_said_beside_the_field(handlers, tab, tmp_p
     assert told[tab.library.imported] is None
     assert told[tab.library.refused].visible
     assert 'role="alert"' in told[tab.library.refused].value
+
+
+def test_of_a_download_one_copy_alone_is_left(handlers, service, tab, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    entry = service.shelf.registry.add(write_lora(tmp_path / "a.safetensors"), "Biscuit")
+    before = sorted(service.data.rglob("*.safetensors"))
+    told = handlers.library.export("kohya", entry.id)
+    assert Path(told[tab.trying.export_file]).read_bytes() == entry.file.read_bytes()
+    assert sorted(service.data.rglob("*.safetensors")) == before
+
+
+def test_a_file_of_a_long_name_is_called_as_it_calls_itself(handlers, service, tmp_path):
+    file = write_lora(tmp_path / f"{'long ' * 20}.safetensors", modelspec_title="Biscuit")
+    handlers.library.import_file(str(file), "")
+    assert [entry.name for entry in service.shelf.list("")] == ["Biscuit"]

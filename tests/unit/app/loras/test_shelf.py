@@ -1,20 +1,24 @@
 """Whose LoRAs are whose, what is taken in, and what a form may choose."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from app.jobs.crew import ThreadCrew
-from app.loras.check import MAX_NAME_LENGTH
 from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
+from app.loras.exporting import exported
 from app.loras.restore import field_value, find_loras
 from app.loras.service import Loras
 from app.loras.shelf import MAX_OWN
 from app.policy import Policy
 from app.service import Service
 from lavie.errors import InputError
+from lora.registry import MAX_NAME
 from tests.unit.app.conftest import StepRunner
 from tests.unit.app.loras.files import write_header, write_lora
 
@@ -85,6 +89,17 @@ def test_a_visitor_has_room_for_so_many(public, file, monkeypatch):
     assert MAX_OWN > 10
 
 
+def test_what_a_visitor_deletes_takes_up_room_until_it_is_gone(public, file, monkeypatch):
+    monkeypatch.setattr("app.loras.shelf.MAX_OWN", 2)
+    registry = public._service.shelf.registry
+    for name in ("One", "Two"):
+        public.delete(public.import_file(str(file), name, "anna").id, "anna")
+    with pytest.raises(InputError, match="deleted within the last week"):
+        public.import_file(str(file), "Three", "anna")
+    registry.sweep(datetime.now(UTC) + timedelta(days=8))
+    public.import_file(str(file), "Three", "anna")
+
+
 @pytest.mark.parametrize(
     "lora_id",
     ["", "x", "../x", "..", "/etc/passwd", "0" * 16, "0" * 5_000, None, 5, [], {"id": 1}, "a\0b"],
@@ -95,7 +110,7 @@ def test_what_is_no_id_of_a_lora_is_refused(loras, lora_id):
             change(lora_id)
 
 
-@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME_LENGTH + 1)])
+@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME + 1)])
 def test_what_is_no_name_is_refused(loras, file, name):
     entry = loras.import_file(str(file))
     with pytest.raises(InputError) as caught:
@@ -112,22 +127,35 @@ def test_what_are_no_tags_is_refused(loras, file, tags):
 
 def test_a_lora_is_handed_out_under_a_harmless_name(loras, file):
     entry = loras.import_file(str(file), "../../etc/<b>passwd</b>")
-    path = loras.export(entry.id)
-    assert path.name == "etc-b-passwd-b.safetensors"
-    assert path.read_bytes() == file.read_bytes()
-    assert path.is_relative_to(loras._service.data / "private")
+    with loras.export(entry.id) as path:
+        assert path.name == "etc-b-passwd-b.safetensors"
+        assert path.read_bytes() == file.read_bytes()
+        assert path.is_relative_to(loras._service.data / "private")
     for style in ("", "zip", "../x", None, 5):
         with pytest.raises(InputError, match="no such format"):
             loras.export(entry.id, style)
 
 
-def test_what_is_handed_out_is_gone_before_long(loras, file, monkeypatch):
+def test_what_was_handed_out_is_gone_at_once(loras, file):
     entry = loras.import_file(str(file))
-    first = loras.export(entry.id)
-    monkeypatch.setattr("app.loras.exporting._SECONDS_KEPT", -1)
-    second = loras.export(entry.id)
-    assert not first.exists()
-    assert second.exists()
+    before = sorted(loras._service.data.rglob("*"))
+    with loras.export(entry.id, "peft") as path:
+        assert {"adapter_model.safetensors", "adapter_config.json"} == set(ZipFile(path).namelist())
+    with pytest.raises(InputError), loras.export(entry.id) as path:
+        raise InputError("the disk is full")
+    assert sorted(loras._service.data.rglob("*")) == before
+
+
+def test_what_a_kill_left_of_an_export_is_swept(loras, file):
+    entry = loras.import_file(str(file))
+    registry = loras._service.shelf.registry
+    leftover = exported(registry, entry.id, "kohya")
+    path = leftover.__enter__()
+    registry.sweep(datetime.now(UTC) + timedelta(hours=1))
+    assert path.exists()
+    registry.sweep(datetime.now(UTC) + timedelta(days=2))
+    assert not path.parent.exists()
+    assert registry.list() == [entry]
 
 
 def bad_weights(folder: Path):
@@ -158,6 +186,36 @@ def test_what_is_no_lora_is_refused_with_a_sentence(loras, tmp_path):
             loras.import_file(bad)
         assert str(tmp_path) not in str(caught.value)
     assert loras.list() == []
+
+
+@pytest.mark.parametrize(
+    ("width", "sentence"),
+    [(32, "made for another model: down_blocks.0.attentions.0"), (320, "no safetensors file")],
+)
+def test_what_does_not_fit_or_lacks_its_weights_is_refused_at_the_door(
+    loras, tmp_path, width, sentence
+):
+    whole = write_lora(tmp_path / "whole.safetensors", width)
+    content = whole.read_bytes()
+    if width == 320:
+        assert loras.import_file(whole).rank == 1
+        content = content[: 8 + int.from_bytes(content[:8], "little")]
+    (tmp_path / "bad.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as caught:
+        loras.import_file(tmp_path / "bad.safetensors")
+    assert caught.value.field == "file"
+    assert len(loras.list()) == (width == 320)
+
+
+def test_a_lora_of_stable_diffusion_2_is_refused_by_that_name(loras, tmp_path):
+    key = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    weights = {
+        f"{key}.lora_down.weight": np.ones((1, 1024), np.float32),
+        f"{key}.lora_up.weight": np.ones((320, 1), np.float32),
+    }
+    save_file(weights, tmp_path / "two.safetensors")
+    with pytest.raises(InputError, match=r"made for Stable Diffusion 2\.x"):
+        loras.import_file(tmp_path / "two.safetensors")
 
 
 # What a form may choose
@@ -223,7 +281,10 @@ def test_what_is_no_choice_is_refused(find, ids, picks, sentence):
 
 def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
     about = {"lavie_base_model": "/some/where/lavie", "lavie_base_model_hash": "abc"}
-    entry = loras.import_file(str(write_lora(tmp_path / "a.safetensors", **about)))
+    file = write_lora(tmp_path / "a.safetensors", **about)
+    with pytest.raises(InputError, match="made for the model 'lavie', not for 'model'"):
+        loras.import_file(str(file))
+    entry = loras._service.shelf.registry.add(file, "Theirs")
     find = loras._service.shelf.finder("")
     assert choose_loras([{"id": entry.id}], find, "models/lavie")
     with pytest.raises(InputError, match="made for another model"):

@@ -125,7 +125,7 @@ def test_a_film_is_made_with_loras_and_redone_with_ones_own_alone(tmp_path):
     service = Service(read_model_card(model), crew, tmp_path / "data", policy)
     service.start()
     films = Films(service)
-    file = write_lora(tmp_path / "a.safetensors", lavie_trigger_word="zog")
+    file = write_lora(tmp_path / "a.safetensors", 32, lavie_trigger_word="zog")
     entry = Loras(service).import_file(str(file), "Mine", ANNA)
     chosen = json.dumps([{"id": entry.id, "weight": 2.0}])
     job = films.submit(film_form(service, story="zog | 0.75", loras=chosen), ANNA)
