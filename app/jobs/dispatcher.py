@@ -221,7 +221,12 @@ class Dispatcher(threading.Thread):
                 self._has_failed_to_begin = True
         self._has_failed_to_begin = False
         while not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
-            for step in (self._follow_running, self._bury, self._hand_out, self._sweeper.sweep_if_due):
+            for step in (
+                self._follow_running,
+                self._bury,
+                self._hand_out,
+                self._sweeper.sweep_if_due,
+            ):
                 self._try(step)
 
     def _try(self, step: Callable[[], None]) -> bool:

@@ -213,9 +213,9 @@ def test_a_comparison_has_one_seed_and_uses_what_was_made(handlers, service, tab
 
 
 def test_a_video_is_asked_for_with_the_rules_of_the_first_tab(handlers, service, tab):
-    assert len(messages(handlers.trying.check("", "", "[]", "many"))) == 2
+    assert len(messages(handlers.trying.check("", None, "", "[]", "many"))) == 2
     unknown = json.dumps([{"id": "0123456789abcdef", "weight": 1}])
-    assert "no LoRA" in messages(handlers.trying.check("", "a panda", unknown, ""))[0]
+    assert "no LoRA" in messages(handlers.trying.check("", None, "a panda", unknown, ""))[0]
     job_id = handlers.trying.make("", None, "a panda", "[]", "7")[tab.trying.job_id]
     assert service.get(job_id).request.seed == 7
 
