@@ -85,7 +85,7 @@ class Loras:
         show_pictures(request, self._service.data / job.folder)
         return job
 
-    def estimate(self, effort: object, num_pictures: int = 0) -> float | None:
+    def estimate(self, effort: object) -> float | None:
         """Seconds that a training takes on this computer, if that is known.
 
         Raises:
@@ -121,14 +121,15 @@ class Loras:
         return self._service.finish(job_id, owner, address)
 
     def discard(self, job_id: str, owner: str = "") -> Job:
-        """Stop a training for good, and throw away what it has learnt.
+        """Stop a training for good, and throw away what it has learnt and its pictures.
 
         Raises:
-            InputError: There is no such job, it is somebody else's, no training, or does not stop.
+            InputError: There is no such job, it is somebody else's, no training, done before it
+                could be stopped, or does not stop.
         """
         self.pause(job_id, owner)
         self._service.wait(job_id, _SECONDS_TO_STOP)
-        return self._service.delete(job_id, owner)
+        return self._service.discard(job_id, owner)
 
     def _check_is_training(self, job_id: str) -> None:
         if not isinstance(self._service.get(job_id).request, LoraTrainingRequest):

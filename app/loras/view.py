@@ -22,12 +22,10 @@ class Sample:
     Args:
         step: After how many steps.
         video: A small animated WebP, to be fetched by whoever knows its name.
-        poster: None: an animated picture needs none.
     """
 
     step: int
     video: Path
-    poster: Path | None = None
 
 
 @dataclass(frozen=True)

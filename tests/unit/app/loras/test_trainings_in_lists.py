@@ -9,6 +9,7 @@ from app import queue_view, screen
 from app.costs import work_weights
 from app.films.service import Films
 from app.jobs.crew import ThreadCrew
+from app.loras import learning
 from app.loras.files import training_folder
 from app.loras.service import Loras
 from app.loras.use import LoraUse
@@ -112,6 +113,17 @@ def test_a_training_is_its_owners_alone(public, training):
 
 
 @pytest.mark.parametrize(
+    ("stage", "said"),
+    [("prepare", "Getting ready to train"), ("lora", "Learning: step 2 of 8"), ("base", "video")],
+)
+def test_learning_is_said_only_while_it_learns(loras, service, training, stage, said):
+    job = replace(loras.submit(training), state="running", progress=Progress(stage, 2, 8))
+    html = learning.progress(service.status(job), loras.view(job))
+    assert said in html
+    assert ("Learning" in html) == (stage == "lora")
+
+
+@pytest.mark.parametrize(
     ("state", "keeps_pictures", "left"),
     [("done", False, 2), ("done", True, 5), ("cancelled", False, 7)],
 )
@@ -129,6 +141,21 @@ def test_what_a_server_that_died_left_of_a_training_is_swept_up(
     service._dispatcher._sweeper.sweep()
     assert len(list(folder.iterdir())) == left
     assert (unknown / "checkpoints").exists()
+
+
+def test_a_cancelled_training_leaves_no_picture_at_once(loras, service, training):
+    other = loras.submit({**training, "pictures": training["pictures"][:1]})
+    job = loras.submit({**training, "keeps_pictures": True, "captions": ["a secret", "", ""]})
+    gone = loras.discard(job.id)
+    assert (gone.request.pictures, gone.request.captions) == ((), ())
+    assert not (service.data / job.folder).exists()
+    (left,) = other.request.pictures
+    assert list((service.data / "given").iterdir()) == [left.file]  # another learns from it too
+    with pytest.raises(InputError, match="nothing left to do"):
+        service.retry(job.id)
+    service._store.update(other.id, state="done")
+    with pytest.raises(InputError, match="over already"):
+        loras.discard(other.id)
 
 
 def test_what_is_no_training_is_neither_paused_nor_finished_as_one(loras, service):
