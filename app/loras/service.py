@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
 from app.loras.exporting import export_lora
-from app.loras.pictures import look_at, show_pictures
+from app.loras.pictures import keep_pictures, look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
 from app.plain_text import clean_text
@@ -81,7 +81,9 @@ class Loras:
         request = self.check(values)
         if isinstance(request, list):
             raise request[0]
-        job = self._service.add(replace(request, owner=owner), owner, address)
+        kept = keep_pictures([picture.file for picture in request.pictures], self._service.data)
+        request = replace(request, pictures=kept, owner=owner)
+        job = self._service.add(request, owner, address)
         show_pictures(request, self._service.data / job.folder)
         return job
 

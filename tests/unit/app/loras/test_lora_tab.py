@@ -17,6 +17,7 @@ from app.loras.given_pictures import example_sets, key_of
 from app.loras.service import Loras
 from app.visitors import Visitors
 from app.watching import Watching
+from lora import opening
 from tests.unit.app.loras.files import write_lora
 
 WORDS = ["{}", "Biscuit", "bsctzq", "panda", "thing", "quick", False]
@@ -126,6 +127,27 @@ def test_a_picture_that_cannot_be_used_is_left_out(handlers, service, tab, uploa
     handlers.form.submit("", [good, tiny], {}, None, *WORDS)
     (status,) = service.queue()
     assert [picture.name for picture in status.job.request.pictures] == ["biscuit.png"]
+
+
+def test_a_click_decodes_each_picture_once_and_keeps_nothing_before_all_is_right(
+    handlers, service, tab, upload, monkeypatch
+):
+    service.pause(True)
+    decoded, decode = [], opening._decode
+
+    def count(image, name, side):
+        decoded.append(name)
+        return decode(image, name, side)
+
+    monkeypatch.setattr(opening, "_decode", count)
+    picture = upload(side=98)
+    handlers.form.add([picture], [])
+    decoded.clear()
+    assert not messages(handlers.form.check("", [picture], {}, *WORDS))
+    assert decoded == []
+    assert not (service.data / "given").exists()
+    handlers.form.submit("", [picture], {}, None, *WORDS)
+    assert decoded.count("biscuit.png") == 1  # to keep it
 
 
 def test_a_training_is_shown_at_once_and_a_second_one_waits(handlers, service, tab, upload, capsys):
