@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def curve_of(view: "LoraView") -> str:
     """The loss curve of a training."""
-    return curve(view.points, view.held_out, view.num_steps)
+    return curve(view.points, view.num_steps)
 
 
 def samples(view: "LoraView", is_over: bool) -> str:

@@ -58,7 +58,6 @@ SAMPLES_SOON = "The first sample appears after a few steps."
 CURVE_LABEL = "How far off it still is"
 CURVE_INFO = "Lower is better."
 CURVE_WAITS = "The curve begins with the first step."
-HELD_OUT_LABEL = "on a picture kept back"
 
 PROMPT_LABEL = "What should happen with it?"
 PROMPT_INFO = "One sentence that holds the trigger word."
