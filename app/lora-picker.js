@@ -29,6 +29,14 @@ const mark = () => {
   const limit = element.querySelector(".loras-limit");
   if (limit) limit.textContent = isFull ? limit.dataset.sentence : "";
 };
+const weigh = (slider, weight) => {
+  slider.value = weight;
+  if (Number(slider.value) === weight) return;
+  slider.min = Math.min(slider.min, Math.floor(weight)); // a recipe may ask for more than is offered
+  slider.max = Math.max(slider.max, Math.ceil(weight));
+  slider.step = "any";
+  slider.value = weight;
+};
 const show = (isNewList) => {
   if (!root()) return;
   if (!box()) { setTimeout(() => show(isNewList), 50); return; }
@@ -36,12 +44,16 @@ const show = (isNewList) => {
   for (const row of rows()) {
     const { check, weight } = parts(row);
     check.checked = chosen.has(check.value);
-    if (check.checked) weight.value = chosen.get(check.value);
+    if (check.checked) weigh(weight, chosen.get(check.value));
   }
   mark();
   if (isNewList) send(); // without those that are gone
 };
-element.addEventListener("input", () => { mark(); send(); });
+element.addEventListener("input", ({ target }) => {
+  if (target.step === "any") target.step = target.dataset.step; // whoever moves it means what is offered
+  mark();
+  send();
+});
 element.addEventListener("click", ({ target }) => {
   const words = target.closest("[data-say]")?.dataset.say;
   const fields = [...document.querySelectorAll(root()?.dataset.sentence ?? "none")];

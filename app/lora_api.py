@@ -90,7 +90,6 @@ class LoraApi:
             "step": view.step,
             "num_steps": view.num_steps,
             "loss": [list(point) for point in view.points],
-            "held_out": [list(point) for point in view.held_out],
             "is_paused": view.is_paused,
             "can_finish": view.can_finish,
             "lora_id": view.entry_id,

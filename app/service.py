@@ -1,8 +1,10 @@
 """What the studio can do for anyone who asks: submit, follow, cancel. No web page in here."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from app import texts
@@ -15,6 +17,7 @@ from app.jobs.store import MAX_QUEUED, JobStore, no_such_job
 from app.jobs.wire import Setup
 from app.line import Line, Status
 from app.loras.files import has_learnt
+from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import Shelf
 from app.model_card import ModelCard
@@ -366,6 +369,25 @@ class Service:
             InputError: There is no such job, it is somebody else's, or it is not over.
         """
         return self._store.delete(self._own(job_id, owner).id)
+
+    def discard(self, job_id: str, owner: str = "") -> Job:
+        """Throw a training away for good, with all that it has made and was given.
+
+        Raises:
+            InputError: There is no such job, it is somebody else's, no training, still at work, or
+                it is done.
+        """
+        job = self._own(job_id, owner)
+        if not isinstance(job.request, LoraTrainingRequest):
+            raise InputError(lora_rules.NOT_A_TRAINING, "job_id")
+        if job.state == "done":
+            raise InputError(lora_rules.TRAINING_IS_OVER, "job_id")
+        job = self._store.delete(job_id)
+        request = replace(job.request, keeps_pictures=False)
+        gone = self._store.update(job_id, request=without_pictures(request))
+        forget_pictures(replace(job, request=request), self.data, self._store.needs)
+        shutil.rmtree(self.data / job.folder, ignore_errors=True)
+        return gone
 
     def undelete(self, job_id: str, owner: str = "") -> Job:
         """Bring back what was thrown away.

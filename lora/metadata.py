@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image
+
 from lavie import __version__
-from lora.pictures import thumbnail
+from lavie.errors import LaVieError
+from lavie.media import read_video
 from lora.settings import PersonalConfig, PersonalRun
 
 _THUMBNAIL_SIDE = 128
@@ -23,7 +26,7 @@ def make_metadata(
         config: What was asked for.
         run: What that came to.
         phrase: What stands for the new thing in a prompt.
-        captions: What was said of each picture.
+        captions: What is told of each picture.
     """
     counts = {caption: 1 for said in captions for caption in said}
     return {
@@ -35,7 +38,6 @@ def make_metadata(
         "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "modelspec.trigger_phrase": phrase,
         "modelspec.prediction_type": run.diffusion.prediction_type.removesuffix("_prediction"),
-        "modelspec.thumbnail": thumbnail_uri(config.images[0]),
         "ss_base_model_version": "lavie",
         "ss_sd_model_name": Path(config.model).name,
         "ss_sd_model_hash": run.base,
@@ -58,11 +60,30 @@ def make_metadata(
     }
 
 
-def thumbnail_uri(path: Path) -> str:
-    """A small picture as text that pages show."""
+def thumbnail_of(video: Path) -> dict[str, str]:
+    """What a LoRA makes, as a small picture in text that pages show: the middle of a sample video.
+
+    Never one of the pictures that it learnt from: a file is passed on, and they are not.
+
+    Args:
+        video: A sample.
+
+    Returns:
+        One more entry of the metadata; none if the video cannot be read.
+    """
+    try:
+        frames = read_video(video).frames
+    except LaVieError:
+        return {}
+    small = Image.fromarray(frames[len(frames) // 2])
+    small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     file = io.BytesIO()
-    thumbnail(path, _THUMBNAIL_SIDE).convert("RGB").save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    small.save(file, "JPEG", quality=80)
+    return {"modelspec.thumbnail": _data_uri(file.getvalue())}
+
+
+def _data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _settings(run: PersonalRun) -> dict[str, object]:

@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ class PictureCheck:
 def check_pictures(paths: Sequence[Path], min_side: int = MIN_SIDE) -> list[PictureCheck]:
     """Look at pictures, and never fail for a bad one.
 
+    What was seen lately is remembered, for as long as its file is the same.
+
     Args:
         paths: Files.
         min_side: Smallest side in pixels that can be used.
@@ -56,7 +59,7 @@ def check_pictures(paths: Sequence[Path], min_side: int = MIN_SIDE) -> list[Pict
     checks: list[PictureCheck] = []
     prints: list[np.ndarray | None] = []
     for path in paths:
-        check, seen = _look_at(path, min_side)
+        check, seen = _seen(path, min_side)
         if check.problem is None and seen is not None:
             check = _compare(check, seen, checks, prints)
         checks.append(check)
@@ -101,8 +104,24 @@ def thumbnail(path: Path, size: int = 96) -> Image.Image:
     return small
 
 
+def _seen(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None]:
+    """See `_look_at`."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return _look_at(path, min_side)
+    return _look_once(path, min_side, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _look_once(
+    path: Path, min_side: int, _changed: int, _num_bytes: int
+) -> tuple[PictureCheck, np.ndarray | None]:
+    return _look_at(path, min_side)
+
+
 def _look_at(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None]:
-    """What is found about a picture alone, and its grey picture."""
+    """What is found about a picture alone, and its print; none of one that can't be used."""
     name = path.name
     try:
         picture = open_picture(path)
@@ -121,8 +140,8 @@ def _look_at(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None
         return replace(check, problem=f"'{name}' is one plain colour. Choose another."), None
     if min(width, height) >= _SHARP_SIDE // 2 and _sharpness(grey) < _BLURRED:
         text = f"'{name}' is blurred. A sharper picture would teach more."
-        return replace(check, warning=text), grey
-    return check, grey
+        return replace(check, warning=text), _print(grey)
+    return check, _print(grey)
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:
@@ -146,13 +165,12 @@ def _sharpness(grey: np.ndarray) -> float:
 
 def _compare(
     check: PictureCheck,
-    grey: np.ndarray,
+    own: np.ndarray,
     checks: Sequence[PictureCheck],
     others: Sequence[np.ndarray | None],
 ) -> PictureCheck:
-    own = _print(grey)
     for index, other in enumerate(others):
-        if other is not None and int((_print(other) != own).sum()) <= _TWIN_BITS:
+        if other is not None and int((other != own).sum()) <= _TWIN_BITS:
             text = (
                 f"'{check.name}' looks like '{checks[index].name}'. Another view would teach more."
             )

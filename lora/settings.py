@@ -36,6 +36,8 @@ class PersonalConfig(Config):
     """Pictures of one thing, one character or one style."""
     captions: tuple[str, ...] = ()
     """One for each picture, or none; an empty one is made from the template of the kind."""
+    tells_captions: bool = False
+    """Whether the file tells the captions to whoever gets it, as other programs' files do."""
     name: Annotated[str, Field(min_length=1, max_length=80)]
     """Title, shown to people."""
     token: Annotated[str, Field(min_length=1, max_length=32)]

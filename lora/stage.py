@@ -5,6 +5,7 @@
 # (the libraries say little of their types)
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from lora.embedding import LearnedWords, learn_word
 from lora.examples import Examples, StillBatch, draw_batches
 from lora.formats import write_lora
 from lora.inject import spatial_modules
+from lora.metadata import thumbnail_of
 from lora.settings import PersonalRun
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
 
@@ -219,7 +221,10 @@ class LoraStage(DenoisingStage):
             with torch.no_grad():
                 load_trainable_weights(self, best)
         folder.mkdir(parents=True, exist_ok=True)
-        write_lora(self.lora(), folder / RESULT)
+        lora = self.lora()
+        samples = sorted((self.run.output / self.previews).glob("step-????????.mp4"))
+        metadata = {**lora.metadata, **(thumbnail_of(samples[-1]) if samples else {})}
+        write_lora(replace(lora, metadata=metadata), folder / RESULT)
 
     def lora(self) -> Lora:
         """What has been learnt so far."""

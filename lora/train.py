@@ -106,6 +106,9 @@ def make_stage(
             on_event(Progress("prepare", done, total))
 
     run, language = prepared.run, prepared.language
+    told = prepared.captions
+    if not config.tells_captions:
+        told = tuple(language.own_captions("") for _ in config.images)
     examples = prepare_examples(
         run,
         prepared.pipeline,
@@ -123,7 +126,7 @@ def make_stage(
         prepared.prior_captions,
         config.class_word,
         config.sample_prompts or language.sample_prompts(),
-        make_metadata(config, run, language.phrase, prepared.captions),
+        make_metadata(config, run, language.phrase, told),
     )
 
 

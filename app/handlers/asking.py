@@ -45,10 +45,16 @@ class Asking(JobButtons[TextToVideoTab]):
         self._asking = Lock()
 
     def check(
-        self, job_id: str, edited: object, watching: Watching, *values: object
+        self,
+        job_id: str,
+        edited: object,
+        watching: Watching,
+        request: gr.Request | None,
+        *values: object,
     ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
-        outcome = self._service.check(dict(zip(FIELDS, values, strict=True)))
+        form = dict(zip(FIELDS, values, strict=True))
+        outcome = self._service.check(form, self._visitors.owner(request))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
         fields = [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
         return [*(gr.validate(True, "") for _ in range(3)), *fields]  # the first are no fields

@@ -57,10 +57,13 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         self._films = films
         self._tabs = tabs
 
-    def check(self, job_id: str, source: str, *values: object) -> list[dict[str, Any]]:
+    def check(
+        self, job_id: str, source: str, request: gr.Request | None, *values: object
+    ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
+        owner = self._visitors.owner(request)
         try:
-            outcome = self._films.check(self._form(source, values))
+            outcome = self._films.check(self._form(source, values), owner)
             errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
         except InputError as error:
             errors = {error.field: str(error)}

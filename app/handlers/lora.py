@@ -79,8 +79,8 @@ def bind_lora(
         a video.
     """
     trained = bind_lora_form(page, tab, handlers.form)
-    learnt = bind_lora_training(page, handlers.following, handlers.buttons, trained)
-    bind_forgetting(tab, handlers.form, learnt)
+    learnt, cancelled = bind_lora_training(page, handlers.following, handlers.buttons, trained)
+    bind_forgetting(tab, handlers.form, [*learnt, cancelled])
     asked, made = bind_lora_trying(page, tab.trying, handlers.trying)
     bind_lora_library(page, tab, handlers.library, handlers.pickers, learnt)
     return [*trained, *asked], [*learnt, *made]

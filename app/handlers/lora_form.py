@@ -15,6 +15,7 @@ from app.handlers.browser import bring_into_view
 from app.handlers.lora_training import TrainingFollowing
 from app.loras import given_pictures
 from app.loras.given_pictures import EXAMPLES, ExampleSet, captions_of, key_of
+from app.loras.request import LoraTrainingRequest
 from app.loras.service import Loras
 from app.loras.words import suggest_token
 from app.service import Service
@@ -94,17 +95,24 @@ class LoraFormHandlers:
         word = suggest_token(name)
         return {form.token: word, form.suggested: word}
 
-    def check(self, job_id: str, pictures: object, *values: object) -> list[dict[str, Any]]:
+    def check(
+        self, job_id: str, pictures: object, trained: object, *values: object
+    ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._loras.check(self._form(pictures, values))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
         if "pictures" in errors:  # said below them, where the hidden text box stands
             errors["captions"] = errors["pictures"]
         fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _ASKED]
-        return [gr.validate(True, ""), gr.validate(True, ""), *fields]
+        return [*(gr.validate(True, "") for _ in range(3)), *fields]  # the first are no fields
 
     def submit(
-        self, job_id: str, pictures: object, request: gr.Request | None, *values: object
+        self,
+        job_id: str,
+        pictures: object,
+        trained: object,
+        request: gr.Request | None,
+        *values: object,
     ) -> Updates:
         """Queue a training; the form keeps what was typed."""
         visitor, asked = self._visitors.visitor(request), self._form(pictures, values)
@@ -112,14 +120,13 @@ class LoraFormHandlers:
             job = self._loras.submit(asked, *visitor)
         except InputError as error:
             raise alert(error) from error
-        kept = asked["keeps_pictures"] is True
-        trained: Updates = {self._tab.form.trained: [] if kept else pictures}
+        noted: Updates = {self._tab.form.trained: {**_by_training(trained), job.id: pictures}}
         if self._service.is_busy_with(job_id):
             status = self._service.status(job)
             where = page_texts.place(status.num_ahead, status.seconds_ahead, status.is_held)
             inform(page_texts.added_to_queue(where))
-            return trained
-        return trained | self._following.seen_by(visitor.owner).show(job)
+            return noted
+        return noted | self._following.seen_by(visitor.owner).show(job)
 
     def give_back(self, kept: object, pictures: object) -> Updates:
         """Fill the form with what this browser had in it, and look at its pictures again."""
@@ -132,19 +139,33 @@ class LoraFormHandlers:
         }
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
-    def forget(self, job_id: str, trained: object, pictures: object) -> Updates:
-        """Delete what was uploaded once it was learnt from, unless it is kept on purpose."""
-        is_done = self._service.knows(job_id) and self._service.get(job_id).state == "done"
-        if not is_done or not trained:
+    def forget(self, trained: object, pictures: object) -> Updates:
+        """Delete what was uploaded once it was learnt from, unless it is kept on purpose.
+
+        What was uploaded for a training that was cancelled is deleted in any case.
+        """
+        waiting = _by_training(trained)
+        over = [job_id for job_id in waiting if self._is_over(job_id)]
+        if not over:
             return {self._tab.form.table: gr.skip()}
         uploads = (Path(get_upload_folder()).resolve(),)
-        for path in _usable_paths(trained):
-            if _is_in(path, uploads):
-                path.unlink(missing_ok=True)
-        return {self._tab.form.trained: [], **self._show(_usable_paths(pictures))}
+        for job_id in over:
+            paths = _usable_paths(waiting.pop(job_id))
+            for path in () if self._keeps_pictures(job_id) else paths:
+                if _is_in(path, uploads):
+                    path.unlink(missing_ok=True)
+        return {self._tab.form.trained: waiting, **self._show(_usable_paths(pictures))}
+
+    def _is_over(self, job_id: str) -> bool:
+        job = self._service.get(job_id) if self._service.knows(job_id) else None
+        return job is None or job.state == "done" or job.deleted is not None
+
+    def _keeps_pictures(self, job_id: str) -> bool:
+        request = self._service.get(job_id).request if self._service.knows(job_id) else None
+        return isinstance(request, LoraTrainingRequest) and request.keeps_pictures
 
     def _show(self, paths: list[Path], effort: object = None) -> Updates:
-        form, efforts = self._tab.form, self._efforts(len(paths))
+        form, efforts = self._tab.form, self._efforts()
         known = effort if isinstance(effort, str) and effort in texts.EFFORT_NAMES else None
         checks = self._loras.check_pictures(paths)
         problem = self._loras.check_set(checks) if checks else None
@@ -154,9 +175,9 @@ class LoraFormHandlers:
             form.effort: gr.Radio(efforts, value=known) if known else gr.Radio(efforts),
         }
 
-    def _efforts(self, num_pictures: int) -> list[tuple[str, str]]:
+    def _efforts(self) -> list[tuple[str, str]]:
         return [
-            (texts.effort_label(name, self._loras.estimate(effort, num_pictures)), effort)
+            (texts.effort_label(name, self._loras.estimate(effort)), effort)
             for effort, name in texts.EFFORT_NAMES.items()
         ]
 
@@ -178,6 +199,11 @@ def _usable_paths(pictures: object) -> list[Path]:
     return [path for path in map(Path, named[:MAX_PICTURES]) if _is_in(path, folders)]
 
 
+def _by_training(trained: object) -> dict[str, object]:
+    """The pictures that trainings learn from, by the trainings' ids, as a browser keeps them."""
+    return dict(trained) if isinstance(trained, dict) else {}
+
+
 def _is_in(path: Path, folders: Sequence[Path]) -> bool:
     try:
         file = path.resolve()
@@ -197,13 +223,13 @@ def _fits(field: str, value: object) -> bool:
     return isinstance(value, bool if field == "keeps_pictures" else str)
 
 
-def bind_forgetting(tab: LoraTab, handlers: LoraFormHandlers, learnt: Sequence[Dependency]) -> None:
-    """Say after which events pictures may have been learnt from."""
+def bind_forgetting(tab: LoraTab, handlers: LoraFormHandlers, over: Sequence[Dependency]) -> None:
+    """Say after which events pictures may be needed no more."""
     form = tab.form
-    for event in learnt:
+    for event in over:
         event.then(
             handlers.forget,
-            [tab.training.job_id, form.trained, form.pictures],
+            [form.trained, form.pictures],
             [form.trained, form.pictures, form.table, form.effort],
             show_progress="hidden",
             concurrency_limit=None,
@@ -234,7 +260,7 @@ def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) 
     blocks.load(handlers.give_back, [tab.kept, form.pictures], [*typed.values(), *shown], **quick)
     submitted = tab.train.click(
         handlers.submit,
-        [tab.training.job_id, form.pictures, *(typed[field] for field in _ASKED)],
+        [tab.training.job_id, form.pictures, form.trained, *(typed[field] for field in _ASKED)],
         [form.trained, *tab.training.watched()],
         validator=handlers.check,
         preprocess=False,

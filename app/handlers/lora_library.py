@@ -1,6 +1,7 @@
 """The LoRAs that there are: shown, opened, renamed, handed out, thrown away, brought in."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -79,10 +80,11 @@ class LoraLibraryHandlers:
         view = self._loras.view(job) if job and job.state == "done" else None
         if view is None or not view.entry_id:
             return {self._tab.training.job_id: gr.skip()}
-        return {
-            self._tab.training.job_id: "",
-            **self._open(view.entry_id, prompt, request),
-        }
+        opened: Updates = {}
+        with suppress(InputError):  # it may have been deleted since, on another page
+            self._loras.get(view.entry_id, self._visitors.owner(request))
+            opened = self._open(view.entry_id, prompt, request)
+        return {self._tab.training.job_id: "", **opened}
 
     def open_again(self, opened: str, request: gr.Request | None = None) -> Updates:
         """Open the LoRA that this browser had open."""

@@ -217,16 +217,21 @@ class TrainingButtons:
             raise alert(error) from error
         return self._following.show_nothing()
 
-    def bind(self) -> list[Dependency]:
-        """Say what each button does; returned are the events after which one may be at work."""
+    def bind(self) -> tuple[list[Dependency], Dependency]:
+        """Say what each button does.
+
+        Returns:
+            The events after which one may be at work, and the one after which one was thrown away.
+        """
         panel = self._panel
         watch: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
         panel.pause.click(self.pause, panel.job_id, panel.pause, **watch)
-        panel.cancel.click(self.cancel, panel.job_id, panel.watched(), **watch)
-        return [
+        cancelled = panel.cancel.click(self.cancel, panel.job_id, panel.watched(), **watch)
+        asked = [
             button.click(does, panel.job_id, panel.watched(), **watch)
             for button, does in ((panel.retry, self.retry), (panel.finish, self.finish))
         ]
+        return asked, cancelled
 
 
 def bind_lora_training(
@@ -234,13 +239,17 @@ def bind_lora_training(
     following: TrainingFollowing,
     buttons: TrainingButtons,
     asked: Sequence[Dependency],
-) -> list[Dependency]:
-    """Say what is shown after which event; returned are those after which a LoRA may be there.
+) -> tuple[list[Dependency], Dependency]:
+    """Say what is shown after which event.
 
     Args:
         blocks: The page.
         following: Shows a training.
         buttons: What can be done about it.
         asked: Events after which there may be one.
+
+    Returns:
+        The events after which a LoRA may be there, and the one after which a training is not.
     """
-    return following.bind(blocks, [*asked, *buttons.bind()])
+    again, cancelled = buttons.bind()
+    return following.bind(blocks, [*asked, *again]), cancelled

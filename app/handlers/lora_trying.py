@@ -110,9 +110,11 @@ class TryHandlers:
         self._visitors = visitors
         self.following = following
 
-    def check(self, job_id: str, *values: object) -> list[dict[str, Any]]:
+    def check(
+        self, job_id: str, request: gr.Request | None, *values: object
+    ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
-        outcome = self._service.check(self._form(values))
+        outcome = self._service.check(self._form(values), self._visitors.owner(request))
         errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
         fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _FIELDS]
         return [gr.validate(True, ""), *fields]
@@ -123,15 +125,20 @@ class TryHandlers:
         return {self._panel.compared: "", **self.following.show(job)}
 
     def compare(self, job_id: str, request: gr.Request | None, *values: object) -> Updates:
-        """Queue a video without the LoRA, and one with it unless that is there already."""
+        """Queue a video without the LoRA, and one with it unless that is there; or neither."""
         form = self._form(values)
-        with_it = self._find_made(job_id, form)
-        if with_it is None:
-            form["seed"] = form["seed"] or str(random.randint(0, MAX_SEED))
-            with_it = self._submit(form, request)
-        without = {**form, "seed": str(with_it.request.seed), "loras": []}
-        compared = self._submit(without, request)
-        return {**self.following.show(with_it), self._panel.compared: compared.id}
+        visitor, made = self._visitors.visitor(request), self._find_made(job_id, form)
+        seed = str(made.request.seed) if made else form["seed"] or str(random.randint(0, MAX_SEED))
+        form["seed"] = seed
+        missing = [{**form, "loras": []}] if made else [form, {**form, "loras": []}]
+        try:
+            for row in missing:
+                if isinstance(outcome := self._service.check(row, visitor.owner), list):
+                    raise outcome[0]  # said of the form: there are no rows to see
+            jobs = self._service.submit_all(missing, *visitor)
+        except InputError as error:
+            raise alert(error) from error
+        return {**self.following.show(made or jobs[0]), self._panel.compared: jobs[-1].id}
 
     def cancel(self, job_id: str, compared: str, request: gr.Request | None = None) -> Updates:
         """Ask for an end of what is at work."""

@@ -83,8 +83,9 @@ class Job:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether it stopped before its last stage was done."""
-        return self.state in ("failed", "cancelled", "interrupted")
+        """Whether it stopped before its last stage was done, and has all that it needs."""
+        has_stopped = self.state in ("failed", "cancelled", "interrupted")
+        return has_stopped and not (self.request.kind == "lora" and not self.request.pictures)
 
     @property
     def folder(self) -> Path:

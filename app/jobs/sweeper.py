@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.films.given import forget_given
+from app.jobs.job import RESULTS
 from app.jobs.store import JobStore
-from app.loras.files import was_at_work
+from app.loras.files import drop_what_is_done, that_hold_more, was_at_work
+from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
 from lora.registry import Registry
 
@@ -40,6 +42,7 @@ class Sweeper:
     def sweep(self) -> None:
         """Remove what nobody can ask back any more."""
         self.give_up_trainings()
+        self.finish_trainings()
         Registry(self._data / LORAS_FOLDER).sweep()
         for job in self._store.deleted_before(datetime.now(UTC) - KEPT_AFTER_DELETION):
             if self._store.is_gone_on_from(job.id):
@@ -49,6 +52,15 @@ class Sweeper:
         forget_given(
             self._data, self._store.needs, KEPT_AFTER_DELETION.total_seconds(), time.time()
         )
+
+    def finish_trainings(self) -> None:
+        """Remove what is left of trainings that are done, should a server have died meanwhile."""
+        for folder in that_hold_more(self._data / RESULTS):
+            if folder.name not in self._store:
+                continue
+            job = self._store.get(folder.name)
+            if job.state == "done" and isinstance(job.request, LoraTrainingRequest):
+                drop_what_is_done(folder, job.request.keeps_pictures)
 
     def give_up_trainings(self) -> None:
         """Throw away trainings that stopped long ago: nobody sees them, but for their pictures."""

@@ -77,7 +77,7 @@ def _choice(entry: "Entry") -> str:
         f'<label class="lora-chip"><input type="checkbox" value="{escape(entry.id)}">'
         f"{_picture(entry)}<span>{as_text(entry.name)}</span></label>"
         f'<div class="lora-weight" hidden><input type="range" min="0" max="{MAX_WEIGHT}" '
-        f'step="0.05" value="{_USUAL_WEIGHT}" '
+        f'step="0.05" data-step="0.05" value="{_USUAL_WEIGHT}" '
         f'aria-label="{as_text(texts.WEIGHT_LABEL.format(name=entry.name))}"><output></output>'
         f"{say_it if said else ''}</div>"
     )

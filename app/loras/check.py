@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
-from app.loras.pictures import keep_pictures, look_at
+from app.films.request import GivenFile
+from app.loras.pictures import look_at
 from app.loras.request import LoraEffort, LoraKind, LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
 from app.mistakes import Mistakes
@@ -45,10 +46,12 @@ def check_training(
 ) -> LoraTrainingRequest | list[InputError]:
     """Turn the values of a form into a training, or into everything wrong with them.
 
+    Its pictures are where they were sent to: `app.loras.pictures.keep_pictures` keeps them.
+
     Args:
         values: Of `LORA_FIELDS`, as typed; ``pictures`` are paths of files that were sent.
         card: Of the model.
-        data: The data folder, where the pictures are kept if nothing is wrong.
+        data: The data folder.
     """
     errors = Mistakes()
     checked = errors.checked
@@ -63,7 +66,6 @@ def check_training(
     seed = checked(_check_seed, values.get("seed"))
     num_steps = checked(_check_steps, values.get("num_steps"))
     prompt = checked(_check_sample, values.get("prompt"))
-    pictures = None if errors else checked(keep_pictures, files, data)
     if errors:
         return errors
     return LoraTrainingRequest(
@@ -73,7 +75,7 @@ def check_training(
         lora_kind=kind,
         effort=effort,
         seed=seed,
-        pictures=pictures or (),
+        pictures=tuple(GivenFile(file, "picture", file.name) for file in files),
         captions=captions,
         keeps_pictures=keeps,
         sample_prompt=prompt or language_of(card, token, class_word, kind).sample_prompts()[0],

@@ -29,25 +29,23 @@ class _Scale(NamedTuple):
         return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
-def curve(points: Points, held_out: Points, num_steps: int) -> str:
+def curve(points: Points, num_steps: int) -> str:
     """A loss curve, said in words to those who cannot see it.
 
     Args:
         points: Step and loss of each step that is drawn, in their order.
-        held_out: The same of a picture that is not learnt from; may be empty.
         num_steps: How far it goes.
     """
     if not points:
-        return _figure("", escape(texts.CURVE_WAITS), "")
+        return _figure("", escape(texts.CURVE_WAITS))
     smooth = smoothed(points)
     # A raw loss leaps: the scale is that of the curve, and what leaps out of it is cut off.
-    values = [value for _, value in (*smooth, *held_out)]
+    values = [value for _, value in smooth]
     margin = 0.15 * (max(values) - min(values)) or 0.05
     scale = _Scale(num_steps, min(values) - margin, max(values) + margin)
     step, last = smooth[-1]
     words = texts.curve_in_words(smooth[0][1], last, step, num_steps)
-    key = f'<span class="curve-held-out">{escape(texts.HELD_OUT_LABEL)}</span>' if held_out else ""
-    return _figure(_svg(scale, points, smooth, held_out, words), f"{last:.3g}", key)
+    return _figure(_svg(scale, points, smooth, words), f"{last:.3g}")
 
 
 def smoothed(points: Points) -> list[tuple[int, float]]:
@@ -60,22 +58,21 @@ def smoothed(points: Points) -> list[tuple[int, float]]:
     return smooth
 
 
-def _svg(scale: _Scale, points: Points, smooth: Points, held_out: Points, words: str) -> str:
+def _svg(scale: _Scale, points: Points, smooth: Points, words: str) -> str:
     x, y = scale.place(*smooth[-1])
     end, begin = f"{x:.1f},{_HEIGHT}", f"{scale.place(*smooth[0])[0]:.1f},{_HEIGHT}"
-    other = f'<path class="curve-other" d="{scale.path(held_out)}"/>' if held_out else ""
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(words)}">'
         f'<path class="curve-area" d="{scale.path(smooth)}L{end}L{begin}Z"/>'
-        f'<path class="curve-raw" d="{scale.path(points)}"/>{other}'
+        f'<path class="curve-raw" d="{scale.path(points)}"/>'
         f'<path class="curve-line" d="{scale.path(smooth)}"/>'
         f'<circle class="curve-end" cx="{x:.1f}" cy="{y:.1f}" r="5"/></svg>'
     )
 
 
-def _figure(svg: str, value: str, key: str) -> str:
+def _figure(svg: str, value: str) -> str:
     return (
         f'<figure class="curve"><div class="curve-film">{svg}</div><figcaption>'
-        f"<span>{escape(texts.CURVE_LABEL)}: <strong>{value}</strong></span>{key}"
+        f"<span>{escape(texts.CURVE_LABEL)}: <strong>{value}</strong></span>"
         f"<span>{escape(texts.CURVE_INFO)}</span></figcaption></figure>"
     )

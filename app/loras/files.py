@@ -15,6 +15,7 @@ _ENTRY = "entry.txt"
 _CHECKPOINTS = "checkpoints"
 _STEP = "step-"
 _METRICS = "metrics.jsonl"
+_STAYS = (_METRICS, _ENTRY)
 _SAMPLE = "sample-"
 
 
@@ -72,6 +73,17 @@ def note_entry(folder: Path, lora_id: str) -> None:
     (training_folder(folder) / _ENTRY).write_text(lora_id, "utf-8")
 
 
+def that_hold_more(results: Path) -> Iterator[Path]:
+    """The folders of jobs whose training holds more than what stays of one that is done.
+
+    Args:
+        results: The folder of all results, sorted by days.
+    """
+    for training in results.glob(f"*/*/{TRAINING}"):
+        if any(file.name not in _STAYS for file in training.glob("*")):
+            yield training.parent
+
+
 def drop_what_is_done(folder: Path, keeps_pictures: bool) -> None:
     """Remove what a finished training needs no more; what it said about itself stays.
 
@@ -81,7 +93,7 @@ def drop_what_is_done(folder: Path, keeps_pictures: bool) -> None:
     """
     for file in training_folder(folder).glob("*"):
         is_picture = file.name.startswith("picture-")
-        if file.name in (_METRICS, _ENTRY) or (keeps_pictures and is_picture):
+        if file.name in _STAYS or (keeps_pictures and is_picture):
             continue
         if file.is_dir():
             shutil.rmtree(file, ignore_errors=True)

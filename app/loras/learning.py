@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def curve_of(view: "LoraView") -> str:
     """The loss curve of a training."""
-    return curve(view.points, view.held_out, view.num_steps)
+    return curve(view.points, view.num_steps)
 
 
 def samples(view: "LoraView", is_over: bool) -> str:
@@ -28,12 +28,12 @@ def samples(view: "LoraView", is_over: bool) -> str:
 
 def progress(status: Status, view: "LoraView") -> str:
     """How far a training is: a bar, a sentence."""
-    job = status.job
-    if job.state != "running" or job.progress is None or job.is_cancel_requested:
+    job, at = status.job, status.job.progress
+    if job.state != "running" or at is None or at.stage != "lora" or job.is_cancel_requested:
         return screen.bar(status)
-    step, total = job.progress.step, max(job.progress.total, 1)
+    step, total = at.step, max(at.total, 1)
     percent = round(100 * step / total)
-    sentence = escape(texts.training_progress(step, total, job.progress.seconds_left))
+    sentence = escape(texts.training_progress(step, total, at.seconds_left))
     return (
         f'<div class="progress-line" role="progressbar" aria-label="{sentence}" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><div style="width:{percent}%"></div></div>'

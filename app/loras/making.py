@@ -108,6 +108,7 @@ def _config(request: LoraTrainingRequest, model: str, output: Path) -> "Personal
         output=output,
         images=tuple(picture.file for picture in request.pictures),
         captions=request.captions,
+        tells_captions=request.keeps_pictures,
         name=request.name,
         token=request.token,
         class_word=request.class_word,

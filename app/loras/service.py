@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
 from app.loras.exporting import exported
-from app.loras.pictures import look_at, show_pictures
+from app.loras.pictures import keep_pictures, look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
 from app.service import Service
@@ -79,11 +79,13 @@ class Loras:
         request = self.check(values)
         if isinstance(request, list):
             raise request[0]
-        job = self._service.add(replace(request, owner=owner), owner, address)
+        kept = keep_pictures([picture.file for picture in request.pictures], self._service.data)
+        request = replace(request, pictures=kept, owner=owner)
+        job = self._service.add(request, owner, address)
         show_pictures(request, self._service.data / job.folder)
         return job
 
-    def estimate(self, effort: object, num_pictures: int = 0) -> float | None:
+    def estimate(self, effort: object) -> float | None:
         """Seconds that a training takes on this computer, if that is known.
 
         Raises:
@@ -119,14 +121,15 @@ class Loras:
         return self._service.finish(job_id, owner, address)
 
     def discard(self, job_id: str, owner: str = "") -> Job:
-        """Stop a training for good, and throw away what it has learnt.
+        """Stop a training for good, and throw away what it has learnt and its pictures.
 
         Raises:
-            InputError: There is no such job, it is somebody else's, no training, or does not stop.
+            InputError: There is no such job, it is somebody else's, no training, done before it
+                could be stopped, or does not stop.
         """
         self.pause(job_id, owner)
         self._service.wait(job_id, _SECONDS_TO_STOP)
-        return self._service.delete(job_id, owner)
+        return self._service.discard(job_id, owner)
 
     def _check_is_training(self, job_id: str) -> None:
         if not isinstance(self._service.get(job_id).request, LoraTrainingRequest):

@@ -22,12 +22,10 @@ class Sample:
     Args:
         step: After how many steps.
         video: A small animated WebP, to be fetched by whoever knows its name.
-        poster: None: an animated picture needs none.
     """
 
     step: int
     video: Path
-    poster: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,6 @@ class LoraView:
     Args:
         job_id: Of the training.
         points: The loss by step.
-        held_out: That of a picture that it does not learn from, by step.
         num_steps: Of the whole training.
         step: How many are done.
         samples: What it made meanwhile, the first first.
@@ -53,7 +50,6 @@ class LoraView:
 
     job_id: str
     points: Sequence[tuple[int, float]]
-    held_out: Sequence[tuple[int, float]]
     num_steps: int
     step: int
     samples: Sequence[Sample]
@@ -87,7 +83,6 @@ def view_training(job: Job, data: Path) -> LoraView | None:
     return LoraView(
         job_id=job.id,
         points=_points(rows, "loss"),
-        held_out=_points(rows, "held_out"),
         num_steps=num_steps,
         step=step,
         samples=[Sample(step, file) for step, file in samples(folder)],

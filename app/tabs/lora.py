@@ -35,7 +35,7 @@ class LoraForm:
         table: What is said of each.
         captions: JSON of what each shows, in a text box that nobody sees.
         suggested: The trigger word that was thought of last.
-        trained: The pictures that a training learns from, to be deleted then.
+        trained: The pictures that trainings learn from, by their ids, to be deleted then.
     """
 
     files: gr.File
@@ -142,7 +142,7 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         name=name,
         token=token,
         suggested=gr.State(""),
-        trained=kept([], "trained"),
+        trained=kept({}, "trained"),
         class_word=class_word,
         kind=_choice("kind", texts.KIND_LABEL, texts.KIND_INFO, texts.KIND_NAMES, "thing"),
         effort=_choice(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
@@ -9,9 +10,11 @@ from playwright.sync_api import Page, expect
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from app.loras import cards
 from lavie.media import read_metadata
 from tests.ui.conftest import PATIENCE
 from tests.ui.test_text_to_video import download
+from tests.unit.app.loras.test_lora_page import entry
 
 pytestmark = pytest.mark.ui
 
@@ -182,14 +185,38 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(page, tmp_pa
     expect(page.locator("#lora-import-refused")).not_to_be_empty()
 
 
-def test_a_training_that_is_cancelled_leaves_nothing(page, pictures):
+def test_a_training_that_is_cancelled_leaves_nothing(page, pictures, server):
     fill_in(page, pictures)
+    before = {*server.data.rglob("training"), *server.data.glob("given/*")}
     page.get_by_role("button", name="Teach it").click()
     page.locator("#lora-cancel").click()
     expect(page.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
+    expect(page.locator(".lora-picture")).to_have_count(0)
+    assert list(server.data.parent.glob("cache/**/biscuit-*.png")) == []
+    assert {*server.data.rglob("training"), *server.data.glob("given/*")} <= before
     page.reload()
     open_tab(page)
     expect(page.get_by_role("heading", name="Learning: Biscuit")).to_have_count(0)
+
+
+@pytest.mark.parametrize("weight", [2, -1.33, 0.33, 0.35, 1])
+def test_a_choice_keeps_the_weight_that_a_recipe_asks_for(browser, weight):
+    use = entry()
+    html = cards.picker([use], "#box", "#sentence", "Your LoRAs", "")
+    page = browser.new_page()
+    page.set_content(f'<textarea id="box"></textarea><div id="choices">{html}</div>')
+    box, strength = page.locator("#box"), page.get_by_label("Strength of Biscuit")
+    box.fill(json.dumps([{"id": use.id, "weight": weight}]))
+    script = (Path(cards.__file__).parents[1] / "lora-picker.js").read_text("utf-8")
+    page.evaluate(
+        "script => new Function('element', 'watch', script)(window.choices, () => {})", script
+    )
+    expect(strength).to_have_value(str(weight))
+    expect(page.locator("output")).to_have_text(f"{weight:.2f}")
+    assert json.loads(box.input_value()) == [{"id": use.id, "weight": weight}]
+    strength.fill("0.7")
+    assert json.loads(box.input_value()) == [{"id": use.id, "weight": 0.7}]
+    page.close()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

@@ -156,7 +156,7 @@ def test_the_prompt_is_shown_also_where_there_is_no_video(handlers, service, run
 
 
 def test_every_input_gets_its_check(handlers, form):
-    checks = handlers.asking.check("", {}, Watching(), "", *form[1:])
+    checks = handlers.asking.check("", {}, Watching(), None, "", *form[1:])
     others = [True] * (len(FIELDS) - 1)
     assert [check["is_valid"] for check in checks] == [True, True, True, False, *others]
 

@@ -126,6 +126,15 @@ def test_pictures_are_turned_as_their_camera_says(tmp_path):
     assert (check_one(path).width, check_one(path).height) == (60, 40)
 
 
+def test_a_picture_that_was_changed_is_looked_at_again(tmp_path):
+    file = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(file)
+    assert "only 8x8" in (check_pictures([file])[0].problem or "")
+    draw = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(draw).save(file)
+    assert check_pictures([file])[0].problem is None
+
+
 def test_thumbnails_are_small_and_upright_on_white(tmp_path):
     image = Image.new("RGBA", (300, 150))
     image.paste((0, 0, 255, 255), (100, 0, 200, 150))

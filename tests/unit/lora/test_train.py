@@ -1,13 +1,18 @@
+import base64
 import importlib.util
+import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lavie.errors import Cancelled, ConfigError, InputError, MissingDependencyError
+from lavie.media import read_video
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.checkpoint import list_checkpoints
@@ -186,9 +191,34 @@ def test_the_file_says_what_it_is(config):
     assert about["lavie.trigger_word"] == about["modelspec.trigger_phrase"] == "zog"
     assert about["lavie.class_word"] == "fox"
     assert about["ss_network_dim"] == "2"
-    assert about["modelspec.thumbnail"].startswith("data:image/jpeg;base64,")
     assert json.loads(about["lavie.settings"])["num_steps"] == 1
     assert len(about["lavie.base_model_hash"]) == 16
+
+
+def metadata_of(path):
+    with safe_open(path, "pt") as file:
+        return file.metadata()
+
+
+@pytest.mark.parametrize("tells_captions", [False, True])
+def test_captions_are_told_to_others_on_purpose_alone(config, tells_captions):
+    captions = ("zog in a secret place", "", "", "")
+    run = config(num_steps=1, captions=captions[: len(config().images)])
+    run = run.model_copy(update={"tells_captions": tells_captions})
+    about = metadata_of(train_lora(run))
+    assert ("secret" in json.dumps(about)) == tells_captions
+    assert "a photo of a zog" in about["ss_tag_frequency"]
+
+
+def test_the_picture_of_a_file_shows_what_it_makes_and_none_that_it_learnt_from(config):
+    run = config(num_steps=1, sample_every=1)
+    about = metadata_of(train_lora(run))
+    text = about["modelspec.thumbnail"].removeprefix("data:image/jpeg;base64,")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"), float)
+    frames = read_video(run.output / "samples" / "step-00000001.mp4").frames
+    assert np.abs(shown - frames[len(frames) // 2]).mean() < 12
+    without = config("without", num_steps=1, sample_every=0)
+    assert "modelspec.thumbnail" not in metadata_of(train_lora(without))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from PIL import Image
 
 from app.loras.check import LORA_FIELDS, check_training
 from app.loras.request import LoraTrainingRequest
+from app.loras.service import Loras
 from app.uploads import MAX_PIXELS
 from lora.efforts import num_steps_of
 from tests.unit.app.loras.conftest import write_pictures
@@ -17,14 +18,21 @@ def check(card, tmp_path):
     return lambda values: check_training(values, card, tmp_path / "data")
 
 
-def test_a_form_is_a_training_whose_pictures_are_kept_anew(check, training, tmp_path):
+def test_a_form_is_a_training_and_keeps_nothing_yet(check, training, tmp_path):
     request = check({**training, "name": " My \n zog ", "captions": ["in\tthe snow", "", ""]})
     assert isinstance(request, LoraTrainingRequest)
     assert (request.name, request.seed, request.num_pictures) == ("My zog", 3, 3)
     assert request.captions == ("in the snow", "", "")
     assert request.training.num_steps == 6
+    assert [str(picture.file) for picture in request.pictures] == training["pictures"]
+    assert not (tmp_path / "data" / "given").exists()
+
+
+def test_the_pictures_of_a_training_are_kept_anew(service, training):
+    service.pause(True)
+    request = Loras(service).submit(training).request
     kept = [picture.file for picture in request.pictures]
-    assert all(file.parent == tmp_path / "data" / "given" for file in kept)
+    assert all(file.parent == service.data / "given" for file in kept)
     with Image.open(kept[0]) as image:
         assert (image.format, image.size, image.info) == ("PNG", (64, 40), {})
 
@@ -133,8 +141,6 @@ def test_no_more_pixels_are_looked_at_than_in_all(check, training, monkeypatch):
 
 
 def test_every_picture_is_looked_at_and_told_apart(card, tmp_path, service):
-    from app.loras.service import Loras
-
     good = write_pictures(tmp_path / "good", 2)
     bad = [str(file) for file in bad_pictures(tmp_path / "bad")]
     loras = Loras(service)

@@ -49,7 +49,6 @@ def view(**told) -> LoraView:
     usual = {
         "job_id": "a",
         "points": [(1, 0.5), (2, 0.25)],
-        "held_out": [],
         "num_steps": 10,
         "step": 2,
         "samples": [],
@@ -70,7 +69,7 @@ def svg_of(html: str) -> ElementTree.Element:
 
 def test_the_curve_is_said_in_words_and_stays_inside_its_picture():
     points = [(step, 1 / step) for step in range(1, 51)]
-    svg = svg_of(curve(points, [(10, 0.2), (40, 0.1)], 100))
+    svg = svg_of(curve(points, 100))
     assert svg.get("role") == "img"
     assert "at step 50 of 100. Lower is better." in svg.get("aria-label", "")
     _, _, width, height = map(float, svg.get("viewBox", "").split())
@@ -84,7 +83,7 @@ def test_the_curve_is_said_in_words_and_stays_inside_its_picture():
 
 @pytest.mark.parametrize("points", [[], [(1, 0.3)], [(1, 0.3), (2, 0.3)]])
 def test_a_curve_of_little_or_nothing_can_be_drawn(points):
-    assert ("<svg" in curve(points, [], 0)) == bool(points)
+    assert ("<svg" in curve(points, 0)) == bool(points)
 
 
 def test_the_smooth_curve_begins_where_the_loss_does():

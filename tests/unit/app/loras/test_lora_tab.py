@@ -12,9 +12,12 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app.handlers.lora import create_lora_handlers
+from app.loras.files import note_entry, training_folder
 from app.loras.given_pictures import example_sets, key_of
+from app.loras.service import Loras
 from app.visitors import Visitors
 from app.watching import Watching
+from lora import opening
 from tests.unit.app.loras.files import write_lora
 
 WORDS = ["{}", "Biscuit", "bsctzq", "panda", "thing", "quick", False]
@@ -110,37 +113,58 @@ def test_an_example_brings_its_own_trigger_word(service, lora_tab_and_tabs, tab)
 
 
 def test_what_is_wrong_is_said_beside_each_field(handlers, upload):
-    outcome = handlers.form.check("", [], *WORDS)
-    assert len(outcome) == 2 + len(WORDS)
+    outcome = handlers.form.check("", [], {}, *WORDS)
+    assert len(outcome) == 3 + len(WORDS)
     assert "picture" in messages(outcome)[0]
-    assert not outcome[2]["is_valid"]  # below the pictures
+    assert not outcome[3]["is_valid"]  # below the pictures
     unnamed = ["{}", "", "", *WORDS[3:]]
-    assert len(messages(handlers.form.check("", [upload()], *unnamed))) == 2
+    assert len(messages(handlers.form.check("", [upload()], {}, *unnamed))) == 2
 
 
 def test_a_picture_that_cannot_be_used_is_left_out(handlers, service, tab, upload):
     service.pause(True)
     good, tiny = upload(), upload("tiny.png", 8)
-    handlers.form.submit("", [good, tiny], None, *WORDS)
+    handlers.form.submit("", [good, tiny], {}, None, *WORDS)
     (status,) = service.queue()
     assert [picture.name for picture in status.job.request.pictures] == ["biscuit.png"]
+
+
+def test_a_click_decodes_each_picture_once_and_keeps_nothing_before_all_is_right(
+    handlers, service, tab, upload, monkeypatch
+):
+    service.pause(True)
+    decoded, decode = [], opening._decode
+
+    def count(image, name, side):
+        decoded.append(name)
+        return decode(image, name, side)
+
+    monkeypatch.setattr(opening, "_decode", count)
+    picture = upload(side=98)
+    handlers.form.add([picture], [])
+    decoded.clear()
+    assert not messages(handlers.form.check("", [picture], {}, *WORDS))
+    assert decoded == []
+    assert not (service.data / "given").exists()
+    handlers.form.submit("", [picture], {}, None, *WORDS)
+    assert decoded.count("biscuit.png") == 1  # to keep it
 
 
 def test_a_training_is_shown_at_once_and_a_second_one_waits(handlers, service, tab, upload, capsys):
     service.pause(True)
     pictures = [upload()]
-    told = handlers.form.submit("", pictures, None, *WORDS)
+    told = handlers.form.submit("", pictures, {}, None, *WORDS)
     job_id = told[tab.training.job_id]
     assert service.knows(job_id)
     assert told[tab.training.panel].visible
-    assert told[tab.form.trained] == pictures
-    second = handlers.form.submit(job_id, pictures, None, *WORDS)
+    assert told[tab.form.trained] == {job_id: pictures}
+    second = handlers.form.submit(job_id, pictures, {}, None, *WORDS)
     assert tab.training.job_id not in second
     assert "Added: 2nd in the queue" in capsys.readouterr().out
 
 
 def test_a_training_is_followed_to_its_end_and_found_again(handlers, service, tab, upload):
-    job_id = handlers.form.submit("", [upload()], None, *WORDS)[tab.training.job_id]
+    job_id = handlers.form.submit("", [upload()], {}, None, *WORDS)[tab.training.job_id]
     shown = updates_of(handlers.following.resume_for(job_id, Watching()))
     assert "It has learnt." in shown[-1][tab.training.progress]
     again = updates_of(handlers.following.resume_for(job_id, Watching()))  # by a page loaded anew
@@ -152,22 +176,40 @@ def test_pictures_are_forgotten_once_they_are_learnt_unless_they_are_kept(
     handlers, service, tab, upload
 ):
     learnt, later = upload(), upload("other.png", 97)
-    told = handlers.form.submit("", [learnt], None, *WORDS)
+    told = handlers.form.submit("", [learnt], {}, None, *WORDS)
     job_id = told[tab.training.job_id]
     service.wait(job_id, timeout=10)
-    after = handlers.form.forget(job_id, told[tab.form.trained], [learnt, later])
-    assert after[tab.form.pictures] == [later]
+    after = handlers.form.forget(told[tab.form.trained], [learnt, later])
+    assert (after[tab.form.pictures], after[tab.form.trained]) == ([later], {})
     assert not Path(learnt).exists()
-    kept = handlers.form.submit("", [later], None, *WORDS[:-1], True)
-    assert kept[tab.form.trained] == []
-    assert handlers.form.forget(job_id, [], [later]) == {tab.form.table: gr.skip()}
+    kept = handlers.form.submit("", [later], {}, None, *WORDS[:-1], True)
+    service.wait(kept[tab.training.job_id], timeout=10)
+    after = handlers.form.forget(kept[tab.form.trained], [later])
+    assert (after[tab.form.pictures], after[tab.form.trained]) == ([later], {})
+    assert Path(later).exists()
+
+
+def test_a_cancelled_training_takes_its_uploads_along_and_no_others(handlers, service, tab, upload):
+    service.pause(True)
+    files = [upload(), upload("other.png", 97)]
+    ids, trained = [], {}
+    for file, keeps in zip(files, (True, False), strict=True):
+        told = handlers.form.submit("", [file], trained, None, *WORDS[:-1], keeps)
+        trained = told[tab.form.trained]
+        ids.append(told[tab.training.job_id])
+    assert handlers.form.forget(trained, files) == {tab.form.table: gr.skip()}
+    handlers.buttons.cancel(ids[0])
+    after = handlers.form.forget(trained, files)
+    assert after[tab.form.pictures] == files[1:]
+    assert after[tab.form.trained] == {ids[1]: files[1:]}
+    assert [Path(file).exists() for file in files] == [False, True]
 
 
 def test_a_paused_training_goes_on_and_a_cancelled_one_is_gone(
     handlers, service, runner, tab, upload, wait_until
 ):
     runner.may_go_on.clear()
-    job_id = handlers.form.submit("", [upload()], None, *WORDS)[tab.training.job_id]
+    job_id = handlers.form.submit("", [upload()], {}, None, *WORDS)[tab.training.job_id]
     wait_until(lambda: service.get(job_id).state == "running")
     handlers.buttons.pause(job_id)
     runner.may_go_on.set()
@@ -179,7 +221,7 @@ def test_a_paused_training_goes_on_and_a_cancelled_one_is_gone(
     assert service.wait(job_id, timeout=10).state == "done"
 
     service.pause(True)
-    job_id = handlers.form.submit("", [upload()], None, *WORDS)[tab.training.job_id]
+    job_id = handlers.form.submit("", [upload()], {}, None, *WORDS)[tab.training.job_id]
     gone = handlers.buttons.cancel(job_id)
     assert gone[tab.training.job_id] == ""
     assert service.get(job_id).deleted
@@ -193,7 +235,7 @@ def test_a_training_that_nobody_knows_is_said_to_be_lost(handlers, tab):
 
 def test_the_queue_turns_to_a_training_and_to_nothing_else(handlers, service, tab, upload, values):
     service.pause(True)
-    training = handlers.form.submit("", [upload()], None, *WORDS)[tab.training.job_id]
+    training = handlers.form.submit("", [upload()], {}, None, *WORDS)[tab.training.job_id]
     assert handlers.following.show_training(service.get(training))
     assert handlers.following.show_training(service.submit(values)) == {}
 
@@ -214,9 +256,9 @@ def test_a_comparison_has_one_seed_and_uses_what_was_made(handlers, service, tab
 
 
 def test_a_video_is_asked_for_with_the_rules_of_the_first_tab(handlers, service, tab):
-    assert len(messages(handlers.trying.check("", "", "[]", "many"))) == 2
+    assert len(messages(handlers.trying.check("", None, "", "[]", "many"))) == 2
     unknown = json.dumps([{"id": "0123456789abcdef", "weight": 1}])
-    assert "no LoRA" in messages(handlers.trying.check("", "a panda", unknown, ""))[0]
+    assert "no LoRA" in messages(handlers.trying.check("", None, "a panda", unknown, ""))[0]
     job_id = handlers.trying.make("", None, "a panda", "[]", "7")[tab.trying.job_id]
     assert service.get(job_id).request.seed == 7
 
@@ -233,6 +275,21 @@ def test_a_lora_that_is_gone_is_not_opened_again(handlers, tab):
     assert told[tab.trying.opened] == ""
     with pytest.raises(gr.Error, match="no LoRA"):
         handlers.library.choose("", "", SimpleNamespace(subject="0123456789abcdef"))
+
+
+def test_a_lora_that_was_deleted_elsewhere_is_no_error_on_every_load(
+    handlers, service, tab, upload, tmp_path
+):
+    job_id = handlers.form.submit("", [upload()], {}, None, *WORDS)[tab.training.job_id]
+    job = service.wait(job_id, timeout=10)
+    loras = Loras(service)
+    entry = loras.import_file(str(write_lora(tmp_path / "a.safetensors")), "Biscuit")
+    training_folder(service.data / job.folder).mkdir(parents=True, exist_ok=True)
+    note_entry(service.data / job.folder, entry.id)
+    told = handlers.library.open_learnt(job_id, "")
+    assert (told[tab.training.job_id], told[tab.trying.opened]) == ("", entry.id)
+    loras.delete(entry.id)
+    assert handlers.library.open_learnt(job_id, "") == {tab.training.job_id: ""}
 
 
 def test_why_a_file_cannot_be_used_is_said_beside_the_field(handlers, tab, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from app.loras.files import metrics_file, training_folder
+from app.loras.pictures import keep_pictures
 from app.loras.request import LoraTrainingRequest
 from lavie.errors import InputError
 from lavie.media import read_video
@@ -192,6 +193,8 @@ def test_a_training_that_runs_out_of_memory_is_tried_with_no_other_model(studio,
     runner = studio.service._dispatcher._crew._runner
     request = studio.loras.check(training)
     assert isinstance(request, LoraTrainingRequest)
+    files = [picture.file for picture in request.pictures]
+    request = replace(request, pictures=keep_pictures(files, studio.service.data))
     assert runner._cascade is not None or runner.prepare()
     job = studio.service._store.add(request)
     studio.service._store.update(job.id, is_memory_short=True)

@@ -9,6 +9,8 @@ from app import queue_view, screen
 from app.costs import work_weights
 from app.films.service import Films
 from app.jobs.crew import ThreadCrew
+from app.loras import learning
+from app.loras.files import training_folder
 from app.loras.service import Loras
 from app.loras.use import LoraUse
 from app.model_card import read_model_card
@@ -108,6 +110,52 @@ def test_a_training_is_its_owners_alone(public, training):
     assert public._service.queue(BERT) == []
     assert len(public.view(job, ANNA).pictures) == 3
     assert public.view(job, BERT).pictures == public.view(job).pictures == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [("prepare", "Getting ready to train"), ("lora", "Learning: step 2 of 8"), ("base", "video")],
+)
+def test_learning_is_said_only_while_it_learns(loras, service, training, stage, said):
+    job = replace(loras.submit(training), state="running", progress=Progress(stage, 2, 8))
+    html = learning.progress(service.status(job), loras.view(job))
+    assert said in html
+    assert ("Learning" in html) == (stage == "lora")
+
+
+@pytest.mark.parametrize(
+    ("state", "keeps_pictures", "left"),
+    [("done", False, 2), ("done", True, 5), ("cancelled", False, 7)],
+)
+def test_what_a_server_that_died_left_of_a_training_is_swept_up(
+    loras, service, training, state, keeps_pictures, left
+):
+    job = loras.submit({**training, "keeps_pictures": keeps_pictures})
+    folder = training_folder(service.data / job.folder)
+    (folder / "checkpoints" / "step-00000006").mkdir(parents=True)
+    for name in ("metrics.jsonl", "entry.txt", "personal.yaml"):
+        (folder / name).write_text("")
+    unknown = training_folder(folder.parents[1] / "unknown")
+    (unknown / "checkpoints").mkdir(parents=True)
+    service._store.update(job.id, state=state)  # and then it was killed
+    service._dispatcher._sweeper.sweep()
+    assert len(list(folder.iterdir())) == left
+    assert (unknown / "checkpoints").exists()
+
+
+def test_a_cancelled_training_leaves_no_picture_at_once(loras, service, training):
+    other = loras.submit({**training, "pictures": training["pictures"][:1]})
+    job = loras.submit({**training, "keeps_pictures": True, "captions": ["a secret", "", ""]})
+    gone = loras.discard(job.id)
+    assert (gone.request.pictures, gone.request.captions) == ((), ())
+    assert not (service.data / job.folder).exists()
+    (left,) = other.request.pictures
+    assert list((service.data / "given").iterdir()) == [left.file]  # another learns from it too
+    with pytest.raises(InputError, match="nothing left to do"):
+        service.retry(job.id)
+    service._store.update(other.id, state="done")
+    with pytest.raises(InputError, match="over already"):
+        loras.discard(other.id)
 
 
 def test_what_is_no_training_is_neither_paused_nor_finished_as_one(loras, service):
