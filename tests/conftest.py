@@ -10,6 +10,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores, with 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_pushed_aside():
+    """What has real-time priority leaves no core to the tests of the other process."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     """A tiny model with random weights. Shared: tests that change anything copy it."""
