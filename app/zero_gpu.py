@@ -116,7 +116,8 @@ class ZeroRunner:
                 for item in stream:
                     if isinstance(item, Result):
                         yield item
-                    elif isinstance(item, _Failure):
+                        continue  # it may have been the last: then the work is done
+                    if isinstance(item, _Failure):
                         raise item.error
                     elif isinstance(item, _Unfinished):
                         is_over = False

@@ -11,6 +11,9 @@ from typing import Any, cast
 from lavie.errors import CheckpointError
 from lora.refusals import refuse_other_kinds
 
+RESULT = "lora.safetensors"
+"""What a LoRA is called where it was trained, and where it is kept."""
+
 MAX_BYTES = 2 << 30
 _MAX_HEADER = 16 << 20
 _DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from lavie.errors import InputError
-from lora.header import Header, hash_file, read_header
+from lora.header import RESULT, Header, hash_file, read_header
 
 MAX_NAME = 80
 MAX_TAGS = 20
@@ -33,7 +33,7 @@ MAX_TAG = 40
 KEPT_AFTER_DELETION = timedelta(days=7)
 
 _ID = re.compile(r"[0-9a-f]{16}")
-_FILE, _ENTRY, _THUMBNAIL = "lora.safetensors", "entry.json", "thumbnail.jpg"
+_FILE, _ENTRY, _THUMBNAIL = RESULT, "entry.json", "thumbnail.jpg"
 _JPEG = "data:image/jpeg;base64,"
 _MAX_THUMBNAIL = 200_000
 

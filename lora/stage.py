@@ -24,12 +24,11 @@ from lavie.types import Frames
 from lora.embedding import LearnedWords, learn_word
 from lora.examples import Examples, StillBatch, draw_batches
 from lora.formats import write_lora
+from lora.header import RESULT
 from lora.inject import spatial_modules
 from lora.metadata import thumbnail_of
 from lora.settings import PersonalRun
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
-
-RESULT = "lora.safetensors"
 
 _ADAPTER = "personal"
 _TEXT_PARTS = ("q_proj", "k_proj", "v_proj", "out_proj")

@@ -17,10 +17,11 @@ from lavie.training.loop import train
 from lavie.types import CancelToken, OnEvent, Progress
 from lora.captions import Language
 from lora.examples import prepare_examples
+from lora.header import RESULT
 from lora.metadata import make_metadata
 from lora.pictures import check_pictures, check_set
 from lora.settings import PersonalConfig, PersonalRun, resolve, usual_precision
-from lora.stage import RESULT, LoraStage
+from lora.stage import LoraStage
 
 logger = logging.getLogger(__name__)
 

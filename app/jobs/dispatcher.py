@@ -18,9 +18,11 @@ from app.jobs.job import RESULTS, Job, JobState
 from app.jobs.store import JobStore
 from app.jobs.sweeper import Sweeper
 from app.jobs.wire import Order, Outcome, Report, Setup, Wire
-from app.jobs.worker import REMOTE
+from app.jobs.worker import REMOTE, why_it_failed
 from app.loras.files import has_learnt
 from app.loras.pictures import forget_pictures, without_pictures
+from app.loras.request import LoraTrainingRequest
+from app.loras.shelf import put_on_shelf
 from app.request import efforts_left
 from lavie.runtime.profiles import ProfileName
 from lavie.types import Progress
@@ -343,12 +345,28 @@ class Dispatcher(threading.Thread):
         if job.is_over:
             return
         is_done = state == "done"
+        if is_done and (error := self._shelve(job)) is not None:
+            state, is_done = "failed", False
         if is_done:
             changes["request"] = without_pictures(job.request)
         self._store.update(job.id, state=state, error=error, **changes)
         self._drop(job)
         if is_done:
             forget_pictures(job, self._data, self._store.needs)
+
+    def _shelve(self, job: Job) -> str | None:
+        """Put what a training has made on the shelf; if that can't be done, why.
+
+        Here and not where it is trained, so that a LoRA is there if its job is done, and only then:
+        also when a worker is stopped or killed at the very end.
+        """
+        if isinstance(job.request, LoraTrainingRequest):
+            try:
+                put_on_shelf(job.request, self._data / job.folder)
+            except Exception as error:
+                logger.exception("The LoRA of job %s could not be put on the shelf", job.id)
+                return why_it_failed(error, job.id)
+        return None
 
     def _drop(self, job: Job) -> None:
         """What was said on the wire about a try is now in the store."""

@@ -177,10 +177,15 @@ class Worker:
             return "failed", str(error)
         except Exception as error:
             logger.exception("Job %s failed", order.job_id)
-            if is_disk_full(error):
-                return "failed", texts.DISK_IS_FULL
-            return "failed", texts.unexpected_failure(order.job_id)
+            return "failed", why_it_failed(error, order.job_id)
         return "done", None
+
+
+def why_it_failed(error: Exception, job_id: str) -> str:
+    """What the owner of a job is told of an error: as it says itself, unless it is a fault here."""
+    if isinstance(error, LaVieError):
+        return str(error)
+    return texts.DISK_IS_FULL if is_disk_full(error) else texts.unexpected_failure(job_id)
 
 
 class _Asked(CancelToken):

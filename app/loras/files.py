@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from lora.header import RESULT
+
 TRAINING = "training"
 """Inside the folder of a job: what `lora.train` writes, and what belongs to it."""
 
@@ -60,6 +62,11 @@ def was_at_work(folder: Path) -> float:
     """When it last learnt something, in seconds since the epoch; 0 if it never did."""
     checkpoints = training_folder(folder) / _CHECKPOINTS
     return checkpoints.stat().st_mtime if checkpoints.exists() else 0.0
+
+
+def learnt_file(folder: Path) -> Path:
+    """The LoRA that came of it, until it is on the shelf."""
+    return training_folder(folder) / RESULT
 
 
 def entry_of(folder: Path) -> str:

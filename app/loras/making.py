@@ -1,4 +1,4 @@
-"""Trains a LoRA, makes a video with it and puts it on the shelf."""
+"""Trains a LoRA and makes a video with it; the server puts it on the shelf when that is done."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.jobs.worker import Task
 from app.loras.attaching import loras_on, recipe_of
-from app.loras.files import entry_of, note_entry, sample_file, training_folder
+from app.loras.files import sample_file, training_folder
 from app.loras.request import LoraTrainingRequest
 from app.loras.use import LoraUse
 from app.result import Result
@@ -62,7 +62,6 @@ def make_lora(
     seconds, num_steps = watch.took()
     cancel.raise_if_cancelled()
     result = _show(load(), request, file, task.folder, check, on_event, cancel)
-    _put_on_shelf(request, file, task.folder)
     worked = replace(request.training, num_steps=num_steps)
     yield replace(result, seconds=seconds, worked=worked)
 
@@ -140,15 +139,3 @@ def _show(
     check(generation.frames)
     metadata = generation.metadata | recipe_of((use,))
     return write_files(replace(generation, metadata=metadata), "base", folder, cancel)
-
-
-def _put_on_shelf(request: LoraTrainingRequest, file: Path, folder: Path) -> None:
-    """Enter it in the registry, once, also if a worker died just afterwards."""
-    from lora.registry import Registry
-
-    if entry_of(folder):
-        return
-    entry = Registry(request.shelf).add(
-        file, name=request.name, token=request.token, owner=request.owner, kind=request.lora_kind
-    )
-    note_entry(folder, entry.id)

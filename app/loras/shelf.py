@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.loras.choice import FindLora
+from app.loras.files import entry_of, learnt_file, note_entry
+from app.loras.request import LoraTrainingRequest
 from app.policy import Policy
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
@@ -81,3 +83,28 @@ class Shelf:
 
     def _is_for(self, entry: "Entry", owner: str) -> bool:
         return not self._policy.is_public or entry.owner == owner
+
+
+def put_on_shelf(request: LoraTrainingRequest, folder: Path) -> None:
+    """Enter what a training has made in the registry: once, however often this is called.
+
+    Args:
+        request: Of the training.
+        folder: Of its job.
+
+    Raises:
+        CheckpointError: There is no LoRA, or it is broken.
+        OSError: It can't be written.
+    """
+    from lora.registry import Registry
+
+    if entry_of(folder):
+        return
+    entry = Registry(request.shelf).add(
+        learnt_file(folder),
+        name=request.name,
+        token=request.token,
+        owner=request.owner,
+        kind=request.lora_kind,
+    )
+    note_entry(folder, entry.id)

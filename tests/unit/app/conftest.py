@@ -11,6 +11,7 @@ import pytest
 
 from app.jobs.crew import ThreadCrew
 from app.jobs.worker import Task
+from app.loras.files import learnt_file
 from app.model_card import ModelCard, read_model_card
 from app.result import Result
 from app.service import Service
@@ -20,6 +21,7 @@ from app.tabs.lora import create_lora_tab
 from lavie.errors import Cancelled, MemoryBudgetError
 from lavie.types import Preview, Progress
 from tests.unit.app.files import make_result, write_card_files
+from tests.unit.app.loras.files import write_lora
 
 WORDS = "a an the fox panda moving left right in on over ocean snow"
 
@@ -69,6 +71,9 @@ class StepRunner:
                 assert self.may_go_on.wait(10)
             cancel.raise_if_cancelled()
             task.folder.mkdir(parents=True, exist_ok=True)
+            if request.kind == "lora":
+                learnt_file(task.folder).parent.mkdir(exist_ok=True)
+                write_lora(learnt_file(task.folder))
             stages = request.stages[: request.stages.index(stage) + 1]
             result = make_result(task.folder, stage, request.seed, stages)
             yield replace(result, seconds_after=self.seconds_after)

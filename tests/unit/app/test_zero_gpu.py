@@ -206,6 +206,19 @@ def test_a_training_is_ended_early_in_a_turn_of_its_own(gpu, a_training, tmp_pat
     assert events[-1].step < 20
 
 
+@pytest.mark.parametrize("button", ["finish", "cancel"])
+def test_what_is_asked_of_a_training_after_its_end_changes_nothing(
+    gpu, a_training, tmp_path, button
+):
+    tokens = {"finish": CancelToken(), "cancel": CancelToken()}
+    task = Task(a_training, (), tmp_path, finish=tokens["finish"])
+    runner, results = ZeroRunner(TurningRunner(2, 0.01), gpu), []
+    for result in runner.run(task, lambda _: None, tokens["cancel"]):
+        results.append(result)
+        tokens[button].cancel()
+    assert len(results) == len(gpu.asked) == 1
+
+
 def test_everything_is_loaded_before_and_once(gpu):
     inner = ForkableRunner()
     runner = ZeroRunner(inner, gpu)

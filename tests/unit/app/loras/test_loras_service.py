@@ -10,7 +10,8 @@ from safetensors.numpy import load_file
 from app.loras.files import metrics_file, training_folder
 from app.loras.pictures import keep_pictures
 from app.loras.request import LoraTrainingRequest
-from lavie.errors import InputError
+from app.loras.shelf import LORAS_FOLDER
+from lavie.errors import Cancelled, InputError
 from lavie.media import read_video
 from tests.unit.app.loras.conftest import LONG, form
 
@@ -132,6 +133,51 @@ def test_a_discarded_training_leaves_the_list(studio, training, wait_until):
     wait_until(lambda: studio.service.get(job.id).progress is not None, LONG)
     assert studio.loras.discard(job.id).deleted
     assert studio.loras.list() == []
+
+
+def test_a_training_stopped_at_its_very_end_leaves_nothing_on_the_shelf_until_it_goes_on(
+    studio, training, monkeypatch
+):
+    runner = studio.service._dispatcher._crew._runner
+    run = runner.run
+
+    def run_and_stop(*asked):
+        yield from run(*asked)
+        raise Cancelled
+
+    monkeypatch.setattr(runner, "run", run_and_stop)
+    job = studio.train(training)
+    assert job.state == "cancelled"
+    assert studio.loras.list() == []
+    monkeypatch.undo()
+    studio.service.retry(job.id)
+    job = studio.service.wait(job.id, LONG)
+    assert (job.state, job.error) == ("done", None)
+    assert [entry.id for entry in studio.loras.list()] == [studio.loras.view(job).entry_id]
+
+
+def test_a_lora_that_cannot_be_put_on_the_shelf_is_not_lost(studio, training):
+    in_the_way = studio.service.data / LORAS_FOLDER
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.touch()
+    job = studio.train(training)
+    assert (job.state, job.can_go_on) == ("failed", True)
+    assert job.id in job.error
+    in_the_way.unlink()
+    studio.service.retry(job.id)
+    assert studio.service.wait(job.id, LONG).state == "done"
+    assert [entry.name for entry in studio.loras.list()] == ["My zog"]
+
+
+def test_a_lora_is_shelved_once_also_if_the_server_was_killed_before_it_could_say_so(
+    studio, training
+):
+    job = studio.train(training, keeps_pictures=True)
+    dispatcher = studio.service._dispatcher
+    with dispatcher._lock:
+        dispatcher._end(studio.service._store.update(job.id, state="running"), "done", None)
+    assert studio.service.get(job.id).state == "done"
+    assert len(studio.loras.list()) == 1
 
 
 def test_videos_are_made_with_loras_and_without_as_before(studio, training):
