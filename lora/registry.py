@@ -237,8 +237,8 @@ class Registry:
             path: Safetensors.
             name: As people are to call it; empty: its own title, or the file's name.
             owner: Whose it is.
-            check: Looks at the weights too, as `lora.formats.read_lora` of a loaded model does, and
-                raises if they do not fit. None: the header alone is looked at.
+            check: Looks at the weights too, as `lora.rewriting.check_fits` does, and raises if they
+                do not fit. None: the header alone is looked at.
 
         Raises:
             InputError: The name is none.

@@ -11,9 +11,16 @@ import torch
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from lavie.convert.sources import is_original_folder, is_published_repository
 from lavie.errors import CheckpointError, InputError
 from lavie.models import BaseUNet
-from lavie.pipelines.model_folder import MINIATURE_FOLDER, find_model_folder
+from lavie.pipelines.model_folder import (
+    MINIATURE_FOLDER,
+    STAGE_PIPELINES,
+    find_model_folder,
+    get_model_folder,
+    read_model_index,
+)
 from lavie.training.model import read_architecture
 from lora.formats import LoraFormat, read_lora, write_lora
 from lora.header import model_name, read_header
@@ -27,14 +34,15 @@ _PUBLISHED_TEXT: dict[str, Any] = {
 
 
 def check_fits(file: Path, model: str) -> None:
-    """Raise unless a LoRA file can be used with a model.
+    """Raise unless a LoRA file can be used with a model, whose weights are not read.
 
     Args:
         file: Safetensors.
         model: A model folder, a hub id, or "miniature".
 
     Raises:
-        CheckpointError: The file is broken, of another kind or for another model.
+        CheckpointError: The file is broken, of another kind or for another model; or there is no
+            such model.
     """
     about = read_lora(file, *shapes_for(file, model)).metadata
     made_for, name = model_name(about.get("lavie.base_model", "")), model_name(model)
@@ -72,12 +80,24 @@ def rewrite(file: Path, target: Path, style: str, model: str = "") -> Path:
 
 def shapes_for(file: Path, model: str) -> tuple[BaseUNet, nn.Module]:
     """Networks that know their shapes and hold no numbers, for a file and a model as above."""
-    folder = find_model_folder(model) if model else None
+    folder = _find_configs(model) if model else None
     is_small = "lavie-base" in read_header(file).metadata.get("modelspec.architecture", "")
     if is_small and not model:
         folder = MINIATURE_FOLDER
     unet = read_architecture(folder, "unet") if folder else None
     text = read_architecture(folder, "text_encoder") if folder else None
-    with torch.device("meta"):  # a hub id and the published layout have no such files here
+    with torch.device("meta"):
         network: BaseUNet = BaseUNet.from_config(unet or {})
         return network, CLIPTextModel(CLIPTextConfig(**(text or _PUBLISHED_TEXT)))
+
+
+def _find_configs(model: str) -> Path | None:
+    """The folder that says what shapes a model has; None: those of the published one."""
+    base = STAGE_PIPELINES["base"]
+    folder = find_model_folder(model)
+    if folder is None and not is_published_repository(model):
+        folder = get_model_folder(model, base)
+    if folder is None or is_original_folder(folder):
+        return None
+    read_model_index(folder, base)
+    return folder

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _add_import(commands: Any) -> None:  # noqa: ANN401
     parser.add_argument("--name", default="", help="default: its title, or the file's name")
     parser.add_argument("--model", default="miniature", help="that it has to fit")
     parser.add_argument(
-        "--trust", action="store_true", help="look at its header alone, without loading a model"
+        "--trust", action="store_true", help="look at its header alone, not at whether it fits"
     )
 
 
@@ -160,19 +161,13 @@ def _export(arguments: argparse.Namespace) -> None:
 def _import(arguments: argparse.Namespace) -> None:
     if not arguments.file.exists():
         raise InputError(f"File '{arguments.file}' does not exist.", "file")
-    check = None if arguments.trust else _fits(arguments.model)
+    check = None
+    if not arguments.trust:
+        from lora.rewriting import check_fits
+
+        check = partial(check_fits, model=arguments.model)
     registry = Registry(arguments.registry)
     _tell(arguments, registry.import_file(arguments.file, arguments.name, check=check))
-
-
-def _fits(model: str) -> Any:  # noqa: ANN401 - takes a file, raises if it does not fit
-    from lavie.convert.resolve import load_pipeline
-    from lavie.runtime.loading import silence_loading_bars
-    from lora.formats import read_lora
-
-    silence_loading_bars()
-    pipeline = load_pipeline(model)
-    return lambda path: read_lora(path, pipeline.unet, pipeline.text_encoder)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,85 @@
+"""What the command that takes a LoRA in asks of its file: the same as the page."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from lavie.cli.lora import main
+from lavie.pipelines.model_folder import MINIATURE_FOLDER
+from lora import write_lora
+from lora.registry import Registry
+from lora.rewriting import shapes_for
+from lora.weights import Lora
+from tests.unit.app.loras.files import write_lora as write_foreign
+
+
+def copy_without_weights(folder):
+    """The bundled model as nothing can load it."""
+    ignored = shutil.ignore_patterns("*.safetensors", "*.png", "logs")
+    return shutil.copytree(MINIATURE_FOLDER, folder, ignore=ignored)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return copy_without_weights(tmp_path / "small")
+
+
+@pytest.fixture
+def write(make_lora, tmp_path):
+    def write(**about: str):
+        file = write_foreign(tmp_path / "shapes.safetensors")
+        unet, text_encoder = shapes_for(file, "miniature")
+        lora = make_lora(SimpleNamespace(unet=unet, text_encoder=text_encoder))
+        about = {f"lavie.{name}": text for name, text in about.items()}
+        return write_lora(Lora(lora.layers, {}, about), tmp_path / "mine.safetensors")
+
+    return write
+
+
+@pytest.fixture
+def take_in(tmp_path):
+    at = ["--registry", str(tmp_path / "kept")]
+    return lambda file, *flags: main(["import", str(file), *flags, *at])
+
+
+def kept(tmp_path):
+    return [entry.name for entry in Registry(tmp_path / "kept").list()]
+
+
+def test_whether_a_file_fits_is_seen_without_the_weights_of_the_model(
+    model, write, take_in, tmp_path, capsys
+):
+    assert take_in(write(), "--model", str(model)) == 0
+    assert kept(tmp_path) == ["mine"]
+    foreign = write_foreign(tmp_path / "foreign.safetensors")
+    assert take_in(foreign, "--model", str(model)) == 2
+    assert "was made for another model" in capsys.readouterr().err
+    assert take_in(foreign, "--model", str(model), "--trust") == 0
+    assert kept(tmp_path) == ["foreign", "mine"]
+
+
+def test_a_file_that_names_another_model_is_refused_though_its_shapes_fit(
+    write, take_in, tmp_path, capsys
+):
+    assert take_in(write(base_model="runs/other")) == 2
+    assert "made for the model 'other', not for 'miniature'" in capsys.readouterr().err
+    assert take_in(write(base_model="somewhere/miniature")) == 0
+
+
+def test_a_model_of_the_hub_is_asked_for_its_own_shapes(write, take_in, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    repository = tmp_path / "cache" / "models--someone--small"
+    copy_without_weights(repository / "snapshots" / "abc")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    assert take_in(write(), "--model", "someone/small") == 0
+    assert kept(tmp_path) == ["mine"]
+
+
+def test_what_is_no_model_is_said(write, take_in, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert take_in(write(), "--model", str(tmp_path / "empty")) == 2
+    assert "is not a model folder" in capsys.readouterr().err
+    assert kept(tmp_path) == []
