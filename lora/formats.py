@@ -29,11 +29,10 @@ from torch import Tensor, nn
 
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.models import BaseUNet
-from lora.refusals import refuse_other_base, refuse_other_kinds
+from lora.refusals import refuse_other_base, refuse_other_kinds, refuse_unopened
 from lora.weights import NETWORKS, Lora, LoraLayer, Network, adaptable_layers, shape_wanted
 
 LoraFormat = Literal["kohya", "diffusers", "peft"]
-MAX_BYTES = 2 << 30
 MAX_TENSORS = 20_000
 MAX_RANK = 1024
 
@@ -145,15 +144,8 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
         file = path / _PEFT_FILES[0]
         configs = {"unet": _read_peft_config(path / _PEFT_FILES[1])}
     name = path.name
-    if file.suffix in (".ckpt", ".pt", ".pth", ".bin"):
-        raise CheckpointError(
-            f"'{name}' is a pickle, which can run code of its author when it is opened. Get the "
-            ".safetensors of it."
-        )
     try:
-        size = file.stat().st_size
-        if size > MAX_BYTES:
-            raise CheckpointError(f"'{name}' is {size >> 20} MiB. A LoRA has at most 2048 MiB.")
+        refuse_unopened(file, name)
         with safe_open(file, "pt") as archive:
             opened: Any = archive
             keys: list[str] = list(opened.keys())

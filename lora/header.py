@@ -9,12 +9,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
-from lora.refusals import refuse_other_kinds
+from lora.refusals import refuse_other_kinds, refuse_unopened
 
 RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
-MAX_BYTES = 2 << 30
 _MAX_HEADER = 16 << 20
 _DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")
 _WORD = re.compile(r"^bundle_emb\.(?P<word>[^.]+)\.string_to_param")
@@ -50,22 +49,20 @@ def read_header(path: Path) -> Header:
     """
     name = path.name
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise CheckpointError(f"'{name}' is {size >> 20} MiB. A LoRA has at most 2048 MiB.")
+        refuse_unopened(path, name)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(_MAX_HEADER, size - 8):
-                raise CheckpointError(_no_safetensors(name, path))
+            if not 2 <= length <= min(_MAX_HEADER, path.stat().st_size - 8):
+                raise CheckpointError(_no_safetensors(name))
             values: Any = json.loads(file.read(length))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(_no_safetensors(name, path)) from error
+        raise CheckpointError(_no_safetensors(name)) from error
     if not isinstance(values, dict):
-        raise CheckpointError(_no_safetensors(name, path))
+        raise CheckpointError(_no_safetensors(name))
     tensors = cast(dict[str, Any], values)
     metadata = tensors.pop("__metadata__", {})
     if not _is_text_by_name(metadata) or not all(map(_is_tensor, tensors.values())):
-        raise CheckpointError(_no_safetensors(name, path))
+        raise CheckpointError(_no_safetensors(name))
     about = cast(dict[str, str], metadata)
     refuse_other_kinds(name, list(tensors))
     ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
@@ -99,10 +96,5 @@ def _is_tensor(value: object) -> bool:
     )
 
 
-def _no_safetensors(name: str, path: Path) -> str:
-    if path.suffix in (".ckpt", ".pt", ".pth", ".bin"):
-        return (
-            f"'{name}' is a pickle, which can run code of its author when it is opened. Get the "
-            ".safetensors of it."
-        )
+def _no_safetensors(name: str) -> str:
     return f"'{name}' is no safetensors file that can be read. Save or download it again."

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from lavie.errors import CheckpointError
@@ -35,7 +36,32 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     (r"^lora_(prior|decoder)_|^(prior|decoder)\.", "made for a cascade of another kind"),
 )
+_PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+_MAX_BYTES = 2 << 30
 _EMBEDDING = re.compile(r"^(emb_params|string_to_param|clip_l|clip_g|\*)$|string_to_param\.")
+
+
+def refuse_unopened(file: Path, name: str) -> None:
+    """Raise if a file is not even opened: a pickle, or far larger than any LoRA.
+
+    Args:
+        file: It need not exist to be a pickle.
+        name: What the sentence calls it.
+
+    Raises:
+        CheckpointError: It is not; the text says why.
+        OSError: There is no such file.
+    """
+    if file.suffix.lower() in _PICKLES:
+        raise CheckpointError(
+            f"'{name}' is a pickle, which can run code of its author when it is opened. Get the "
+            ".safetensors of it."
+        )
+    size = file.stat().st_size
+    if size > _MAX_BYTES:
+        raise CheckpointError(
+            f"'{name}' is {size >> 20} MiB. A LoRA has at most {_MAX_BYTES >> 20} MiB."
+        )
 
 
 def refuse_other_kinds(name: str, keys: Sequence[str], allow_temporal: bool = False) -> None:

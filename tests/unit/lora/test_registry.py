@@ -226,6 +226,29 @@ def test_nonsense_is_refused_in_a_sentence(registry, file, tmp_path):
     assert registry.list() == []
 
 
+@pytest.mark.parametrize("name", ["mine.PT", "mine.bin"])
+def test_what_is_called_a_pickle_is_refused_whatever_is_in_it(registry, miniature, file, name):
+    called = file.rename(file.with_name(name))
+    for look in (
+        registry.import_file,
+        partial(read_lora, unet=miniature.unet, text_encoder=miniature.text_encoder),
+    ):
+        with pytest.raises(CheckpointError, match=f"'{name}' is a pickle"):
+            look(called)
+
+
+def test_far_too_large_a_file_is_refused_unread(registry, miniature, tmp_path):
+    large = tmp_path / "large.safetensors"
+    with large.open("wb") as opened:
+        opened.truncate(3 << 30)  # takes no room on the disk
+    for look in (
+        registry.import_file,
+        partial(read_lora, unet=miniature.unet, text_encoder=miniature.text_encoder),
+    ):
+        with pytest.raises(CheckpointError, match="is 3072 MiB. A LoRA has at most 2048 MiB"):
+            look(large)
+
+
 def test_half_written_and_damaged_entries_are_not_listed(registry, file):
     entry = registry.add(file, "Mine")
     damaged = registry.add(file, "Other")
