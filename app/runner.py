@@ -15,7 +15,7 @@ from app.films.request import FilmRequest
 from app.jobs.wire import Setup
 from app.jobs.worker import Task
 from app.long_results import enhance, open_result
-from app.loras.attaching import loras_on, recipe_of
+from app.loras.attaching import loras_on
 from app.loras.making import make_lora
 from app.loras.request import LoraTrainingRequest
 from app.request import Request, TextToVideoRequest
@@ -25,6 +25,7 @@ from lavie.errors import Cancelled, ConfigError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.runtime.profiles import AUTO, ProfileName, next_smaller
 from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress, StageName
+from lora.recipe import recipe_of
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ stay where they are, switched off, so that the next block with the same ones beg
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -29,6 +29,7 @@ from lora.formats import read_lora
 from lora.header import hash_file
 from lora.inject import add_layers, check_words, forget_words, teach_words
 from lora.limits import MAX_WEIGHT
+from lora.recipe import recipe_of
 from lora.weights import Lora, Network
 
 MAX_AT_ONCE = 5
@@ -114,7 +115,7 @@ def noted_loras(
 ) -> Generator[dict[str, Any]]:
     """As `with_loras`, giving the part of the recipe that names them; nothing without any."""
     with with_loras(pipelines, loras) as used:
-        yield {"loras": [asdict(lora) for lora in used]} if used else {}
+        yield recipe_of(used)
 
 
 def forget_loras(pipeline: TextToVideoPipeline) -> None:

@@ -17,10 +17,10 @@ from app.films.parts import (
     write_part,
 )
 from app.films.request import FilmRequest, GivenFile
-from app.loras.attaching import recipe_of
 from app.result import Result
 from lavie.errors import Cancelled
 from lavie.types import CancelToken, Frames, FrameSequence, OnEvent
+from lora.recipe import recipe_of
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
@@ -43,15 +43,3 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
     pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
     with with_loras(pipelines, [(use.file, use.weight) for use in loras]):
         yield
-
-
-def recipe_of(loras: Sequence[LoraUse]) -> dict[str, Any]:
-    """What a recipe says of them; nothing where there are none."""
-    if not loras:
-        return {}
-    return {
-        "loras": [
-            {"name": use.name, "token": use.token, "weight": use.weight, "sha256": use.sha256}
-            for use in loras
-        ]
-    }

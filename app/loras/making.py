@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.jobs.worker import Task
-from app.loras.attaching import loras_on, recipe_of
+from app.loras.attaching import loras_on
 from app.loras.files import sample_file, training_folder
 from app.loras.request import LoraTrainingRequest
 from app.loras.use import LoraUse
@@ -15,6 +15,7 @@ from app.result import Result
 from lavie.errors import InputError
 from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress
 from lora.header import hash_file
+from lora.recipe import recipe_of
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade
