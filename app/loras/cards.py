@@ -1,11 +1,11 @@
 """What the page shows of LoRAs that are there: cards, the opened one, the choice of several."""
 
-import json
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from app.gallery import as_text
+from app.loras.choice import picks_text
 from app.loras.small_pictures import picture_of
 from app.texts import loras as texts
 from app.texts.shared import size
@@ -63,7 +63,7 @@ def picker(entries: "Sequence[Entry]", box: str, sentence: str, label: str, info
 
 def chosen(lora_id: str) -> str:
     """The choice of one alone, as its text box holds it."""
-    return json.dumps([{"id": lora_id, "weight": _USUAL_WEIGHT}])
+    return picks_text([(lora_id, _USUAL_WEIGHT)])
 
 
 def _choice(entry: "Entry") -> str:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,22 @@ def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ..
 
 def form_text(loras: Sequence[LoraUse]) -> str:
     """LoRAs as the control of a form holds them; empty for none."""
-    return json.dumps(told(loras)) if loras else ""
+    return picks_text((use.id, use.weight) for use in loras)
+
+
+def picks_text(picks: Iterable[tuple[str, float]]) -> str:
+    """As `form_text`, of ids and how much of each."""
+    named = _named(picks)
+    return json.dumps(named) if named else ""
 
 
 def told(loras: Sequence[LoraUse]) -> list[dict[str, Any]]:
     """LoRAs as programs name them."""
-    return [{"id": use.id, "weight": use.weight} for use in loras]
+    return _named((use.id, use.weight) for use in loras)
+
+
+def _named(picks: Iterable[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"id": lora_id, "weight": weight} for lora_id, weight in picks]
 
 
 def _read(value: object) -> list[Mapping[str, object]]:

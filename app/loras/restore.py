@@ -1,10 +1,9 @@
 """The LoRAs that a recipe names, back into the field of a form."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.loras.choice import MAX_LORAS, finite
+from app.loras.choice import MAX_LORAS, finite, picks_text
 from app.texts import lora_rules as texts
 from lora.limits import MAX_WEIGHT
 
@@ -40,8 +39,7 @@ def find_loras(recipe: Mapping[str, Any], entries: "Sequence[Entry]") -> tuple[F
 
 def field_value(found: Found) -> str:
     """LoRAs as a form holds them; empty for none."""
-    picks = [{"id": entry.id, "weight": weight} for entry, weight in found]
-    return json.dumps(picks) if picks else ""
+    return picks_text((entry.id, weight) for entry, weight in found)
 
 
 def _weight(value: object) -> float:
