@@ -6,9 +6,9 @@ from html import escape
 from app import screen, texts
 from app.gallery import as_text
 from app.jobs.job import Job
+from app.line import Status
 from app.loras.request import LoraTrainingRequest
 from app.request import TextToVideoRequest, efforts_of
-from app.service import Status
 from app.texts import lora_rules
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from app.exports import FORMATS
 from app.films.check import NUMBER_FIELDS
 from app.films.request import FilmRequest
+from app.line import Status
 from app.loras.choice import told
 from app.loras.request import LoraTrainingRequest
 from app.loras.use import LoraUse
 from app.request import FIELDS, LORAS, SWITCHES, Request, TextToVideoRequest
-from app.service import Status
 from lavie.pipelines.story import story_json
 
 if TYPE_CHECKING:

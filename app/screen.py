@@ -8,7 +8,7 @@ from app import texts
 from app.filmstrip import Frame, FrameState, filmstrip
 from app.gallery import as_text, file_url, poster_of
 from app.jobs.job import Animation, Job
-from app.service import Status
+from app.line import Status
 
 
 def empty(sentence: str = texts.EMPTY_SCREEN) -> str:

@@ -1,8 +1,11 @@
-"""What the studio can do for anyone who asks: submit, follow, cancel. No web page in here."""
+"""What the studio can do for anyone who asks: submit, follow, cancel. No web page in here.
 
-import asyncio
+What changes nothing, and what is said to all workers, it has from `app.job_book` and
+`app.workplace`.
+"""
+
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +13,13 @@ from pathlib import Path
 from app import texts
 from app.checks import check_form, check_next_stage, check_rows, later_efforts
 from app.costs import Cost, Costs, work_weights
+from app.job_book import JobBook
 from app.jobs.crew import Crew
 from app.jobs.dispatcher import Dispatcher
-from app.jobs.job import RESULTS, Job
-from app.jobs.store import MAX_QUEUED, JobStore, no_such_job
-from app.jobs.wire import Setup
-from app.line import Line, Status
+from app.jobs.job import Job
+from app.jobs.store import MAX_QUEUED, JobStore
+from app.line import Line
+from app.line import Status as Status
 from app.loras.files import has_learnt
 from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest
@@ -25,18 +29,16 @@ from app.policy import Policy, Quota
 from app.presets import Presets
 from app.request import Request, StageRequest, TextToVideoRequest, next_stages
 from app.result import Effort, Result
-from app.shown import is_shown
 from app.texts import lora_rules
+from app.workplace import Workplace
 from lavie.errors import InputError
-from lavie.runtime.profiles import ProfileName, check_profile
 from lavie.types import StageName
 
-_POLL_SECONDS = 0.1
 _PRESETS_FILE = Path("private") / "presets.json"
 _PRIVATE = Policy()
 
 
-class Service:
+class Service(JobBook, Workplace):
     """The studio without a face: checks requests, keeps jobs, has workers do them.
 
     Args:
@@ -51,17 +53,15 @@ class Service:
 
     def __init__(self, card: ModelCard, crew: Crew, data: Path, policy: Policy = _PRIVATE) -> None:
         self.card = card
-        self.policy = policy
-        self.data = data
-        self.results = data / RESULTS
-        self._quota = Quota()
-        self._store = JobStore(data)
-        self.results.mkdir(exist_ok=True)
-        self._costs = Costs(work_weights(card.weights))
         self.shelf = Shelf(data, policy)
         self.presets = Presets(data / _PRESETS_FILE)
-        self._dispatcher = Dispatcher(self._store, crew, data, self._costs, policy.is_checked)
-        self._line = Line(self._store, self._dispatcher, self._costs)
+        self._quota = Quota()
+        self._costs = Costs(work_weights(card.weights))
+        store = JobStore(data)
+        dispatcher = Dispatcher(store, crew, data, self._costs, policy.is_checked)
+        JobBook.__init__(self, store, Line(store, dispatcher, self._costs), data, policy)
+        Workplace.__init__(self, dispatcher, policy)
+        self.results.mkdir(exist_ok=True)
 
     def start(self) -> None:
         """Start the workers; they load the model first."""
@@ -85,6 +85,45 @@ class Service:
             owner: Who asks, and may use what is his.
         """
         return check_form(values, self.card, self.shelf.finder(owner))
+
+    def check_next(
+        self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object
+    ) -> StageRequest:
+        """Turn the wish for one more stage into a request.
+
+        Args:
+            job_id: The job that has the video.
+            made_by: Which of its versions: its name, or the stage that made it.
+            stage: What to do with it.
+            num_inference_steps: Denoising steps of the stage, as typed.
+
+        Raises:
+            InputError: There is no such job or result, or it was thrown away; the stage makes no
+                sense for it, the model lacks it, or the steps are wrong.
+        """
+        job = self.find_to_use(job_id)
+        return check_next_stage(job, made_by, stage, num_inference_steps, self.card)
+
+    def next_stages(self, result: Result) -> tuple[StageName, ...]:
+        """What this model can do with a result."""
+        return tuple(stage for stage in next_stages(result.stage) if stage in self.card.stages)
+
+    def estimate(self, values: Mapping[str, object]) -> dict[StageName, Cost]:
+        """Say what the stages after the first would take on this computer.
+
+        Args:
+            values: One value for each of `COST_FIELDS`, as typed.
+
+        Raises:
+            InputError: The first number that is wrong.
+        """
+        efforts = later_efforts(values, self.card)
+        stages = "interpolation", "super_resolution"
+        return dict(zip(stages, map(self._costs.estimate, efforts), strict=True))
+
+    def seconds_for(self, effort: Effort) -> float | None:
+        """How long it takes on this computer, if that is known."""
+        return self._costs.estimate(effort).seconds
 
     def submit(self, values: Mapping[str, object], owner: str = "", address: str = "") -> Job:
         """Queue a video.
@@ -114,10 +153,6 @@ class Service:
         with self._admit(owner, address, is_training=isinstance(request, LoraTrainingRequest)):
             return self._store.add(request, owner)
 
-    def seconds_for(self, effort: Effort) -> float | None:
-        """How long it takes on this computer, if that is known."""
-        return self._costs.estimate(effort).seconds
-
     def submit_all(
         self, rows: Sequence[Mapping[str, object]], owner: str = "", address: str = ""
     ) -> list[Job]:
@@ -146,44 +181,6 @@ class Service:
                     self.cancel(job.id, owner)
                 raise
         return jobs
-
-    def _admit(
-        self, owner: str, address: str, num_jobs: int = 1, is_training: bool = False
-    ) -> AbstractContextManager[None]:
-        if not self.policy.is_public:
-            return nullcontext()
-        return self._quota.admit(owner, address, self._store.queued, num_jobs, is_training)
-
-    def _own(self, job_id: str, owner: str) -> Job:
-        """A job that its owner wants to change: an id is no secret once a file was passed on."""
-        job = self.get(job_id)
-        if self.policy.is_public and job.owner != owner:
-            raise InputError(texts.NOT_YOURS, "job_id")
-        return job
-
-    def _checked(self, values: Mapping[str, object], owner: str) -> TextToVideoRequest:
-        request = self.check(values, owner)
-        if isinstance(request, list):
-            raise request[0]
-        return request
-
-    def check_next(
-        self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object
-    ) -> StageRequest:
-        """Turn the wish for one more stage into a request.
-
-        Args:
-            job_id: The job that has the video.
-            made_by: Which of its versions: its name, or the stage that made it.
-            stage: What to do with it.
-            num_inference_steps: Denoising steps of the stage, as typed.
-
-        Raises:
-            InputError: There is no such job or result, or it was thrown away; the stage makes no
-                sense for it, the model lacks it, or the steps are wrong.
-        """
-        job = self.find_to_use(job_id)
-        return check_next_stage(job, made_by, stage, num_inference_steps, self.card)
 
     def submit_next(
         self,
@@ -229,15 +226,6 @@ class Service:
             return self._queue_again(job, owner, address, is_finish_requested=True)
         return self._dispatcher.finish(job_id)
 
-    def _queue_again(
-        self, job: Job, owner: str, address: str, is_finish_requested: bool = False
-    ) -> Job:
-        if not job.can_go_on:  # said before it counts as asked for
-            raise InputError(texts.NOTHING_TO_RETRY, "job_id")
-        is_training = isinstance(job.request, LoraTrainingRequest)
-        with self._admit(owner, address, is_training=is_training):
-            return self._store.queue_again(job.id, is_finish_requested)
-
     def edit(self, job_id: str, values: Mapping[str, object], owner: str = "") -> Job:
         """Change what a queued job is to make.
 
@@ -264,95 +252,14 @@ class Service:
         self._check_is_private()
         return self._unless_begun(job_id, self._dispatcher.move_queued(job_id, place))
 
-    def _unless_begun(self, job_id: str, is_changed: bool) -> Job:
-        if not is_changed:
-            raise InputError(texts.HAS_BEGUN, "job_id")
-        return self.get(job_id)
-
-    def _check_is_private(self) -> None:
-        if self.policy.is_public:
-            raise InputError(texts.NOT_IN_PUBLIC)
-
-    def queue(self, owner: str = "") -> list[Status]:
-        """The jobs that run and those that wait, in their order; in public only an owner's."""
-        return [status for status in self._line if self._may_list(status.job, owner)]
-
-    def interrupted(self, owner: str = "") -> list[Job]:
-        """The jobs that ran when the server stopped, as `queue` lists them."""
-        return [job for job in self._store.interrupted() if self._may_list(job, owner)]
-
-    def _may_list(self, job: Job, owner: str) -> bool:
-        return not self.policy.is_public or job.owner == owner
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether no further job is begun."""
-        return self._dispatcher.is_paused
-
-    def pause(self, is_paused: bool) -> None:
-        """Finish what runs, then wait until told to go on.
+    def cancel(self, job_id: str, owner: str = "") -> Job:
+        """Ask a job to stop: at once if it is queued, as soon as it can if it is running.
 
         Raises:
-            InputError: The server is public, where nobody may do that to all others.
+            InputError: There is no such job, or it is somebody else's.
         """
-        self._check_is_private()
-        self._dispatcher.pause(is_paused)
-
-    @property
-    def profile(self) -> ProfileName | None:
-        """What is done about memory in jobs from now on; None: what the workers were told."""
-        return self._dispatcher.profile
-
-    def use_profile(self, name: str) -> None:
-        """Have jobs done in another memory profile from now on; the running one stays as it is.
-
-        Args:
-            name: Of a profile, or ``"auto"``: the one that the free memory is enough for.
-
-        Raises:
-            InputError: There is none of that name, or the server is public.
-        """
-        self._check_is_private()
-        self._dispatcher.use_profile(check_profile(name))
-
-    @property
-    def has_workers(self) -> bool:
-        """Whether this server has workers of its own."""
-        return self._dispatcher.has_workers
-
-    def setups(self) -> list[Setup]:
-        """How the workers of this server have their model, as far as it is loaded."""
-        return self._dispatcher.setups()
-
-    @property
-    def model_error(self) -> str | None:
-        """Why the model cannot be loaded, if that is so."""
-        return self._dispatcher.model_error()
-
-    @property
-    def is_model_loading(self) -> bool:
-        """Whether every worker of this server is still at it."""
-        return self._dispatcher.is_model_loading()
-
-    def history(
-        self,
-        owner: str | None = None,
-        search: str = "",
-        limit: int = 50,
-        before: str | None = None,
-        only_starred: bool = False,
-    ) -> list[Job]:
-        """The jobs that have made something, newest first. Arguments: `JobStore.history`.
-
-        In public an owner sees what is his, or what is everybody's if the server has a gallery; on
-        a private server, whose visitors have no names, all that was ever made.
-        """
-        if self.policy.is_public and not self.policy.has_gallery:
-            if not owner:
-                return []
-        elif self.policy.has_gallery or not owner:
-            owner = None
-        return self._store.history(owner, search, limit, before, only_starred)
+        self._own(job_id, owner)
+        return self._dispatcher.cancel(job_id)
 
     def star(self, job_id: str, is_starred: bool, owner: str = "") -> Job:
         """Mark a job, or no longer.
@@ -397,105 +304,29 @@ class Service:
         """
         return self._store.update(self._own(job_id, owner).id, deleted=None)
 
-    def next_stages(self, result: Result) -> tuple[StageName, ...]:
-        """What this model can do with a result."""
-        return tuple(stage for stage in next_stages(result.stage) if stage in self.card.stages)
+    def _checked(self, values: Mapping[str, object], owner: str) -> TextToVideoRequest:
+        request = self.check(values, owner)
+        if isinstance(request, list):
+            raise request[0]
+        return request
 
-    def estimate(self, values: Mapping[str, object]) -> dict[StageName, Cost]:
-        """Say what the stages after the first would take on this computer.
+    def _admit(
+        self, owner: str, address: str, num_jobs: int = 1, is_training: bool = False
+    ) -> AbstractContextManager[None]:
+        if not self.policy.is_public:
+            return nullcontext()
+        return self._quota.admit(owner, address, self._store.queued, num_jobs, is_training)
 
-        Args:
-            values: One value for each of `COST_FIELDS`, as typed.
+    def _queue_again(
+        self, job: Job, owner: str, address: str, is_finish_requested: bool = False
+    ) -> Job:
+        if not job.can_go_on:  # said before it counts as asked for
+            raise InputError(texts.NOTHING_TO_RETRY, "job_id")
+        is_training = isinstance(job.request, LoraTrainingRequest)
+        with self._admit(owner, address, is_training=is_training):
+            return self._store.queue_again(job.id, is_finish_requested)
 
-        Raises:
-            InputError: The first number that is wrong.
-        """
-        efforts = later_efforts(values, self.card)
-        stages = "interpolation", "super_resolution"
-        return dict(zip(stages, map(self._costs.estimate, efforts), strict=True))
-
-    def get(self, job_id: str) -> Job:
-        """Return what is known about a job now.
-
-        Raises:
-            InputError: There is no such job.
-        """
-        return self._store.get(job_id)
-
-    def find(self, job_id: str, owner: str = "") -> Job:
-        """As `get`, but in public what was thrown away is there for its owner only.
-
-        Raises:
-            InputError: There is no such job, or not for this one.
-        """
-        job = self.get(job_id)
-        if job.deleted and self.policy.is_public and job.owner != owner:
-            raise no_such_job(job_id)
-        return job
-
-    def find_to_use(self, job_id: str) -> Job:
-        """As `get`, for whoever wants its files, or to go on from them.
-
-        Raises:
-            InputError: There is no such job, or it was thrown away.
-        """
-        job = self.get(job_id)
-        if job.deleted:
-            raise InputError(texts.THROWN_AWAY, "job_id")
-        return job
-
-    def is_shown(self, file: Path) -> bool:
-        """Whether a file may be given to anybody who knows its name, if Gradio gives it at all.
-
-        Args:
-            file: Resolved.
-        """
-        results = self.results.resolve()
-        return not file.is_relative_to(results) or is_shown(file, results, self._store)
-
-    def knows(self, job_id: str) -> bool:
-        """Whether there is such a job."""
-        return job_id in self._store
-
-    def is_busy_with(self, job_id: str) -> bool:
-        """Whether there is such a job and it is not over."""
-        return self.knows(job_id) and not self.get(job_id).is_over
-
-    def cancel(self, job_id: str, owner: str = "") -> Job:
-        """Ask a job to stop: at once if it is queued, as soon as it can if it is running.
-
-        Raises:
-            InputError: There is no such job, or it is somebody else's.
-        """
-        self._own(job_id, owner)
-        return self._dispatcher.cancel(job_id)
-
-    def wait(self, job_id: str, timeout: float | None = None) -> Job:
-        """Wait until a job is over, at most ``timeout`` seconds, and return it."""
-        return self._store.wait(job_id, lambda job: job.is_over, timeout)
-
-    async def follow(self, job_id: str) -> AsyncIterator[Status]:
-        """Tell each change of a job until it is over; anyone who has its id may follow.
-
-        Raises:
-            InputError: There is no such job.
-        """
-        last: tuple[object, ...] | None = None
-        while True:
-            status = self.status(self._store.get(job_id))
-            now = status.job.revision, status.num_ahead, status.is_held, _whole(status)
-            if now != last:
-                last = now
-                yield status
-            if status.job.is_over:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
-
-    def status(self, job: Job) -> Status:
-        """A job, and what comes before it if it is queued."""
-        return self._line.status_of(job)
-
-
-def _whole(status: Status) -> int | None:
-    """Seconds that a job waits, as they are told."""
-    return None if status.seconds_ahead is None else round(status.seconds_ahead)
+    def _unless_begun(self, job_id: str, is_changed: bool) -> Job:
+        if not is_changed:
+            raise InputError(texts.HAS_BEGUN, "job_id")
+        return self.get(job_id)
