@@ -9,6 +9,7 @@ from gradio.events import Dependency
 
 from app.handlers.alerts import alert
 from app.handlers.editing import Editor
+from app.handlers.field_notes import beside_fields, mistakes_by_field
 from app.handlers.following import Following
 from app.handlers.job_buttons import JobButtons
 from app.request import FIELDS
@@ -55,9 +56,7 @@ class Asking(JobButtons[TextToVideoTab]):
         """Say what is wrong beside each field, before anything is queued."""
         form = dict(zip(FIELDS, values, strict=True))
         outcome = self._service.check(form, self._visitors.owner(request))
-        errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
-        fields = [gr.validate(field not in errors, errors.get(field, "")) for field in FIELDS]
-        return [*(gr.validate(True, "") for _ in range(3)), *fields]  # the first are no fields
+        return beside_fields(mistakes_by_field(outcome), FIELDS, num_others=3)
 
     def submit(
         self,

@@ -16,6 +16,7 @@ from app.films.restore import film_values, form_story, is_film
 from app.films.service import Films
 from app.gallery import as_text
 from app.handlers.alerts import alert, inform, warn
+from app.handlers.field_notes import beside_fields, mistakes_by_field
 from app.handlers.film_following import FilmFollowing
 from app.handlers.job_buttons import JobButtons
 from app.restore import read_recipe
@@ -63,12 +64,10 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         """Say what is wrong beside each field, before anything is queued."""
         owner = self._visitors.owner(request)
         try:
-            outcome = self._films.check(self._form(source, values), owner)
-            errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
+            errors = mistakes_by_field(self._films.check(self._form(source, values), owner))
         except InputError as error:
-            errors = {error.field: str(error)}
-        fields = (gr.validate(name not in errors, errors.get(name, "")) for name in FILM_FIELDS)
-        return [gr.validate(True, ""), gr.validate(True, ""), *fields]  # the first are no fields
+            errors = mistakes_by_field([error])
+        return beside_fields(errors, FILM_FIELDS, num_others=2)
 
     def submit(
         self, job_id: str, source: str, request: gr.Request | None, *values: object

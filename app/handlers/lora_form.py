@@ -12,6 +12,7 @@ from gradio.utils import get_upload_folder
 from app import texts as page_texts
 from app.handlers.alerts import alert, inform
 from app.handlers.browser import bring_into_view
+from app.handlers.field_notes import beside_fields, mistakes_by_field
 from app.handlers.lora_training import TrainingFollowing
 from app.loras import given_pictures
 from app.loras.given_pictures import EXAMPLES, ExampleSet, captions_of, key_of
@@ -100,11 +101,10 @@ class LoraFormHandlers:
     ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._loras.check(self._form(pictures, values))
-        errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
+        errors = mistakes_by_field(outcome)
         if "pictures" in errors:  # said below them, where the hidden text box stands
             errors["captions"] = errors["pictures"]
-        fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _ASKED]
-        return [*(gr.validate(True, "") for _ in range(3)), *fields]  # the first are no fields
+        return beside_fields(errors, _ASKED, num_others=3)
 
     def submit(
         self,

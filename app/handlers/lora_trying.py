@@ -11,6 +11,7 @@ from gradio.events import Dependency
 from app import gallery, screen
 from app import texts as page_texts
 from app.handlers.alerts import alert
+from app.handlers.field_notes import beside_fields, mistakes_by_field
 from app.handlers.follower import Follower, Updates
 from app.jobs.job import Job
 from app.line import Status
@@ -115,9 +116,7 @@ class TryHandlers:
     ) -> list[dict[str, Any]]:
         """Say what is wrong beside each field, before anything is queued."""
         outcome = self._service.check(self._form(values), self._visitors.owner(request))
-        errors = {e.field: str(e) for e in outcome} if isinstance(outcome, list) else {}
-        fields = [gr.validate(field not in errors, errors.get(field, "")) for field in _FIELDS]
-        return [gr.validate(True, ""), *fields]
+        return beside_fields(mistakes_by_field(outcome), _FIELDS, num_others=1)
 
     def make(self, job_id: str, request: gr.Request | None, *values: object) -> Updates:
         """Queue a video."""
