@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
@@ -15,6 +15,9 @@ from lavie.errors import InputError
 from lavie.media.outputs import check_output, replace_when_complete
 from lavie.media.writing import NO_FRAMES, check_rate
 from lavie.types import Frames
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_GIF_FPS = 50
 """Players slow down a GIF that is faster."""
@@ -36,23 +39,18 @@ def write_gif(path: Path, frames: Iterable[Frames], fps: float) -> None:
     Raises:
         InputError: The name, the folder or fps is not as above, or there are no frames.
     """
-    from PIL import Image
-
     check_output(path, ".gif")
     check_rate(fps)
     if fps > MAX_GIF_FPS:
         raise InputError(f"{fps} frames per second is above {MAX_GIF_FPS}, GIF's most.", "fps")
-    images = [Image.fromarray(frame) for frame in frames]
-    if not images:
-        raise InputError(NO_FRAMES, "num_frames")
-    ends = np.floor(np.arange(len(images) + 1) * 100 / fps + 0.5).astype(int)
+    images, hundredths = _timed(frames, fps, 100)
     with replace_when_complete(path) as temporary:
         images[0].save(
             temporary,
             format="GIF",
             save_all=True,
             append_images=images[1:],
-            duration=[int(centiseconds) * 10 for centiseconds in np.diff(ends)],
+            duration=[each * 10 for each in hundredths],
             loop=0,
         )
 
@@ -71,25 +69,33 @@ def write_webp(
     Raises:
         InputError: The name, the folder or fps is not as above, or there are no frames.
     """
-    from PIL import Image
-
     check_output(path, ".webp")
     check_rate(fps)
-    images = [Image.fromarray(frame) for frame in frames]
-    if not images:
-        raise InputError(NO_FRAMES, "num_frames")
-    ends = np.floor(np.arange(len(images) + 1) * 1000 / fps + 0.5).astype(int)
+    images, thousandths = _timed(frames, fps, 1000)
     with replace_when_complete(path) as temporary:
         images[0].save(
             temporary,
             format="WEBP",
             save_all=len(images) > 1,
             append_images=images[1:],
-            duration=np.diff(ends).tolist(),
+            duration=thousandths,
             loop=0,
             quality=quality,
             method=2,  # 6 takes ten times as long and saves a tenth
         )
+
+
+def _timed(
+    frames: Iterable[Frames], fps: float, ticks: int
+) -> "tuple[list[Image.Image], list[int]]":
+    """Frames as pictures, and how many ticks, of so many a second, each is to be seen."""
+    from PIL import Image
+
+    images = [Image.fromarray(frame) for frame in frames]
+    if not images:
+        raise InputError(NO_FRAMES, "num_frames")
+    ends = np.floor(np.arange(len(images) + 1) * ticks / fps + 0.5).astype(int)
+    return images, np.diff(ends).tolist()
 
 
 def write_png_zip(
