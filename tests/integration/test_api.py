@@ -2,7 +2,7 @@ import json
 from zipfile import ZipFile
 
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from app.request import FIELDS
@@ -17,11 +17,6 @@ PUBLIC = {"submit", "submit_stage", "status", "follow", "cancel", "retry", "list
 PUBLIC |= {"star", "delete", "restore", "batch", "files", "film", "film_from", "redo"}
 PUBLIC |= {"train_lora", "training", "finish_training", "loras", "rename_lora", "tag_lora"}
 PUBLIC |= {"delete_lora", "export_lora", "import_lora"}
-
-
-@pytest.fixture(scope="module")
-def client(studio, tmp_path_factory) -> Client:
-    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("got"))
 
 
 @pytest.fixture

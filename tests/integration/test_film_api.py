@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -26,11 +26,6 @@ def studio(tmp_path_factory) -> Iterator[Studio]:
     model = write_tiny_film_model(tmp_path_factory.mktemp("model"))
     with serving(tmp_path_factory.mktemp("studio"), "--model", str(model)) as studio:
         yield studio
-
-
-@pytest.fixture(scope="module")
-def client(studio, tmp_path_factory) -> Client:
-    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("got"))
 
 
 @pytest.fixture(scope="module")

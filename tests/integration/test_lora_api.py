@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
@@ -29,11 +29,6 @@ PROMPT = "a zog moving left over the ocean"
 def studio(tmp_path_factory) -> Iterator[Studio]:
     with serving(tmp_path_factory.mktemp("studio"), "--process") as studio:
         yield studio
-
-
-@pytest.fixture(scope="module")
-def client(studio, tmp_path_factory) -> Client:
-    return Client(studio.url, verbose=False, download_files=tmp_path_factory.mktemp("got"))
 
 
 @pytest.fixture(scope="module")
