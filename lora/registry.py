@@ -116,6 +116,17 @@ class Registry:
             raise InputError(f"There is no LoRA '{id[:40]}'. It may have been deleted.", "lora")
         return entry
 
+    def __contains__(self, id: object) -> bool:  # noqa: A002
+        """Whether there is one, also if it is deleted but not yet gone."""
+        is_id = isinstance(id, str) and _ID.fullmatch(id)
+        return bool(is_id) and self._read(self.folder / str(id)) is not None
+
+    def new_id(self) -> str:
+        """An id that none has."""
+        while (self.folder / (drawn := secrets.token_hex(8))).exists():
+            pass
+        return drawn
+
     def add(
         self,
         file: Path,
@@ -124,6 +135,7 @@ class Registry:
         token: str | None = None,
         kind: str | None = None,
         tags: Iterable[str] = (),
+        id: str | None = None,  # noqa: A002
     ) -> Entry:
         """Keep a copy of a LoRA file.
 
@@ -134,6 +146,7 @@ class Registry:
             token: The word that calls it; None: what the file says.
             kind: thing, character or style; None: what the file says.
             tags: Words to find it by.
+            id: Of `new_id`, for whoever has to know it before; None: another.
 
         Raises:
             InputError: The name or a tag is none.
@@ -142,8 +155,7 @@ class Registry:
         name, wanted = check_name(name), check_tags(tags)
         header = read_header(file)
         self.folder.mkdir(parents=True, exist_ok=True)
-        while (target := self.folder / secrets.token_hex(8)).exists():
-            pass
+        target = self.folder / (id or self.new_id())
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             shutil.copyfile(file, temporary / _FILE)

@@ -70,13 +70,13 @@ def learnt_file(folder: Path) -> Path:
 
 
 def entry_of(folder: Path) -> str:
-    """The id of the LoRA that came of it; empty before."""
+    """The id of the LoRA that comes of it; empty before that is certain."""
     file = training_folder(folder) / _ENTRY
     return file.read_text("utf-8") if file.exists() else ""
 
 
 def note_entry(folder: Path, lora_id: str) -> None:
-    """Remember which LoRA came of it."""
+    """Remember which LoRA comes of it."""
     (training_folder(folder) / _ENTRY).write_text(lora_id, "utf-8")
 
 

@@ -88,6 +88,8 @@ class Shelf:
 def put_on_shelf(request: LoraTrainingRequest, folder: Path) -> None:
     """Enter what a training has made in the registry: once, however often this is called.
 
+    Its id is noted before, so that this goes on from wherever it was killed.
+
     Args:
         request: Of the training.
         folder: Of its job.
@@ -98,13 +100,16 @@ def put_on_shelf(request: LoraTrainingRequest, folder: Path) -> None:
     """
     from lora.registry import Registry
 
-    if entry_of(folder):
-        return
-    entry = Registry(request.shelf).add(
-        learnt_file(folder),
-        name=request.name,
-        token=request.token,
-        owner=request.owner,
-        kind=request.lora_kind,
-    )
-    note_entry(folder, entry.id)
+    registry, lora_id = Registry(request.shelf), entry_of(folder)
+    if not lora_id:
+        lora_id = registry.new_id()
+        note_entry(folder, lora_id)
+    if lora_id not in registry:
+        registry.add(
+            learnt_file(folder),
+            name=request.name,
+            token=request.token,
+            owner=request.owner,
+            kind=request.lora_kind,
+            id=lora_id,
+        )

@@ -90,7 +90,7 @@ def view_training(job: Job, data: Path) -> LoraView | None:
         name=request.name,
         token=request.token,
         class_word=request.class_word,
-        entry_id=entry_of(folder),
+        entry_id=entry_of(folder) if job.state == "done" else "",
         is_paused=job.can_go_on and learnt > 0,
         can_finish=job.state == "running" or (job.state != "done" and learnt > 0),
     )

@@ -12,9 +12,11 @@ from safetensors.numpy import save_file
 from app.jobs.crew import ThreadCrew
 from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
 from app.loras.exporting import exported
+from app.loras.files import learnt_file, note_entry, training_folder
+from app.loras.request import LoraTrainingRequest
 from app.loras.restore import field_value, find_loras
 from app.loras.service import Loras
-from app.loras.shelf import MAX_OWN
+from app.loras.shelf import MAX_OWN, put_on_shelf
 from app.policy import Policy
 from app.service import Service
 from lavie.errors import InputError
@@ -216,6 +218,41 @@ def test_a_lora_of_stable_diffusion_2_is_refused_by_that_name(loras, tmp_path):
     save_file(weights, tmp_path / "two.safetensors")
     with pytest.raises(InputError, match=r"made for Stable Diffusion 2\.x"):
         loras.import_file(tmp_path / "two.safetensors")
+
+
+# What was trained
+
+
+@pytest.fixture
+def trained(loras, training, tmp_path):
+    """What a training asks for, and the folder of its job with what it has learnt."""
+    folder = tmp_path / "job"
+    learnt_file(folder).parent.mkdir(parents=True)
+    write_lora(learnt_file(folder))
+    request = loras.check(training)
+    assert isinstance(request, LoraTrainingRequest)
+    return request, folder
+
+
+def test_what_was_learnt_is_on_the_shelf_once_wherever_a_server_was_killed(loras, trained):
+    request, folder = trained
+    note_entry(folder, "0123456789abcdef")  # then it was killed
+    for _ in range(2):  # after the first, too
+        put_on_shelf(request, folder)
+        (entry,) = loras.list()
+        assert (entry.id, entry.name, entry.token) == ("0123456789abcdef", "My zog", "zog")
+
+
+def test_nothing_is_on_the_shelf_of_which_its_job_does_not_know(loras, trained):
+    request, folder = trained
+    in_the_way = training_folder(folder) / "entry.txt"
+    in_the_way.symlink_to(folder / "no such folder" / "x")
+    with pytest.raises(OSError, match="No such file"):
+        put_on_shelf(request, folder)
+    assert loras.list() == []
+    in_the_way.unlink()
+    put_on_shelf(request, folder)
+    assert [entry.id for entry in loras.list()] == [in_the_way.read_text()]
 
 
 # What a form may choose
