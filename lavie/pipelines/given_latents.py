@@ -17,6 +17,7 @@ class GivenLatents:
         last: Latents of the last frames, if any.
 
     Attributes:
+        batch_size: B.
         is_given: Boolean ``(1, F)``.
 
     Raises:
@@ -32,7 +33,7 @@ class GivenLatents:
             copies = "1" if batch_size == 1 else f"1 or {batch_size}"
             expected = f"({copies}, {channels}, K, {height}, {width})"
             raise InputError(f"{name} {tuple(latents.shape)} should be {expected}.", name)
-        num_frames = shape[2]
+        self.batch_size, num_frames = shape[0], shape[2]
         self._num_first = 0 if first is None else first.shape[2]
         self._num_last = 0 if last is None else last.shape[2]
         if self._num_first + self._num_last >= num_frames:

@@ -64,6 +64,9 @@ class LongVideoPipeline(TextToVideoPipeline):
         holds_given: Whether given frames are also kept on their way from the noise to what they
             are, so that at every step the others stand beside them. The published code leaves them
             to the network, which sees the mask but makes them again.
+        guidance_hides_given: Whether guidance leads away from a prediction that has seen neither
+            the prompt nor what is given, and so on from what is given as well. In the published
+            code that prediction has seen it too.
         prompt_suffix: Put behind every prompt, as in the training of the network.
         transition_suffix: The same where the last frame of a window is given too.
         latent_rgb_factors: For previews.
@@ -90,6 +93,7 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_fps: int = 8,
         default_num_given: int = 1,
         holds_given: bool = False,
+        guidance_hides_given: bool = False,
         prompt_suffix: str = "",
         transition_suffix: str = "",
         latent_rgb_factors: list[list[float]] | None = None,
@@ -118,6 +122,7 @@ class LongVideoPipeline(TextToVideoPipeline):
         self.register_to_config(
             default_num_given=default_num_given,
             holds_given=holds_given,
+            guidance_hides_given=guidance_hides_given,
             prompt_suffix=prompt_suffix,
             transition_suffix=transition_suffix,
         )
@@ -284,7 +289,10 @@ class LongVideoPipeline(TextToVideoPipeline):
 
         def network(sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
             known = given.put_into(torch.zeros_like(sample))
-            seen = beside_given_frames(sample, known, given.is_given, nothing)
+            is_shown = given.is_given.repeat(len(sample), 1)
+            if self.config["guidance_hides_given"]:
+                is_shown[: len(sample) - given.batch_size] = False  # the unconditional half
+            seen = beside_given_frames(sample, known, is_shown, nothing)
             output = self.unet(seen, timestep, text)
             if self.config["holds_given"]:
                 told = true_output(self.scheduler, known, sample, timestep)

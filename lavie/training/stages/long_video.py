@@ -87,6 +87,7 @@ class LongVideoStage(BaseStage):
             **usual,
             default_num_given=self._given_settings.max_given,
             holds_given=True,
+            guidance_hides_given=True,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

@@ -74,6 +74,24 @@ def test_given_frames_are_held_from_the_first_step_on(scheduler):
     assert torch.equal(nothing, usual)
 
 
+def test_what_guidance_leads_away_from_may_see_nothing_given():
+    hiding, usual = make_tiny_long_video(guidance_hides_given=True), make_tiny_long_video()
+    first = torch.randn(1, LATENT_CHANNELS, 2, 4, 6)
+    masks = []
+    for pipeline in (hiding, usual):
+        hook = pipeline.unet.register_forward_pre_hook(
+            lambda unet, inputs: masks.append(inputs[0][:, LATENT_CHANNELS, :, 0, 0])
+        )
+        latents_of(pipeline, first_latents=first)
+        hook.remove()
+    all_new, given = [1.0] * 6, [0.0] * 2 + [1.0] * 4
+    hidden, shown = masks[:2], masks[2:]
+    assert all(mask.tolist() == [all_new, given] for mask in hidden)
+    assert all(mask.tolist() == [given, given] for mask in shown)
+    for same in ({}, {"first_latents": first, "guidance_scale": 1.0}):
+        assert torch.equal(latents_of(hiding, **same), latents_of(usual, **same))
+
+
 def test_with_nothing_given_a_fresh_network_is_the_base_model():
     ours, components = make(is_fresh=True), make_tiny_components()
     theirs = TextToVideoPipeline(**components, default_guidance_scale=3.0)
