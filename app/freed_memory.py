@@ -10,7 +10,7 @@ SECONDS_BETWEEN = 30.0
 def keep_giving_back(seconds: float = SECONDS_BETWEEN) -> None:
     """Do so now and then, as long as the process lives.
 
-    After fifty visitors at once a server would keep hundreds of megabytes that nothing is in.
+    A worker keeps what it needs for a video, gigabytes perhaps, also when it has nothing to do.
 
     Args:
         seconds: From one time to the next.

@@ -10,13 +10,14 @@ from gradio.helpers import special_args
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from app.freed_memory import keep_giving_back
 from app.guard import Function, Guard
 from app.page_state import use_small_states
+from app.past_calls import forget_past_calls
 from app.service import Service
 from app.theme import FAVICON, studio_theme
 from app.ui import CSS_FILES
 from app.uploads import max_upload_bytes
+from lavie.runtime.allocator import keep_large_blocks_apart
 
 PROXIES_OF_A_SPACE = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 """Private networks. A visitor's address is the last one outside of them that the proxies noted:
@@ -58,7 +59,8 @@ def launch(
         is_secure=is_space,
     )
     use_small_states()
-    keep_giving_back()
+    forget_past_calls(page)
+    keep_large_blocks_apart()
     page.delete_cache = _LOOK_SECONDS, _KEPT_SECONDS  # what was uploaded is not kept
     gr.set_static_paths([service.results])  # served as they are, not copied: deleted is deleted
     page.launch(

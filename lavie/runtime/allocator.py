@@ -2,8 +2,9 @@
 
 import ctypes
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of glibc's malloc.h
 _MOST_BYTES = 2**31 - 1
+_LARGE_BYTES = 128 * 1024  # as glibc begins
 
 
 def keep_freed_memory() -> bool:
@@ -17,6 +18,19 @@ def keep_freed_memory() -> bool:
     """
     mallopt = _function("mallopt")
     return bool(mallopt and mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _MOST_BYTES))
+
+
+def keep_large_blocks_apart() -> bool:
+    """Have every large block go back to the system as soon as it is freed, for a server.
+
+    So glibc begins, but once a block was freed it takes all up to that size for small. These then
+    lie between others that are still needed, in the heaps of many threads, and stay when freed.
+
+    Returns:
+        Whether this can be done here.
+    """
+    mallopt = _function("mallopt")
+    return bool(mallopt and mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES))
 
 
 def give_back_freed_memory() -> bool:

@@ -7,7 +7,6 @@ moment from addresses of their own (127.0.0.x). ``test_load.py`` runs a short on
 """
 
 import argparse
-import functools
 import json
 import os
 import re
@@ -19,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +27,8 @@ from typing import Any
 
 import httpx
 
-from app.freed_memory import SECONDS_BETWEEN
 from app.visitors import HEADER, new_token
-from tests.integration.studio import Studio, serving
+from tests.integration.studio import serving
 
 ROOT = Path(__file__).parents[2]
 API = "/gradio_api"
@@ -99,9 +97,7 @@ def call(client: httpx.Client, name: str, **values: object) -> list[dict[str, An
     return answers
 
 
-def run(
-    url: str, process_id: int, num_clients: int, num_rounds: int, rest: Callable[[], None]
-) -> dict[str, Any]:
+def run(url: str, process_id: int, num_clients: int, num_rounds: int) -> dict[str, Any]:
     """Let the visitors come, round after round, and sum up what they saw.
 
     Args:
@@ -109,7 +105,6 @@ def run(
         process_id: Of the server.
         num_clients: Visitors that come at once.
         num_rounds: How often that many come.
-        rest: What is done after a round, before memory is looked at.
     """
     begun = time.monotonic()
     memory = [resident_megabytes(process_id)]
@@ -118,7 +113,6 @@ def run(
     with ThreadPoolExecutor(num_clients) as pool:
         for _ in range(num_rounds):
             visitors += pool.map(lambda number: visit(url, number, start), range(num_clients))
-            rest()
             memory.append(resident_megabytes(process_id))
     accepted = [seen for seen in visitors if seen.state]
     places = [seen.place for seen in accepted if seen.place is not None]
@@ -138,22 +132,16 @@ def run(
     }
 
 
-def run_quick(studio: Studio, num_clients: int, num_rounds: int) -> dict[str, Any]:
-    """As `run`; memory that was freed is given back at once after a round."""
-    rest = functools.partial(studio.tell, "give back")
-    return run(studio.url, studio.process.pid, num_clients, num_rounds, rest)
-
-
 def spread(seconds: list[float | None]) -> dict[str, float]:
     known = [value for value in seconds if value is not None]
     figures = {"median": statistics.median(known), "worst": max(known)} if known else {}
     return {name: round(value, 2) for name, value in figures.items()}
 
 
-def resident_megabytes(process_id: int) -> int:
+def resident_megabytes(process_id: int) -> float:
     """Memory of a process, on Linux."""
     status = Path(f"/proc/{process_id}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) // 1024
+    return round(int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024, 1)
 
 
 @contextmanager
@@ -199,10 +187,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         if arguments.app:
             with serving_app(Path(name)) as (url, process_id):
-                figures = run(url, process_id, *counts, lambda: time.sleep(SECONDS_BETWEEN + 5))
+                figures = run(url, process_id, *counts)
         else:
             with serving(Path(name), "--public") as studio:
-                figures = run_quick(studio, *counts)
+                figures = run(studio.url, studio.process.pid, *counts)
     print(json.dumps(figures))
 
 

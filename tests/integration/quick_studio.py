@@ -1,6 +1,6 @@
 """The page and its API with a runner that takes a moment.
 
-Lines on standard input pause the queue, let it go on, or have freed memory given back.
+Lines on standard input pause the queue or let it go on.
 
 ``python -m tests.integration.quick_studio DATA PORT [--public] [--mcp] [--auth] [--real]
 [--model FOLDER] [--process]``; the last three make real videos, with the miniature, with another
@@ -18,7 +18,6 @@ from app.runner import CascadeRunner
 from app.service import Service
 from app.serving import launch
 from app.ui import create_page
-from lavie.runtime.allocator import give_back_freed_memory
 from tests.endurance.quick import QuickRunner
 
 
@@ -47,10 +46,7 @@ def main() -> None:
     )
     _answer("ready")
     for line in sys.stdin:
-        if line.strip() == "give back":
-            give_back_freed_memory()
-        else:
-            service._dispatcher.pause(line.strip() == "pause")  # in public nobody may ask for it
+        service._dispatcher.pause(line.strip() == "pause")  # in public nobody may ask for it
         _answer(line.strip())
     page.close()
     service.stop()
