@@ -29,11 +29,18 @@ class LongVideoConfig(BaseConfig):
     given_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Deviation, at most, of the noise on given latents, drawn for every clip. What a window is
     given was itself made, with flaws that it should not hand on; the published code adds none."""
+    guidance_hides_given: bool = False
+    """How the trained model samples, see `LongVideoPipeline`; its usual guidance is then lower."""
 
     @model_validator(mode="after")
     def _leaves_something_to_make(self) -> Self:
         if self.none_share + self.both_ends_share > 1:
             raise ValueError("none_share and both_ends_share must not be more than 1 together.")
+        if self.guidance_hides_given and not self.none_share:
+            raise ValueError(
+                "guidance_hides_given needs a model that knows clips of which nothing is given. Use"
+                " a none_share above 0."
+            )
         num_frames = min(self.frames_per_clip or self.video.num_frames, self.video.num_frames)
         if 2 * self.max_given >= num_frames:
             raise ValueError(
@@ -87,7 +94,7 @@ class LongVideoStage(BaseStage):
             **usual,
             default_num_given=self._given_settings.max_given,
             holds_given=True,
-            guidance_hides_given=True,
+            guidance_hides_given=self._given_settings.guidance_hides_given,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

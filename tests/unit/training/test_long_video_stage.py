@@ -82,11 +82,14 @@ def test_a_continuation_says_itself_what_is_given(model_folder, clips, tmp_path)
 
 
 def test_what_is_made_goes_on_and_is_trained_further(model_folder, clips, tmp_path):
-    stage = LongVideoStage(config(tmp_path, model_folder, clips))
+    hiding = {"none_share": 0.1, "guidance_hides_given": True}
+    stage = LongVideoStage(config(tmp_path, model_folder, clips, **hiding))
     torch.nn.init.normal_(stage.model.unet.conv_in.weight)
     stage.export(tmp_path / "model")
     pipeline = LongVideoPipeline.from_pretrained(tmp_path / "model")
     assert pipeline.config.default_num_given == 2
+    assert pipeline.config.holds_given
+    assert pipeline.config.guidance_hides_given
     again = LongVideoStage(config(tmp_path, tmp_path / "model", clips))
     assert isinstance(again.model.unet, BaseUNet)
     assert torch.equal(again.model.unet.conv_in.weight, stage.model.unet.conv_in.weight)
@@ -96,6 +99,7 @@ def test_what_is_made_goes_on_and_is_trained_further(model_folder, clips, tmp_pa
     ("changes", "sentence"),
     [
         ({"none_share": 0.6, "both_ends_share": 0.5}, "must not be more than 1 together"),
+        ({"none_share": 0.0, "guidance_hides_given": True}, "a none_share above 0"),
         ({"max_given": 3}, "use at most 2"),
     ],
 )
