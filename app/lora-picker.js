@@ -11,7 +11,8 @@ const read = () => { try { const found = JSON.parse(box().value || "[]"); return
 let sent = null;
 const send = () => {
   const chosen = rows().map(parts).filter(({ check }) => check.checked);
-  sent = JSON.stringify(chosen.map(({ check, weight }) => ({ id: check.value, weight: Number(weight.value) })));
+  const named = chosen.map(({ check, weight }) => ({ id: check.value, weight: Number(weight.value) }));
+  sent = named.length ? JSON.stringify(named) : "";
   const field = box();
   if (!field || field.value === sent) return;
   field.value = sent;
@@ -47,7 +48,8 @@ const show = (isNewList) => {
     if (check.checked) weigh(weight, chosen.get(check.value));
   }
   mark();
-  if (isNewList) send(); // without those that are gone
+  const there = rows().map((row) => parts(row).check.value);
+  if (isNewList && [...chosen.keys()].some((id) => !there.includes(id))) send(); // else what was chosen may be on its way to the box
 };
 element.addEventListener("input", ({ target }) => {
   if (target.step === "any") target.step = target.dataset.step; // whoever moves it means what is offered

@@ -199,24 +199,61 @@ def test_a_training_that_is_cancelled_leaves_nothing(page, pictures, server):
     expect(page.get_by_role("heading", name="Learning: Biscuit")).to_have_count(0)
 
 
-@pytest.mark.parametrize("weight", [2, -1.33, 0.33, 0.35, 1])
-def test_a_choice_keeps_the_weight_that_a_recipe_asks_for(browser, weight):
-    use = entry()
-    html = cards.picker([use], "#box", "#sentence", "Your LoRAs", "")
+@pytest.fixture
+def choose(browser):
+    """A choice of one LoRA, alone on a page, whose box holds something before it is shown."""
     page = browser.new_page()
-    page.set_content(f'<textarea id="box"></textarea><div id="choices">{html}</div>')
-    box, strength = page.locator("#box"), page.get_by_label("Strength of Biscuit")
-    box.fill(json.dumps([{"id": use.id, "weight": weight}]))
-    script = (Path(cards.__file__).parents[1] / "lora-picker.js").read_text("utf-8")
+
+    def show(use, text):
+        html = cards.picker([use], "#box", "#sentence", "Your LoRAs", "")
+        page.set_content(f'<textarea id="box"></textarea><div id="choices">{html}</div>')
+        page.locator("#box").fill(text)
+        page.evaluate(
+            "box.addEventListener('input', () => window.numSent = (window.numSent ?? 0) + 1)"
+        )
+        script = (Path(cards.__file__).parents[1] / "lora-picker.js").read_text("utf-8")
+        page.evaluate(
+            "script => new Function('element', 'watch', script)(window.choices, () => {})", script
+        )
+        return page
+
+    yield show
+    page.close()
+
+
+def test_a_choice_says_nothing_until_what_was_chosen_has_come(choose):
+    use = entry()
+    page = choose(use, "")
+    assert page.evaluate("window.numSent") is None
+    text = json.dumps([{"id": use.id, "weight": 1}])
+    page.locator("#box").evaluate("(box, text) => box.value = text", text)
     page.evaluate(
-        "script => new Function('element', 'watch', script)(window.choices, () => {})", script
+        "text => window.dispatchEvent("
+        "new CustomEvent('loras-chosen', { detail: { box: '#box', text } }))",
+        text,
     )
+    expect(page.get_by_role("checkbox")).to_be_checked()
+    page.get_by_role("checkbox").uncheck()
+    assert page.locator("#box").input_value() == ""
+
+
+def test_a_choice_lets_go_of_what_is_gone(choose):
+    use = entry()
+    picks = [{"id": use.id, "weight": 1}, {"id": "gone", "weight": 1}]
+    page = choose(use, json.dumps(picks))
+    assert json.loads(page.locator("#box").input_value()) == picks[:1]
+
+
+@pytest.mark.parametrize("weight", [2, -1.33, 0.33, 0.35, 1])
+def test_a_choice_keeps_the_weight_that_a_recipe_asks_for(choose, weight):
+    use = entry()
+    page = choose(use, json.dumps([{"id": use.id, "weight": weight}]))
+    box, strength = page.locator("#box"), page.get_by_label("Strength of Biscuit")
     expect(strength).to_have_value(str(weight))
     expect(page.locator("output")).to_have_text(f"{weight:.2f}")
     assert json.loads(box.input_value()) == [{"id": use.id, "weight": weight}]
     strength.fill("0.7")
     assert json.loads(box.input_value()) == [{"id": use.id, "weight": 0.7}]
-    page.close()
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
