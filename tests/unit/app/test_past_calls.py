@@ -27,6 +27,33 @@ def test_who_waits_is_forgotten_last():
     assert list(events) == ["third"]
 
 
+def test_who_never_comes_for_an_answer_is_not_waited_for_longer_than_an_hour(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    events = {"never read": {"a"}, "followed": {"b"}, "idle": set()}
+    pending = PendingMessages(3, events)
+    for name in ("never read", "followed", "idle"):
+        pending[name] = Queue()
+    now = 3000.0
+    assert pending["followed"].empty()  # who listens looks
+    now = 4000.0
+    pending["next"] = Queue()
+    assert list(pending) == ["followed", "idle", "next"]
+    assert list(events) == ["followed", "idle"]
+    events["next"] = {"c"}
+    pending["fourth"] = Queue()
+    assert list(pending) == ["followed", "next", "fourth"]
+
+
+def test_a_page_that_is_closed_while_it_listens_leaves_no_events():
+    events = {"closed": {"a"}, "open": {"b"}}
+    pending = PendingMessages(2, events)
+    for name in ("closed", "open"):
+        pending[name] = Queue()
+    del pending["closed"]  # as Gradio does
+    assert list(pending) == list(events) == ["open"]
+
+
 def test_no_statistics_of_calls_are_made():
     async def create() -> gr.Blocks:
         with gr.Blocks(analytics_enabled=False) as page:
