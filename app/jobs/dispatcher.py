@@ -24,6 +24,7 @@ from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import put_on_shelf
 from app.request import efforts_left
+from lavie.errors import CheckpointError
 from lavie.runtime.profiles import ProfileName
 from lavie.types import Progress
 
@@ -82,7 +83,7 @@ class Dispatcher(threading.Thread):
         self._lock = threading.RLock()
         self._offered: tuple[Job, float] | None = None
         self._workers: dict[str, str] = {}  # of each ticket
-        self._others: set[str] = set()  # of other machines, that have had a job
+        self._others: frozenset[str] = frozenset()  # of other machines, that have had a job
         self._lives: dict[str, _Life] = {}
         self._causes: dict[str, str] = {}
         self._sweeper = Sweeper(store, data)
@@ -193,9 +194,11 @@ class Dispatcher(threading.Thread):
 
         Of other machines' workers those count that have had a job and are alive. One that has not
         takes the next job at once, so it does not stay unknown for long.
+
+        Without the lock, which is held while a LoRA is put on the shelf: pages ask this all the
+        time. The set is never changed, only replaced.
         """
-        with self._lock:
-            return max(len(self._others.union(self._crew.names())), 1)
+        return max(len(self._others.union(self._crew.names())), 1)
 
     @property
     def has_workers(self) -> bool:
@@ -299,7 +302,7 @@ class Dispatcher(threading.Thread):
     def _note_worker(self, ticket: str, worker: str) -> None:
         self._workers[ticket] = worker
         if worker.startswith(REMOTE):
-            self._others.add(worker)
+            self._others |= {worker}
 
     def _follow(self, job: Job) -> None:
         """Take in what is new about a running job."""
@@ -345,8 +348,14 @@ class Dispatcher(threading.Thread):
         if job.is_over:
             return
         is_done = state == "done"
-        if is_done and (error := self._shelve(job)) is not None:
-            state, is_done = "failed", False
+        if is_done:
+            try:
+                self._shelve(job)
+            except Exception as failure:
+                logger.exception("The LoRA of job %s could not be put on the shelf", job.id)
+                state, is_done, error = "failed", False, why_it_failed(failure, job.id)
+                if isinstance(failure, CheckpointError):
+                    changes["results"] = ()  # so that it is made once more, and not only shelved
         if is_done:
             changes["request"] = without_pictures(job.request)
         self._store.update(job.id, state=state, error=error, **changes)
@@ -354,19 +363,18 @@ class Dispatcher(threading.Thread):
         if is_done:
             forget_pictures(job, self._data, self._store.needs)
 
-    def _shelve(self, job: Job) -> str | None:
-        """Put what a training has made on the shelf; if that can't be done, why.
+    def _shelve(self, job: Job) -> None:
+        """Put what a training has made on the shelf.
 
         Here and not where it is trained, so that a LoRA is there if its job is done, and only then:
         also when a worker is stopped or killed at the very end.
+
+        Raises:
+            CheckpointError: It made none, or a broken one.
+            OSError: It can't be written.
         """
         if isinstance(job.request, LoraTrainingRequest):
-            try:
-                put_on_shelf(job.request, self._data / job.folder)
-            except Exception as error:
-                logger.exception("The LoRA of job %s could not be put on the shelf", job.id)
-                return why_it_failed(error, job.id)
-        return None
+            put_on_shelf(job.request, self._data / job.folder)
 
     def _drop(self, job: Job) -> None:
         """What was said on the wire about a try is now in the store."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from app.loras.files import metrics_file, training_folder
+from app.loras.files import learnt_file, metrics_file, training_folder
 from app.loras.pictures import keep_pictures
 from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
@@ -166,6 +166,27 @@ def test_a_lora_that_cannot_be_put_on_the_shelf_is_not_lost(studio, training):
     in_the_way.unlink()
     studio.service.retry(job.id)
     assert studio.service.wait(job.id, LONG).state == "done"
+    assert [entry.name for entry in studio.loras.list()] == ["My zog"]
+
+
+def test_a_lora_whose_file_is_broken_is_made_once_more_from_what_was_learnt(
+    studio, training, monkeypatch
+):
+    runner = studio.service._dispatcher._crew._runner
+    run = runner.run
+
+    def run_and_lose_power(task, *asked):
+        yield from run(task, *asked)
+        learnt_file(task.folder).write_bytes(b"")
+
+    monkeypatch.setattr(runner, "run", run_and_lose_power)
+    job = studio.train(training)
+    assert (job.state, job.can_go_on) == ("failed", True)
+    assert studio.has_learnt(job)
+    monkeypatch.undo()
+    studio.service.retry(job.id)
+    job = studio.service.wait(job.id, LONG)
+    assert (job.state, job.error) == ("done", None)
     assert [entry.name for entry in studio.loras.list()] == ["My zog"]
 
 
