@@ -47,7 +47,11 @@ class PageStates(StateHolder):
     """The states of all pages; four hundred kilobytes for one that was looked at in a browser."""
 
     def delete_all_expired_state(self) -> None:
-        """Forget pages that were closed an hour ago, of which Gradio only empties the state."""
+        """Forget pages that were closed an hour ago, of which Gradio only empties the state.
+
+        One whose connection broke once, or whose computer slept, counts as closed from then on. If
+        it is left alone for an hour, it goes on with components as they were when it was opened.
+        """
         super().delete_all_expired_state()
         now = datetime.now()
         for name, state in list(self.session_data.items()):

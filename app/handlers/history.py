@@ -244,6 +244,7 @@ def bind_history(
     about = [opened.about, opened.seed]
     closed = [opened.job_id, opened.panel, *view]
     at_hand = [opened.job_id, opened.shown]
+    as_it_is = {**quick, "preprocess": False}  # whichever versions the page is thought to offer
     for event in ended:
         event.then(**refresh)
     gr.on([tab.tab.select, tab.only_starred.input], **refresh, trigger_mode="always_last")
@@ -261,7 +262,7 @@ def bind_history(
         [*at_hand, opened.compared],
         [*about, *view],
         trigger_mode="always_last",
-        **quick,
+        **as_it_is,
     )
     opened.close.click(handlers.close, None, closed, **quick).then(**refresh)
     opened.star.click(handlers.star, opened.job_id, opened.star, **quick).success(**refresh)
@@ -270,20 +271,16 @@ def bind_history(
         handlers.delete, opened.job_id, [back.gone, back.row, back.note, *closed], **quick
     ).success(**refresh)
     back.button.click(handlers.undo, back.gone, [back.gone, back.row], **quick).success(**refresh)
-    opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, **quick)
+    opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, **as_it_is)
     for name, button in opened.exports.items():
         button.click(
-            partial(handlers.export, name),
-            at_hand,
-            opened.export_file,
-            show_progress="hidden",
-            concurrency_limit=None,
+            partial(handlers.export, name), at_hand, opened.export_file, **as_it_is
         ).success(js=press(EXPORT_ID))
     opened.reuse.click(
         handlers.reuse,
         at_hand,
         [tabs, studio.restored, *studio.form.controls(), *films],
-        **quick,
+        **as_it_is,
     )
     gone_on = opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick)
     for event in following.follow_after(gone_on):
