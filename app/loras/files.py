@@ -76,8 +76,11 @@ def entry_of(folder: Path) -> str:
 
 
 def note_entry(folder: Path, lora_id: str) -> None:
-    """Remember which LoRA comes of it."""
-    (training_folder(folder) / _ENTRY).write_text(lora_id, "utf-8")
+    """Remember which LoRA comes of it: the whole id, or none yet."""
+    file = training_folder(folder) / _ENTRY
+    temporary = file.with_suffix(".part")
+    temporary.write_text(lora_id, "utf-8")
+    temporary.replace(file)
 
 
 def that_hold_more(results: Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """Whose LoRAs are whose, what is taken in, and what a form may choose."""
 
+import errno
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors.numpy import save_file
 from app.jobs.crew import ThreadCrew
 from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
 from app.loras.exporting import exported
-from app.loras.files import learnt_file, note_entry, training_folder
+from app.loras.files import entry_of, learnt_file, note_entry
 from app.loras.request import LoraTrainingRequest
 from app.loras.restore import field_value, find_loras
 from app.loras.service import Loras
@@ -243,16 +244,21 @@ def test_what_was_learnt_is_on_the_shelf_once_wherever_a_server_was_killed(loras
         assert (entry.id, entry.name, entry.token) == ("0123456789abcdef", "My zog", "zog")
 
 
-def test_nothing_is_on_the_shelf_of_which_its_job_does_not_know(loras, trained):
+def test_nothing_is_on_the_shelf_of_which_its_job_does_not_know(loras, trained, monkeypatch):
     request, folder = trained
-    in_the_way = training_folder(folder) / "entry.txt"
-    in_the_way.symlink_to(folder / "no such folder" / "x")
-    with pytest.raises(OSError, match="No such file"):
+
+    def write_half(file, text, encoding):
+        file.write_bytes(text[:3].encode(encoding))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space"):
         put_on_shelf(request, folder)
+    monkeypatch.undo()
     assert loras.list() == []
-    in_the_way.unlink()
+    assert entry_of(folder) == ""
     put_on_shelf(request, folder)
-    assert [entry.id for entry in loras.list()] == [in_the_way.read_text()]
+    assert [entry.id for entry in loras.list()] == [entry_of(folder)]
 
 
 # What a form may choose
