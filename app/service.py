@@ -19,7 +19,6 @@ from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import Job
 from app.jobs.store import MAX_QUEUED, JobStore
 from app.line import Line
-from app.line import Status as Status
 from app.loras.files import has_learnt
 from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest

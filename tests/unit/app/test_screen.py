@@ -10,8 +10,8 @@ from PIL import Image
 from app import screen, texts
 from app.jobs.job import Animation, Job
 from app.jobs.worker import animate
+from app.line import Status
 from app.request import TextToVideoRequest, check_request
-from app.service import Status
 from lavie.types import Progress
 from tests.unit.app.files import make_result
 
