@@ -1,6 +1,7 @@
 """What becomes of jobs, by way of the service; a runner without a network does the work."""
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -133,6 +134,13 @@ def test_a_queued_job_can_be_moved_between_others_and_to_the_end(service, runner
     service.move(ids[2], 1)
     service.move(ids[0], 99)
     assert order_of_work(service, runner, ids) == [7, 3, 2, 1]
+
+
+def test_the_line_is_told_while_a_lora_is_put_on_the_shelf(service, held, values):
+    (job_id,) = submit_seeds(service, values, 1)
+    with ThreadPoolExecutor(1) as pool, service._dispatcher._lock:  # as long as that takes
+        line = pool.submit(lambda: [status.job.id for status in service.queue()])
+        assert line.result(timeout=5) == [held.id, job_id]
 
 
 def test_a_queued_job_can_be_changed(service, runner, held, values):
