@@ -5,3 +5,8 @@ const showPoster = () => element.querySelectorAll("[data-poster]").forEach(({ da
 });
 watch("value", showPoster);
 showPoster();
+if (!window.hidesPosters) { // a film of another shape, as before and after, would stand before it
+  window.hidesPosters = true;
+  document.addEventListener("loadeddata", ({ target }) => target.style.setProperty("--poster", "none"), true);
+  document.addEventListener("emptied", ({ target }) => target.style.removeProperty("--poster"), true);
+}

@@ -161,7 +161,8 @@ def part_name(number: int, total: int, prompt: str, begin: float, end: float) ->
 
 def film_so_far(num_done: int, total: int) -> str:
     """How much there is."""
-    return f"{num_done} of {total} parts are done."
+    verb = "is" if num_done == 1 else "are"
+    return f"{num_done} of {total} parts {verb} done."
 
 
 def clock(seconds: float) -> str:

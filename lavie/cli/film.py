@@ -152,6 +152,8 @@ def make_film(
     for stage in stages:
         cascade.loaded.check(stage)
     film = cascade.film(story, start, end, on_event=draw_bar(), **settings)
+    if start is not None:
+        _say_what_becomes_of(start, film, source["source"]["file"])
     pipelines = [cascade.base]
     if cascade.goes_on_from_frames:
         pipelines.append(cast("TextToVideoPipeline", cascade.loaded.get("long_video")))
@@ -177,6 +179,18 @@ def make_film(
     print_result(arguments.json, output, settings["seed"], shape, made.fps, seconds)
     if stop is not None:
         raise stop
+
+
+def _say_what_becomes_of(start: "FrameSequence", film: "Film", name: str) -> None:
+    """Tell what a film goes on from, where it is another size than the film's."""
+    height, width = start.shape[-3:-1]
+    if (height, width) != tuple(film.size):
+        rows, columns = film.size
+        print(
+            f"{name}: {width}x{height} becomes {columns}x{rows}, the size of the film.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt | LaVieError | None:

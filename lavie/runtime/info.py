@@ -93,7 +93,7 @@ def describe(info: SystemInfo) -> list[str]:
         f"optional: {versions(info.optional_packages)}",
         f"devices ({info.cpu_threads} CPU threads in use):",
         *devices,
-        f"memory profile: {info.profile}"
+        f"memory profile of the published models: {info.profile}"
         + (f" ({info.free_bytes / 1e9:.1f} GB free)" if info.free_bytes is not None else ""),
     ]
 

@@ -379,7 +379,7 @@ def test_info_prints_versions_devices_and_models(original, tmp_path, capsys, mon
     text = capsys.readouterr().out
     assert f"torch {torch.__version__}" in text
     assert "pretrained_models   published files" in text
-    assert "memory profile: " in text
+    assert "memory profile of the published models: " in text
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["devices"][0]["name"] == "cpu"

@@ -63,7 +63,7 @@ def test_a_video_is_found_again_starred_exported_deleted_and_brought_back(page, 
     opened = page.locator("#opened")
     expect(opened.locator("#opened-video video")).to_be_visible()
     expect(opened).to_contain_text(OTHER_PROMPT)
-    poster = "getComputedStyle(document.querySelector('#opened-video video')).backgroundImage"
+    poster = "document.documentElement.style.getPropertyValue('--poster-of-opened-video')"
     page.wait_for_function(f"{poster}.includes('base-poster')")  # until the film is there
     expect(opened.locator("#opened-seed input, #opened-seed textarea")).to_have_value("101")
 

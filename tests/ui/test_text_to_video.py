@@ -140,6 +140,8 @@ def test_smooth_and_large_versions_appear_one_after_the_other(page, tmp_path):
     expect(video(page)).to_have_attribute("src", re.compile("-upscaled-before-after.mp4"))
     expect(page.get_by_text("Before", exact=True)).to_be_visible()
     page.wait_for_function("document.querySelector('#video video').videoWidth == 1028")
+    behind = "getComputedStyle(document.querySelector('#video video')).backgroundImage"
+    assert "poster" not in page.evaluate(behind)
     page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
     both = read_video(download(page, "Download MP4", tmp_path))
     assert both.frames.shape == (61, 320, 1028, 3)

@@ -53,7 +53,9 @@ def test_generate_films_a_story(lavie, tmp_path):
 
 
 def test_extend_goes_on_from_a_video_and_keeps_it_before(lavie, tmp_path):
-    assert lavie("extend", "clip.mp4", "--prompt", "a fox", "--seconds", 0.5)[0] == 0
+    code, _, said = lavie("extend", "clip.mp4", "--prompt", "a fox", "--seconds", 0.5)
+    assert code == 0
+    assert "clip.mp4: 48x32 becomes 24x16, the size of the film." in said
     assert lavie("extend", "clip.mp4", "--story", "story.txt", "--only-new")[0] == 0
     one, two = (read_video(tmp_path / f"outputs/video-000{number}.mp4") for number in (1, 2))
     assert (len(one.frames), len(two.frames)) == (4 + 4, 10)
@@ -62,7 +64,9 @@ def test_extend_goes_on_from_a_video_and_keeps_it_before(lavie, tmp_path):
 
 def test_extend_takes_the_prompt_of_a_video_that_was_made_here(lavie, tmp_path):
     lavie("extend", "picture.png", "--prompt", "a pig", "--output", "a.mp4")
-    assert lavie("extend", "a.mp4", "--output", "b.mp4")[0] == 0
+    code, _, said = lavie("extend", "a.mp4", "--output", "b.mp4")
+    assert code == 0
+    assert "becomes" not in said
     assert read_metadata(tmp_path / "b.mp4")["prompt"] == "a pig"
 
 
