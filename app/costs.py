@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.result import Effort, WorkName
+from app.result import Effort, Result, WorkName
 from lavie.types import StageName
 
 _PASSES_OF_TRAINING = 1.5
@@ -76,6 +76,10 @@ class Costs:
         steps = max(seconds - seconds_after, 0.0) / effort.size
         with self._lock:
             self._speeds[effort.stage] = _Speed(steps, seconds_after / effort.num_pixels_shown)
+
+    def learn_from(self, result: Result) -> None:
+        """Note how long the stage took that made this."""
+        self.learn(result.worked or result.effort, result.seconds, result.seconds_after)
 
     def hint(self, effort: Effort, seconds: float) -> None:
         """Note how long a small sample of a stage took, for as long as nothing better is known."""

@@ -35,6 +35,7 @@ from lavie.types import StageName
 
 _PRESETS_FILE = Path("private") / "presets.json"
 _PRIVATE = Policy()
+_JOBS_LEARNT_FROM = 20
 
 
 class Service(JobBook, Workplace):
@@ -57,6 +58,10 @@ class Service(JobBook, Workplace):
         self._quota = Quota()
         self._costs = Costs(work_weights(card.weights))
         store = JobStore(data)
+        for job in reversed(store.history(limit=_JOBS_LEARNT_FROM)):  # the latest counts
+            for result in job.results:
+                if result.metadata.get("model") == card.name:
+                    self._costs.learn_from(result)
         dispatcher = Dispatcher(store, crew, data, self._costs, policy.is_checked)
         JobBook.__init__(self, store, Line(store, dispatcher, self._costs), data, policy)
         Workplace.__init__(self, dispatcher, policy)

@@ -311,8 +311,7 @@ class Dispatcher(threading.Thread):
         if report is None or job.is_over:
             return
         for result in report.results[len(job.results) :]:
-            done = result.worked or result.effort
-            self._costs.learn(done, result.seconds, result.seconds_after)
+            self._costs.learn_from(result)
         progress = self._until_the_files(job, report)
         if report.outcome == "out_of_memory" and not job.is_memory_short:
             self._try_again_with_less(replace(job, results=report.results))

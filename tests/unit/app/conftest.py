@@ -45,6 +45,7 @@ class StepRunner:
     def __init__(self, num_steps: int = 3) -> None:
         self.num_steps = num_steps
         self.seconds_after = 0.0
+        self.model = ""
         self.num_steps_of: dict[str, int] = {}
         self.may_go_on = threading.Event()
         self.may_go_on.set()
@@ -76,7 +77,8 @@ class StepRunner:
                 write_lora(learnt_file(task.folder))
             stages = request.stages[: request.stages.index(stage) + 1]
             result = make_result(task.folder, stage, request.seed, stages)
-            yield replace(result, seconds_after=self.seconds_after)
+            metadata = {**result.metadata, "model": self.model}
+            yield replace(result, metadata=metadata, seconds_after=self.seconds_after)
 
     def fail(self, prompt: str) -> None:
         if prompt == "a snow panda":

@@ -241,6 +241,22 @@ def test_costs_are_unknown_then_guessed_then_measured(service, values):
     assert costs() == (pytest.approx(3.0 * 8 / 3), True)  # eight steps; three took three seconds
 
 
+def test_costs_are_known_from_what_was_made_before_the_server_began(card, runner, values, tmp_path):
+    runner.model = card.name
+    before = Service(card, ThreadCrew(runner), tmp_path)
+    before.start()
+    job = before.submit({**values, "smooth": True})
+    assert before.wait(job.id, timeout=10).state == "done"
+    known = before.estimate(values)["interpolation"]
+    before.stop()
+    again = Service(card, ThreadCrew(runner), tmp_path)
+    assert again.estimate(values)["interpolation"] == known
+    again.stop()
+    other = Service(replace(card, name="other"), ThreadCrew(runner), tmp_path)
+    assert other.estimate(values)["interpolation"].seconds is None
+    other.stop()
+
+
 def test_upscaling_costs_more_when_there_are_more_frames(service, values):
     service.wait(service.submit({**values, "upscale": True}).id, timeout=10)
     few = service.estimate(values)["super_resolution"]
