@@ -24,7 +24,7 @@ def create_parser() -> argparse.ArgumentParser:
     """The commands and their flags."""
     common = argparse.ArgumentParser(add_help=False)
     add = common.add_argument
-    add("--studio", default=os.environ.get("LAVIE_STUDIO", STUDIO), help=f"default: {STUDIO}")
+    add("--studio", default=os.environ.get("LAVIE_STUDIO") or STUDIO, help=f"default: {STUDIO}")
     add("--auth", default=os.environ.get("LAVIE_AUTH"), help="USER:PASSWORD, if it asks for one")
     add(
         "--visitor",

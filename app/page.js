@@ -53,6 +53,7 @@
     if (event.isComposing || event.repeat || event.defaultPrevented) return;
     const isGenerate = event.key === "Enter" && (event.ctrlKey || event.metaKey);
     const isCancel = event.key === "Escape" && !isSomethingOpen();
-    if ((isGenerate && press("generate")) || (isCancel && press("cancel"))) event.preventDefault();
+    const buttons = isGenerate ? ["generate"] : isCancel ? ["leave", "cancel"] : []; // a change is left before a video is stopped
+    if (buttons.some(press)) event.preventDefault();
   }, true);
 }
