@@ -35,6 +35,9 @@ class SourceConfig(Config):
     subjects: tuple[str, ...] = tuple(SUBJECTS)
     """Which subjects the stills of the ``world`` show; its clips show all that may move."""
 
+    any_size: bool = False
+    """Stills of the ``world`` whose subjects are of all sizes as often, small and large."""
+
     continuations: bool = False
     """Clips of the ``world`` that begin in the middle: the first frames show what came before."""
 
@@ -86,6 +89,8 @@ class SourceConfig(Config):
             raise ValueError(f"The subjects of the world are {', '.join(SUBJECTS)}; name some.")
         if self.subjects != tuple(SUBJECTS) and not (self.kind == "world" and self.stills):
             raise ValueError("Only stills of the world can be of some subjects; leave it out.")
+        if self.any_size and not (self.kind == "world" and self.stills):
+            raise ValueError("Only stills of the world can be of any size; leave it out.")
         if self.continuations and (self.kind != "world" or self.stills):
             raise ValueError("Only clips of the world can be continuations; leave it out.")
         if self.strangers and not (self.kind == "world" and self.stills):

@@ -52,7 +52,9 @@ def _open_files(config: SourceConfig, reader: ClipReader, num_frames: int) -> Vi
             moving = "continuations" if config.continuations else "clips"
             still = "strangers" if config.strangers else "stills"
             kind = still if config.stills else moving
-            return WorldSource(config.split, num_frames, *size, kind, config.subjects)
+            return WorldSource(
+                config.split, num_frames, *size, kind, config.subjects, config.any_size
+            )
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)
         case "metadata":

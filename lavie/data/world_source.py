@@ -28,6 +28,7 @@ class WorldSource(VideoSource):
         kind: Clips, stills, clips that begin in the middle, see `world.render_continuation`, or
             stills of what has no name, see `world.render_stranger`.
         subjects: Which subjects the stills show; clips show all that may move.
+        any_size: Whether stills show all sizes as often, see `world.render_still`.
 
     Raises:
         InputError: The size is no whole multiple of the world's.
@@ -41,6 +42,7 @@ class WorldSource(VideoSource):
         width: int = world.WIDTH,
         kind: Kind = "clips",
         subjects: Sequence[str] = tuple(world.SUBJECTS),
+        any_size: bool = False,
     ) -> None:
         self.scale = height // world.HEIGHT
         if (height, width) != (self.scale * world.HEIGHT, self.scale * world.WIDTH) or height == 0:
@@ -52,6 +54,7 @@ class WorldSource(VideoSource):
         self.num_frames = num_frames
         self.kind: Kind = kind
         self.subjects = subjects
+        self.any_size = any_size
         self.reports = (SkipReport(f"world ({split})"),)
 
     def draws(
@@ -66,7 +69,9 @@ class WorldSource(VideoSource):
     def _draw(self, seed: int) -> Sample:
         match self.kind:
             case "stills":
-                clip = world.render_still(seed, self.split, self.scale, self.subjects)
+                clip = world.render_still(
+                    seed, self.split, self.scale, self.subjects, self.any_size
+                )
             case "clips":
                 clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
             case "continuations":

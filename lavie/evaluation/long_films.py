@@ -100,13 +100,26 @@ class PartReading:
 
 
 @dataclass(frozen=True)
+class Border:
+    """Where a part of a film begins.
+
+    Args:
+        goes_on: Whether the subject goes on over it; None if it is out of view there.
+        is_shown: Whether what the part was given shows the subject, or would if it were not lost.
+    """
+
+    goes_on: bool | None
+    is_shown: bool
+
+
+@dataclass(frozen=True)
 class MeasuredStory:
     """A film of a story with numbers.
 
     Args:
         film: What was measured.
         seam: Mean change from frame to frame at borders and in the frames beside them, in levels.
-        continues: Of each border, whether the subject goes on over it; None if it is out of view.
+        borders: Between each part and the one before.
         parts: What each part shows.
         drifts: Of each part but the first.
         changed: What the part for the second line shows.
@@ -114,7 +127,7 @@ class MeasuredStory:
 
     film: FilmedStory
     seam: tuple[float, float]
-    continues: tuple[bool | None, ...]
+    borders: tuple[Border, ...]
     parts: tuple[PartReading, ...]
     drifts: tuple[Drift, ...]
     changed: PartReading | None
@@ -179,6 +192,7 @@ def measure_film(judge: Judge, film: FilmedStory) -> MeasuredStory:
     track = track_subject(judge, film.frames)
     first, *later = film.parts
     borders = [part.start for part in later]
+    num_given = max(film.lengths[0] - film.lengths[1], 1)
     changed = None
     if film.changed is not None:
         new = slice(film.lengths[0], len(film.changed))
@@ -186,7 +200,10 @@ def measure_film(judge: Judge, film: FilmedStory) -> MeasuredStory:
     return MeasuredStory(
         film,
         measure_seam(film.frames, borders),
-        tuple(track.continues_at(border) for border in borders),
+        tuple(
+            Border(track.continues_at(border), not track.is_out_before(border, num_given))
+            for border in borders
+        ),
         tuple(read_part(judge, film.frames, track, part) for part in film.parts),
         tuple(measure_drift(film.frames, track, first, part) for part in later),
         changed,

@@ -137,7 +137,7 @@ def _parts_caption(film: MeasuredStory) -> str:
         f"{part}: {_verdict(film.parts[part], asked)}"
         for part in dict.fromkeys((0, min(CHECKED, last), last))
     ]
-    breaks = [str(border) for border, goes_on in enumerate(film.continues, 1) if goes_on is False]
+    breaks = [str(part) for part, border in enumerate(film.borders, 1) if border.goes_on is False]
     broken = f" | breaks before {', '.join(breaks)}" if breaks else ""
     return f"{story.prompts[0]} | {' | '.join(seen)}{broken}"
 
@@ -166,7 +166,7 @@ def _film_json(film: MeasuredStory) -> dict[str, Any]:
         "seed": story.seed,
         "change": story.change,
         "seam": [round(value, 4) for value in film.seam],
-        "continues": film.continues,
+        "borders": [asdict(border) for border in film.borders],
         "parts": [asdict(part) for part in film.parts],
         "drifts": [_rounded(asdict(drift)) for drift in film.drifts],
         "changed": None if film.changed is None else asdict(film.changed),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lavie.evaluation.drift import Drift
-from lavie.evaluation.long_films import MeasuredStory
+from lavie.evaluation.long_films import Border, MeasuredStory
 from lavie.evaluation.rates import Rate, difference, ratio_of_sums
 from lavie.evaluation.rows import Row, mean_rows, rate_rows, with_target
 from lavie.evaluation.still_films import CUT, MeasuredStill
@@ -29,11 +29,16 @@ def film_rows(
     """
     last = len(films[0].parts) - 1
     names = {part: f"after {part} {unit}" for part in dict.fromkeys((checked, last))}
-    goes_on = rate_rows("borders that the subject goes on over", _borders(films))
-    hidden = [border is None for film in films for border in film.continues]
+    borders = [border for film in films for border in film.borders]
+    goes_on = rate_rows("borders that the subject goes on over", _going_on(borders, is_shown=True))
+    comes_in = rate_rows(
+        "  where what is given does not show it", _going_on(borders, is_shown=False)
+    )
+    hidden = [border.goes_on is None for border in borders]
     rows = [
         with_target(_seam_row(films), most=1.2),
         *(with_target(row, least=0.95) for row in goes_on),
+        *comes_in,
         *rate_rows("borders left out, the subject being out of view", hidden),
     ]
     for attribute in ATTRIBUTES:
@@ -93,12 +98,17 @@ def transition_rows(measured: Sequence[MeasuredStill]) -> list[Row]:
 
 def _seam_row(films: Sequence[MeasuredStory]) -> Row:
     value, low, high = ratio_of_sums([film.seam for film in films])
-    num_borders = sum(len(film.continues) for film in films)
+    num_borders = sum(len(film.borders) for film in films)
     return Row("change at borders, of that beside them", value, num_borders, low, high)
 
 
-def _borders(films: Sequence[MeasuredStory]) -> list[bool]:
-    return [goes_on for film in films for goes_on in film.continues if goes_on is not None]
+def _going_on(borders: Sequence[Border], is_shown: bool) -> list[bool]:
+    """Of the borders where there is something to see, before them too or behind them alone."""
+    return [
+        border.goes_on
+        for border in borders
+        if border.goes_on is not None and border.is_shown == is_shown
+    ]
 
 
 def _right(films: Sequence[MeasuredStory], part: int, name: str) -> list[bool]:

@@ -73,6 +73,13 @@ class Track:
             seen = seen[: -len(recent)]
         return None
 
+    def is_out_before(self, border: int, num_frames: int) -> bool:
+        """Whether its way has led out of the picture in all of the frames before a border.
+
+        A window that is given these cannot know where it is.
+        """
+        return bool(self.is_out[border - num_frames : border].all())
+
     def continues_at(self, border: int) -> bool | None:
         """Whether position and direction go on where a new segment begins.
 

@@ -105,7 +105,11 @@ def render_clip(
 
 
 def render_still(
-    seed: int, split: Split = "train", scale: int = 1, subjects: Sequence[str] = tuple(SUBJECTS)
+    seed: int,
+    split: Split = "train",
+    scale: int = 1,
+    subjects: Sequence[str] = tuple(SUBJECTS),
+    any_size: bool = False,
 ) -> Clip:
     """A subject standing anywhere in a place; all subjects appear, the still-only ones too.
 
@@ -114,6 +118,8 @@ def render_still(
         split: Only makes the seeds differ: stills have no motion, so no triple to hold out.
         scale: As for `render_clip`.
         subjects: Those that may appear, each as often as the others.
+        any_size: Whether all sizes of something growing are as frequent; else four in five stills
+            show the usual one.
 
     Raises:
         InputError: An argument is out of range.
@@ -124,7 +130,7 @@ def render_still(
     place = list(PLACES)[rng.integers(len(PLACES))]
     style = draw_style(rng)
     caption = compose_caption(subject, place, None, style, rng)
-    pose = _anywhere(rng)
+    pose = _anywhere(rng, any_size)
     frames, focus = _render(partial(sprite, subject), place, style, [pose], scale, rng)
     return Clip(frames, caption, {"subject": subject, "place": place, "style": style}, focus)
 
@@ -167,8 +173,9 @@ def motion_path(motion: str, num_frames: int, rng: np.random.Generator) -> list[
     return [_MOTIONS[motion](float(t), u, v) for t in np.linspace(0, 1, num_frames)]
 
 
-def _anywhere(rng: np.random.Generator) -> Pose:
-    height = SUBJECT_HEIGHT if rng.random() < 0.8 else rng.uniform(9, 30)
+def _anywhere(rng: np.random.Generator, any_size: bool = False) -> Pose:
+    is_usual = rng.random() < 0.8 and not any_size
+    height = SUBJECT_HEIGHT if is_usual else rng.uniform(9, 30)
     return Pose(rng.uniform(11, WIDTH - 11), rng.uniform(10, HEIGHT - 10), height)
 
 

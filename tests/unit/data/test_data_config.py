@@ -20,6 +20,7 @@ from lavie.errors import ConfigError
         (["kind=world", "stills=true", "subjects=[shark]"], "subjects of the world are panda"),
         (["kind=world", "stills=true", "subjects=[]"], "name some"),
         (["kind=world", "subjects=[panda]"], "Only stills"),
+        (["kind=world", "any_size=true"], "Only stills"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(settings, message):

@@ -65,6 +65,18 @@ def test_stills_can_be_of_some_subjects_only():
     assert all("koala" in caption for caption in captions)
 
 
+def test_stills_can_be_of_any_size():
+    def share_of_large(**kwargs):
+        source = WorldSource("train", 1, kind="stills", **kwargs)
+        heights = [
+            sample.focus[0].any(dim=1).sum() for sample in islice(source.iterate(seed=0), 200)
+        ]
+        return np.mean([height > 24 for height in heights])
+
+    assert share_of_large() < 0.1
+    assert 0.15 < share_of_large(any_size=True) < 0.35
+
+
 def test_every_split_shows_every_motion():
     for split in world.SPLITS:
         assert {motion for _, _, motion in world.triples(split)} == set(world.MOTIONS)

@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 
 from lavie.evaluation.drift import Drift
-from lavie.evaluation.long_films import FilmedStory, MeasuredStory, PartReading, measure_seam
+from lavie.evaluation.long_films import (
+    Border,
+    FilmedStory,
+    MeasuredStory,
+    PartReading,
+    measure_seam,
+)
 from lavie.evaluation.long_report import MeasuredFilms, rows_of, sheet, table, write_report
 from lavie.evaluation.still_films import MeasuredStill, StillStory, make_transition_stories
 from lavie.evaluation.stories import make_stories
 
 NO_DRIFT = Drift(1.0, 1.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+GOES_ON = Border(goes_on=True, is_shown=True)
 
 
-def measured(story, num_parts=7, seam=(2.0, 2.0), continues=True, drift=NO_DRIFT, **seen):
+def measured(story, num_parts=7, seam=(2.0, 2.0), border=GOES_ON, drift=NO_DRIFT, **seen):
     """A film that is right, but for what is said here of its parts from the second on."""
     right = {"subject": story.subject, "is_subject_in_view": True, "is_motion_in_view": True}
     first = PartReading(**right | story.first._asdict())
@@ -23,7 +30,7 @@ def measured(story, num_parts=7, seam=(2.0, 2.0), continues=True, drift=NO_DRIFT
     film = FilmedStory(story, frames, lengths, frames[:8])
     count = num_parts - 1
     parts = (first, *[later] * count)
-    return MeasuredStory(film, seam, (continues,) * count, parts, (drift,) * count, changed)
+    return MeasuredStory(film, seam, (border,) * count, parts, (drift,) * count, changed)
 
 
 def still(kind="picture", psnr=30.0, change=None, **seen):
@@ -71,7 +78,7 @@ def test_right_films_reach_every_target():
     ("faults", "missed"),
     [
         ({"seam": (3.0, 2.0)}, {"change at borders, of that beside them"}),
-        ({"continues": False}, {"borders that the subject goes on over"}),
+        ({"border": Border(False, True)}, {"borders that the subject goes on over"}),
         ({"subject": None}, {"subject, lost after 5 recursions", "the subject stays"}),
         ({"place": "nowhere"}, {"place, lost after 5 recursions", "the new line comes true"}),
         ({"motion": None}, {"motion, lost after 5 recursions", "the new line comes true"}),
@@ -91,14 +98,22 @@ def test_each_fault_misses_its_own_targets(faults, missed):
 
 def test_what_is_out_of_view_counts_neither_way():
     hidden = {"subject": None, "is_subject_in_view": False, "is_motion_in_view": False}
-    mixed = films(3) + films(2, continues=None, motion=None, **hidden)
+    mixed = films(3) + films(2, border=Border(None, True), motion=None, **hidden)
     rows = by_name(rows_of(MeasuredFilms(films=mixed))["films"])
     assert rows["subject, lost after 5 recursions"].n == 3
     assert rows["subject, after 5 recursions"].value == 1
     assert rows["borders that the subject goes on over"].n == 18
-    nobody = films(2, continues=None, motion=None, **hidden)
+    nobody = films(2, border=Border(None, True), motion=None, **hidden)
     names = by_name(rows_of(MeasuredFilms(films=nobody))["films"])
     assert "subject, lost after 5 recursions" not in names
+
+
+def test_a_border_that_is_given_no_subject_is_told_apart():
+    mixed = films(3) + films(2, border=Border(False, False))
+    rows = by_name(rows_of(MeasuredFilms(films=mixed))["films"])
+    assert rows["borders that the subject goes on over"].is_reached
+    unseen = rows["  where what is given does not show it"]
+    assert (unseen.value, unseen.n, unseen.is_reached) == (0, 12, None)
 
 
 def test_pictures_and_cuts_are_told():
@@ -133,7 +148,7 @@ def test_transitions_have_two_pictures_that_differ():
 
 def test_the_report_is_written_and_shown(tmp_path):
     parts = {
-        "films": films(3, continues=False),
+        "films": films(3, border=Border(False, True)),
         "pictures": [still()],
         "transitions": [still("same", change=0.3)],
         "free_noise": films(1, num_parts=4),

@@ -43,6 +43,15 @@ def test_who_leaves_on_one_side_and_comes_in_on_the_other_goes_on():
     assert track.continues_at(20) is True
 
 
+def test_what_a_window_is_given_may_not_show_who_is_out_of_the_picture():
+    track = straight((2.4, 0), (30.0, 20.0))
+    assert track.is_out_before(BORDER, 4)
+    back = BORDER + np.flatnonzero(track.is_seen[BORDER:])[0]
+    assert not track.is_out_before(back + 1, 4)
+    lost = changed(straight((0.5, 0)), slice(BORDER - 4, None), is_seen=False)
+    assert not lost.is_out_before(BORDER, 4)
+
+
 def test_a_jump_is_a_break():
     track = straight((0.5, 0))
     jumped = changed(track, slice(BORDER, None), track.path[BORDER:] + np.array([9, 0, 0]))
