@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app import texts
@@ -113,6 +114,11 @@ class JobBook:
     def interrupted(self, owner: str = "") -> list[Job]:
         """The jobs that ran when the server stopped, as `queue` lists them."""
         return [job for job in self._store.interrupted() if self._may_list(job, owner)]
+
+    def stopped(self, kind: str, owner: str = "") -> list[Job]:
+        """The jobs of a kind that stopped before they were done, as `queue` lists them."""
+        jobs = self._store.stopped_before(datetime.now(UTC), kind)
+        return [job for job in jobs if self._may_list(job, owner)]
 
     def _may_list(self, job: Job, owner: str) -> bool:
         return not self.policy.is_public or job.owner == owner

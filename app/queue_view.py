@@ -104,9 +104,15 @@ def _buttons(job: Job, is_watched: bool, waiting: list[str], is_steered: bool) -
         buttons.append(_button(job, "down", is_off=job.id == waiting[-1]))
     if job.is_over:
         buttons.append(_button(job, "retry"))
-    is_running = job.state == "running"
-    buttons.append(_button(job, "cancel" if is_running else "remove", job.is_cancel_requested))
+    buttons.append(_button(job, _ending(job), job.is_cancel_requested))
     return "".join(buttons)
+
+
+def _ending(job: Job) -> str:
+    """What to do about a job that is not wanted now; a training can be gone on with."""
+    if job.state != "running":
+        return "remove"
+    return "pause_it" if isinstance(job.request, LoraTrainingRequest) else "cancel"
 
 
 def _button(job: Job, action: str, is_off: bool = False) -> str:

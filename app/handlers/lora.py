@@ -64,7 +64,7 @@ def create_lora_handlers(
         following=following,
         buttons=TrainingButtons(service, loras, tab.training, visitors, following),
         trying=TryHandlers(service, tab.trying, visitors, trying),
-        library=LoraLibraryHandlers(service, loras, tab, all_pickers, words, visitors),
+        library=LoraLibraryHandlers(service, loras, following, tab, all_pickers, words, visitors),
         pickers=all_pickers,
     )
 

@@ -14,13 +14,14 @@ from app.downloads import handed_out
 from app.handlers import undo
 from app.handlers.alerts import alert, inform
 from app.handlers.browser import bring_into_view, press
+from app.handlers.lora_training import TrainingFollowing
 from app.loras import cards
 from app.loras.service import Loras
 from app.loras.words import first_prompt
 from app.service import Service
 from app.tabs.lora import LoraTab
 from app.tabs.lora_picker import LoraPicker
-from app.tabs.lora_stage import EXPORT_ID, USE_ID
+from app.tabs.lora_stage import EXPORT_ID, TRAINING_ID, USE_ID
 from app.texts import loras as texts
 from app.visitors import Visitors
 from app.words import Words
@@ -35,6 +36,7 @@ class LoraLibraryHandlers:
     Args:
         service: Keeps the jobs.
         loras: Keeps the LoRAs.
+        trainings: Shows a training.
         tab: The components to read and update.
         pickers: Every choice of LoRAs on the page.
         words: Of a small model, which knows no others.
@@ -45,6 +47,7 @@ class LoraLibraryHandlers:
         self,
         service: Service,
         loras: Loras,
+        trainings: TrainingFollowing,
         tab: LoraTab,
         pickers: Sequence[LoraPicker],
         words: Words | None,
@@ -52,15 +55,22 @@ class LoraLibraryHandlers:
     ) -> None:
         self._service = service
         self._loras = loras
+        self.trainings = trainings
         self._tab = tab
         self._pickers = pickers
         self._words = words
         self._visitors = visitors
 
-    def refresh(self, opened: str, request: gr.Request | None = None) -> Updates:
-        """Show those that there are, and offer them wherever videos are made."""
-        entries = self._loras.list(self._visitors.owner(request))
-        updates: Updates = {self._tab.library.cards: cards.cards(entries, opened)}
+    def refresh(self, opened: str, watched: str, request: gr.Request | None = None) -> Updates:
+        """Show those that there are or will be, and offer them wherever videos are made."""
+        owner = self._visitors.owner(request)
+        entries = self._loras.list(owner)
+        trainings = cards.unfinished(self._loras.unfinished(owner), watched)
+        library = self._tab.library
+        updates: Updates = {
+            library.trainings: gr.HTML(trainings, visible=bool(trainings)),
+            library.cards: cards.cards(entries, opened),
+        }
         for one in self._pickers:
             html = cards.picker(entries, one.box, one.sentence, one.label, one.info)
             updates[one.choices] = gr.HTML(html, visible=bool(html))
@@ -73,6 +83,15 @@ class LoraLibraryHandlers:
     ) -> Updates:
         """Open the LoRA whose card was clicked."""
         return self._open(str(getattr(event, "subject", "")), prompt, request)
+
+    def choose_training(self, event: gr.EventData, request: gr.Request | None = None) -> Updates:
+        """Show the training that was clicked."""
+        owner = self._visitors.owner(request)
+        try:
+            job = self._service.get(getattr(event, "subject", ""))
+        except InputError as error:
+            raise alert(error) from error
+        return self.trainings.seen_by(owner).show(job)
 
     def open_learnt(self, job_id: str, prompt: str, request: gr.Request | None = None) -> Updates:
         """Open what a training has learnt, once."""
@@ -204,13 +223,20 @@ def bind_lora_library(
     choices = [part for one in pickers for part in (one.choices, one.chosen)]
     refresh = {
         "fn": handlers.refresh,
-        "inputs": panel.opened,
-        "outputs": [library.cards, *choices],
+        "inputs": [panel.opened, tab.training.job_id],
+        "outputs": [library.trainings, library.cards, *choices],
         **quick,
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
-    for event in learnt:
+    tab.training.job_id.change(**refresh)
+    opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
+    opened.success(**refresh).then(js=bring_into_view(USE_ID))
+    turned = library.trainings.select(
+        handlers.choose_training, None, tab.training.watched(), **heard
+    )
+    turned.success(**refresh).then(js=bring_into_view(TRAINING_ID))
+    for event in [*learnt, *handlers.trainings.follow_after(turned)]:
         event.then(
             handlers.open_learnt,
             [tab.training.job_id, panel.prompt],
@@ -218,8 +244,6 @@ def bind_lora_library(
             **heard,
         ).then(**refresh)
     blocks.load(handlers.open_again, panel.opened, opening, **heard).then(**refresh)
-    opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
-    opened.success(**refresh).then(js=bring_into_view(USE_ID))
     panel.close.click(handlers.close, None, closing, **quick).then(**refresh)
     panel.rename.click(
         handlers.rename,

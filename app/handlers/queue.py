@@ -150,7 +150,7 @@ class QueueHandlers:
             return self._editor.begin(job, edited, kept)
         if action in ("up", "down"):
             self._move(job, 1 if action == "down" else -1)
-        elif action in ("remove", "cancel"):
+        elif action in ("remove", "cancel", "pause_it"):
             return self._remove(job, edited, visitor.owner)
         return {}
 

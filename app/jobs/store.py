@@ -250,9 +250,13 @@ class JobStore:
         return list(self._select("deleted < ?", moment.isoformat()))
 
     def stopped_before(self, moment: datetime, kind: str) -> list[Job]:
-        """The jobs of a kind, submitted before a moment, that stopped and were not thrown away."""
+        """The jobs of a kind, submitted before a moment, that stopped and were not thrown away.
+
+        The oldest first.
+        """
         condition = "state IN ('failed', 'cancelled', 'interrupted') AND deleted IS NULL"
-        jobs = self._select(f"{condition} AND document LIKE ?", f'%"kind":"{kind}"%')
+        condition += " AND document LIKE ? ORDER BY id"
+        jobs = self._select(condition, f'%"kind":"{kind}"%')
         return [job for job in jobs if job.request.kind == kind and job.created < moment]
 
     def is_deleted(self, job_id: str) -> bool:

@@ -11,6 +11,7 @@ from app.texts import loras as texts
 from app.texts.shared import size
 
 if TYPE_CHECKING:
+    from app.loras.view import LoraView
     from lora.registry import Entry
 
 MAX_WEIGHT = 1.5
@@ -28,6 +29,18 @@ def cards(entries: "Sequence[Entry]", opened: str) -> str:
         return f'<p class="gallery-hint" role="status">{escape(texts.LIST_EMPTY)}</p>'
     items = "".join(f"<li>{_card(entry, entry.id == opened)}</li>" for entry in entries)
     return f'<ul class="gallery lora-gallery">{items}</ul>'
+
+
+def unfinished(views: "Sequence[LoraView]", watched: str) -> str:
+    """The trainings of which no LoRA has come yet, each as a button that knows its job.
+
+    Args:
+        views: In their order.
+        watched: The id of the job that is shown anyway, if any.
+    """
+    others = [view for view in views if view.job_id != watched]
+    items = "".join(f"<li>{_training(view)}</li>" for view in others)
+    return f'<ul class="lora-trainings">{items}</ul>' if items else ""
 
 
 def about(entry: "Entry") -> str:
@@ -80,6 +93,16 @@ def _choice(entry: "Entry") -> str:
         f'step="0.05" data-step="0.05" value="{_USUAL_WEIGHT}" '
         f'aria-label="{as_text(texts.WEIGHT_LABEL.format(name=entry.name))}"><output></output>'
         f"{say_it if said else ''}</div>"
+    )
+
+
+def _training(view: "LoraView") -> str:
+    picture = f'<img src="{view.pictures[0]}" alt="">' if view.pictures else ""
+    how = texts.unfinished(view.state, view.step, view.num_steps)
+    return (
+        '<button type="button" data-action="training" '
+        f'data-subject="{escape(view.job_id)}"><span class="lora-thumbnail">{picture}</span>'
+        f"<span><strong>{as_text(view.name)}</strong> {escape(how)}</span></button>"
     )
 
 

@@ -107,6 +107,17 @@ class Loras:
         is_foreign = self._service.policy.is_public and job.owner != owner
         return replace(view, pictures=()) if view is not None and is_foreign else view
 
+    def unfinished(self, owner: str = "") -> "list[LoraView]":
+        """The trainings that run, wait or have stopped, in this order.
+
+        Args:
+            owner: Whose, on a public server.
+        """
+        at_hand = [status.job for status in self._service.queue(owner)]
+        stopped = self._service.stopped(LoraTrainingRequest.kind, owner)
+        views = [self.view(job, owner) for job in (*at_hand, *stopped)]
+        return [view for view in views if view is not None]
+
     def pause(self, job_id: str, owner: str = "") -> Job:
         """Stop a training within a step; what it has learnt is there to be gone on with.
 

@@ -7,7 +7,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
-from app.jobs.job import Job
+from app.jobs.job import Job, JobState
 from app.loras.files import entry_of, metrics_file, samples, steps_learnt, thumbnail_file
 from app.loras.request import LoraTrainingRequest
 from app.loras.small_pictures import picture_of
@@ -44,6 +44,7 @@ class LoraView:
         token: The trigger word.
         class_word: What it is.
         entry_id: Of the LoRA in the registry; empty before it is there.
+        state: Of the job.
         is_paused: Whether it stopped and can be gone on with from where it was.
         can_finish: Whether it can be ended now, with what it has learnt.
     """
@@ -58,6 +59,7 @@ class LoraView:
     token: str
     class_word: str
     entry_id: str
+    state: JobState
     is_paused: bool
     can_finish: bool
 
@@ -91,6 +93,7 @@ def view_training(job: Job, data: Path) -> LoraView | None:
         token=request.token,
         class_word=request.class_word,
         entry_id=entry_of(folder) if job.state == "done" else "",
+        state=job.state,
         is_paused=job.can_go_on and learnt > 0,
         can_finish=job.state == "running" or (job.state != "done" and learnt > 0),
     )

@@ -90,8 +90,9 @@ class TryPanel:
 
 @dataclass(frozen=True)
 class LibraryPanel:
-    """The LoRAs that there are."""
+    """The LoRAs that there are, and the trainings of which none has come yet."""
 
+    trainings: gr.HTML
     cards: gr.HTML
     undo: UndoRow
     imported: gr.File
@@ -221,13 +222,15 @@ def _create_file_parts() -> dict[str, Any]:
 def create_library_panel() -> LibraryPanel:
     """Build the list of LoRAs, and the way in for others."""
     gr.Markdown(f"### {texts.LIST_HEADING}")
+    script = _script("models.js")
+    trainings = gr.HTML(visible=False, js_on_load=script, padding=False, elem_id="lora-trainings")
     undo = create_undo_row("lora-")
-    cards = gr.HTML(js_on_load=_script("models.js"), padding=False, elem_id="lora-cards")
+    cards = gr.HTML(js_on_load=script, padding=False, elem_id="lora-cards")
     imported = gr.File(
         label=texts.IMPORT_LABEL, file_types=[".safetensors"], height=90, elem_id="lora-import"
     )
     refused = gr.HTML(visible=False, padding=False, elem_id="lora-import-refused")
-    return LibraryPanel(cards, undo, imported, refused)
+    return LibraryPanel(trainings, cards, undo, imported, refused)
 
 
 def kept(value: object, name: str) -> gr.BrowserState:

@@ -92,6 +92,12 @@ AT_MOST = "At most four at a time."
 LOST_TRAINING = "The studio no longer knows that training. Please begin it again."
 
 
+def unfinished(state: str, step: int, total: int) -> str:
+    """How far a training is of which no LoRA has come yet."""
+    told = {"queued": "Waits", "running": "Learns", "failed": "Failed"}.get(state, "Paused")
+    return f"{told} at step {step} of {total}" if step else told
+
+
 def num_pictures(num_used: int, num_given: int) -> str:
     """How many pictures there are, and how many of them are learnt from."""
     if num_used == num_given:

@@ -21,6 +21,7 @@ QUEUE_ACTIONS = {
     "down": ("↓", "Move down"),
     "remove": ("Remove", "Remove"),
     "cancel": ("Cancel", "Cancel"),
+    "pause_it": ("Pause", "Pause"),
 }
 """What a button says, and what it is called."""
 SAVE_CHANGES = "Save changes"

@@ -199,6 +199,25 @@ def test_a_training_that_is_cancelled_leaves_nothing(page, pictures, server):
     expect(page.get_by_role("heading", name="Learning: Biscuit")).to_have_count(0)
 
 
+def test_a_training_is_found_again_elsewhere_and_when_it_has_stopped(page, pictures, open_page):
+    fill_in(page, pictures)
+    page.get_by_role("button", name="Teach it").click()
+    expect(page.get_by_role("heading", name="Learning: Biscuit")).to_be_visible()
+    elsewhere = open_tab(open_page())
+    listed = elsewhere.locator("#lora-trainings button", has_text="Biscuit")
+    listed.click()
+    expect(elsewhere.get_by_role("heading", name="Learning: Biscuit")).to_be_visible()
+    expect(listed).to_have_count(0)  # it is on the screen
+    elsewhere.locator("#lora-pause").click()
+    expect(elsewhere.get_by_text("Paused. “Go on” takes it up")).to_be_visible()
+    third = open_tab(open_page())
+    expect(third.locator("#lora-trainings button")).to_contain_text("Biscuit Paused")
+    third.locator("#lora-trainings button").click()
+    third.locator("#lora-cancel").click()
+    expect(third.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
+    expect(third.locator("#lora-trainings button")).to_have_count(0)
+
+
 @pytest.fixture
 def choose(browser):
     """A choice of one LoRA, alone on a page, whose box holds something before it is shown."""

@@ -57,6 +57,7 @@ def view(**told) -> LoraView:
         "token": "bsctzq",
         "class_word": "dog",
         "entry_id": "",
+        "state": "running",
         "is_paused": False,
         "can_finish": False,
     }
@@ -158,10 +159,24 @@ def test_a_name_is_shown_as_text_wherever_it_stands():
         cards.about(bad),
         cards.picker([bad], "#box", "#field", "Your LoRAs", "info"),
         learning.title(view(name="<b>"), False),
+        cards.unfinished([view(name="<b>{zog}")], ""),
     ):
         assert "<b>" not in html
         assert "<i>" not in html
         assert "{zog}" not in html
+
+
+def test_trainings_without_a_lora_are_listed_but_for_the_one_on_the_screen():
+    told = [
+        view(job_id="a", name="Tin", state="queued", step=0),
+        view(job_id="b", name="Owl", state="cancelled", step=3),
+        view(job_id="c", name="Cup", state="failed", step=0),
+    ]
+    assert cards.unfinished(told[:1], "a") == ""
+    html = cards.unfinished(told, "a")
+    assert re.findall('data-subject="(.)"', html) == ["b", "c"]
+    assert "Paused at step 3 of 10" in html
+    assert "Failed<" in html
 
 
 def test_the_opened_card_is_marked_and_an_empty_list_says_so():
