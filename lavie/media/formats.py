@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 _BT709 = 1  # the number that H.264, VP9, FFmpeg and PyAV share for this matrix, transfer, primaries
 _RGB = 0
+_BLOCK = 16  # pixels that H.264 encodes at once, across and down
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class VideoFormat:
         codec: FFmpeg's name of the encoder.
         pixel_format: FFmpeg's name of what is encoded: ``bgr0`` is the frames' own bytes.
         options: Of the encoder.
+        off_grid_options: More of them, where a side is no whole number of blocks.
         container_options: Of the file format.
         keeps_sound: Whether the sound of another file can go into it.
     """
@@ -26,6 +28,7 @@ class VideoFormat:
     codec: str
     pixel_format: str
     options: Mapping[str, str]
+    off_grid_options: Mapping[str, str] = field(default_factory=dict)
     container_options: Mapping[str, str] = field(default_factory=dict)
     keeps_sound: bool = False
 
@@ -33,6 +36,11 @@ class VideoFormat:
     def is_lossless(self) -> bool:
         """Whether the frames come back bit for bit, in their own size."""
         return self.pixel_format == "bgr0"
+
+    def options_for(self, width: int, height: int) -> dict[str, str]:
+        """Of the encoder, for pictures of a size in pixels."""
+        is_on_grid = width % _BLOCK == height % _BLOCK == 0
+        return {**self.options, **({} if is_on_grid else self.off_grid_options)}
 
     @property
     def colour_matrix(self) -> int:
@@ -46,6 +54,9 @@ MP4 = VideoFormat(
     "libx264",
     "yuv420p",
     {"crf": "16", "preset": "medium"},  # 0 lossless ... 51; 16 is hard to tell from the original
+    # x264 plans bits by blocks (mbtree), and by what happens to lie in memory beyond the picture
+    # where blocks reach over its edge: the same frames would not always make the same file.
+    {"x264-params": "mbtree=0"},
     {"movflags": "+faststart"},
     keeps_sound=True,
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lavie.data.world import render_clip
 from lavie.errors import InputError, LaVieError
 from lavie.media import (
     LOSSLESS,
@@ -40,6 +41,19 @@ def test_lossless_frames_come_back_bit_for_bit(tmp_path, height, width):
     with open_video(tmp_path / "a.mkv") as video:
         for part in (slice(3, 4), slice(0, 2), slice(None, None, -1)):
             assert np.array_equal(video[part], frames[part])
+
+
+def test_the_same_frames_make_the_same_file(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = render_clip(3, scale=3).frames + rng.integers(0, 12, (16, 120, 192, 3), np.uint8)
+    files = set()
+    for _ in range(6):
+        litter = [rng.bytes(int(size)) for size in rng.integers(1_000, 400_000, 20)]
+        del litter  # what lies in memory that the encoder will be given
+        (tmp_path / "a.mp4").unlink(missing_ok=True)
+        write_video(tmp_path / "a.mp4", frames, 8)
+        files.add((tmp_path / "a.mp4").read_bytes())
+    assert len(files) == 1
 
 
 @FORMATS
