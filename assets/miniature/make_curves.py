@@ -33,12 +33,14 @@ STAGES = {
     "vsr-whole": "loss",
     "long-video": "video_loss",
     "long-video-again": "video_loss",
+    "long-video-noisy": "video_loss",
+    "long-video-noisy-again": "video_loss",
 }
 
 
 def main() -> None:
     """One panel a stage, each line of its log a faint dot, their running mean a line."""
-    _, panels = plt.subplots(4, 5, figsize=(19, 12.5), tight_layout=True)
+    _, panels = plt.subplots(5, 5, figsize=(19, 15.5), tight_layout=True)
     panels = panels.flatten()
     for panel in panels[len(STAGES) :]:
         panel.remove()
