@@ -264,8 +264,9 @@ def test_a_video_is_asked_for_with_the_rules_of_the_first_tab(handlers, service,
 
 
 def test_without_loras_the_list_says_so_and_no_choice_is_seen(handlers, tab):
-    told = handlers.library.refresh("")
+    told = handlers.library.refresh("", "")
     assert "Nothing here yet" in told[tab.library.cards]
+    assert not told[tab.library.trainings].visible
     assert not told[tab.trying.picker.choices].visible
     assert told[tab.trying.picker.chosen] == "[]"
 
