@@ -37,7 +37,7 @@ class VideoFormat:
         """Whether the frames come back bit for bit, in their own size."""
         return self.pixel_format == "bgr0"
 
-    def options_for(self, width: int, height: int) -> dict[str, str]:
+    def options_for(self, width: int, height: int) -> Mapping[str, str]:
         """Of the encoder, for pictures of a size in pixels."""
         is_on_grid = width % _BLOCK == height % _BLOCK == 0
         return {**self.options, **({} if is_on_grid else self.off_grid_options)}

@@ -131,7 +131,7 @@ class VideoWriter:
         file = av.open(str(self._silent), "w", format=self._format.container)
         stream = cast("VideoStream", file.add_stream(self._format.codec, rate=self._rate))
         stream.width, stream.height, stream.pix_fmt = width, height, self._format.pixel_format
-        stream.options = self._format.options_for(width, height)
+        stream.options = dict(self._format.options_for(width, height))
         context = stream.codec_context
         context.colorspace = self._format.colour_matrix
         if not self._format.is_lossless:
