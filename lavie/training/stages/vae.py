@@ -41,6 +41,9 @@ class VAEConfig(RunConfig):
     """Architecture, as in diffusers' AutoencoderKL, when starting from nothing."""
     train_encoder: bool = True
     """False trains the decoder alone: sharper pictures, and the latents stay what they are."""
+    latent_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Standard deviation of the noise on what a decoder alone is given, a half normal number times
+    this for each image: it then forgives what a network makes a little wrong."""
     images: tuple[SourceConfig, ...] = (SourceConfig(kind="world", stills=True),)
     """Stills to learn from."""
     kept_images: tuple[SourceConfig, ...] = ()
@@ -67,6 +70,11 @@ class VAEConfig(RunConfig):
             raise ValueError("Give init_from, or vae to start from nothing.")
         if self.init_from is None and not self.train_encoder:
             raise ValueError("A decoder alone needs a trained encoder; give init_from.")
+        if self.latent_noise and self.train_encoder:
+            raise ValueError(
+                "latent_noise is for a decoder alone, since an encoder would outgrow it; give "
+                "train_encoder=false, or leave it out."
+            )
         if self.kept_images and (self.init_from is None or not self.train_encoder):
             raise ValueError(
                 "kept_images keep what an encoder that learns on has learnt; give init_from and "
@@ -124,7 +132,12 @@ class VAEStage(Stage):
         pixels = self._images(batch)
         posterior = self.vae.encode(pixels).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
-        error = self.vae.decode(posterior.mean + posterior.std * noise).sample - pixels
+        deviation = posterior.std
+        if self.config.latent_noise:
+            # A half normal one for each image: most are nearly clean
+            share = torch.randn(len(pixels), 1, 1, 1, generator=generator).abs().to(pixels.device)
+            deviation = (deviation.square() + (self.config.latent_noise * share).square()).sqrt()
+        error = self.vae.decode(posterior.mean + deviation * noise).sample - pixels
         weight = torch.ones_like(pixels[:, :1])
         if batch.focus is not None:
             weight = 1 + self.config.focus_weight * batch.focus.to(pixels.device)  # (B, 1, H, W)

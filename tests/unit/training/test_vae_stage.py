@@ -60,6 +60,33 @@ def test_a_decoder_alone_learns_without_moving_the_latents(tmp_path, pictures):
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
+def test_a_decoder_alone_may_see_noise_on_its_latents(tmp_path, pictures):
+    VAEStage(vae_config(tmp_path / "run", pictures)).export(tmp_path / "model")
+
+    def spread(latent_noise):
+        config = vae_config(
+            tmp_path / "noisy",
+            pictures,
+            init_from=tmp_path / "model",
+            vae=None,
+            train_encoder=False,
+            latent_noise=latent_noise,
+        )
+        stage = VAEStage(config)
+        decoded = []
+        decode = stage.vae.decode
+        stage.vae.decode = lambda latents: decoded.append(latents) or decode(latents)
+        (batch,) = next(stage.batches(0, 0, 1))
+        with torch.no_grad():
+            stage([batch], torch.Generator().manual_seed(0))
+            mean = stage.vae.encode(stage._images(batch)).latent_dist.mean
+        return (decoded[0] - mean).var((1, 2, 3))
+
+    added = spread(1.0) - spread(0.0)
+    assert (added > 0.01).all()
+    assert (added[0] - added[1]).abs() > 0.01  # each image has its own share
+
+
 def test_latents_of_kept_images_are_held_where_they_were(tmp_path, pictures):
     VAEStage(vae_config(tmp_path / "run", pictures)).export(tmp_path / "model")
     kept = {
@@ -112,5 +139,7 @@ def test_what_cannot_be_trained_is_said(tmp_path, pictures):
         VAEStage(vae_config(tmp_path, pictures)).compile_networks()
     with pytest.raises(ValueError, match="kept_images keep what an encoder"):
         vae_config(tmp_path, pictures, kept_images=[{"kind": "world", "stills": True}])
+    with pytest.raises(ValueError, match="latent_noise is for a decoder alone"):
+        vae_config(tmp_path, pictures, latent_noise=0.1)
     with pytest.raises(ValueError, match="decoder alone needs a trained encoder"):
         VAEConfig(output=tmp_path, num_steps=1, vae=VAE, train_encoder=False)
