@@ -1,5 +1,4 @@
 // The choice of LoRAs. What is chosen, and how strongly, goes into a text box that nobody sees, which is what is sent.
-const MOST = 4;
 const root = () => element.querySelector(".loras");
 const box = () => root() && document.querySelector(root().dataset.box);
 const rows = () => [...element.querySelectorAll(".loras li")];
@@ -19,7 +18,7 @@ const send = () => {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 };
 const mark = () => {
-  const isFull = rows().map(parts).filter(({ check }) => check.checked).length >= MOST;
+  const isFull = rows().map(parts).filter(({ check }) => check.checked).length >= Number(root()?.dataset.most);
   for (const row of rows()) {
     const { check, weight, side, said } = parts(row);
     row.classList.toggle("chosen", check.checked);

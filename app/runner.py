@@ -24,7 +24,7 @@ from app.safety import Checker, check_frames, load_checker
 from lavie.errors import Cancelled, ConfigError
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.runtime.profiles import AUTO, ProfileName, next_smaller
-from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress, StageName
+from lavie.types import CancelToken, Event, FrameSequence, OnEvent, Preview, Progress, StageName
 from lora.recipe import recipe_of
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ class CascadeRunner:
         if self._safety is not None and self._checker is None:
             self._checker = load_checker(self._safety)
 
-    def _check(self, frames: Frames) -> None:
+    def _check(self, frames: FrameSequence) -> None:
         if self._checker is not None:
-            check_frames(self._checker, frames[:])
+            check_frames(self._checker, frames)
 
     def _load(self, profile: ProfileName | None = None, is_memory_short: bool = False) -> "Cascade":
         """The cascade; once memory ran short, it gets along with less until told otherwise."""

@@ -8,11 +8,17 @@ from typing import cast
 
 from app import texts
 from lavie.errors import ConfigError, InputError
-from lavie.types import Frames
+from lavie.types import Frames, FrameSequence
 
 Checker = Callable[[Frames], str | None]
-"""Gets uint8 ``(F, H, W, 3)``; returns a sentence for who asked for the video, or None if it may be
-shown."""
+"""Gets uint8 ``(f, H, W, 3)``, f up to `PART_FRAMES`; returns a sentence for who asked for the
+video, or None if it may be shown.
+
+A longer video comes in parts, one after the other: it is refused with the first part that is.
+"""
+
+PART_FRAMES = 64
+"""So many frames a checker gets at a time, at most: long videos are not held in memory."""
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
@@ -57,20 +63,22 @@ def load_checker(name: str) -> Checker:
     return cast(Checker, checker)
 
 
-def check_frames(checker: Checker, frames: Frames) -> None:
+def check_frames(checker: Checker, frames: FrameSequence) -> None:
     """Let a video pass, or not. What the checker raises is not caught: no video without its word.
 
     Args:
         checker: As `load_checker` gives it.
-        frames: uint8 ``(F, H, W, 3)``; a copy, so that it cannot change the video.
+        frames: uint8 ``(F, H, W, 3)``, in memory or in a file. The checker gets copies of parts of
+            them, so that it cannot change the video.
 
     Raises:
         InputError: The checker refused the video, in its own words.
         TypeError: It returned neither a sentence nor None.
     """
-    verdict = checker(frames.copy())
-    if verdict is None:
-        return
-    if not isinstance(verdict, str) or not verdict.strip():
-        raise TypeError(f"A safety checker returns a sentence or None, not {verdict!r:.80}.")
-    raise InputError(texts.refused(verdict))
+    for start in range(0, len(frames), PART_FRAMES):
+        verdict = checker(frames[start : start + PART_FRAMES].copy())
+        if verdict is None:
+            continue
+        if not isinstance(verdict, str) or not verdict.strip():
+            raise TypeError(f"A safety checker returns a sentence or None, not {verdict!r:.80}.")
+        raise InputError(texts.refused(verdict))

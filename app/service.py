@@ -13,6 +13,8 @@ from pathlib import Path
 from app import texts
 from app.checks import check_form, check_next_stage, check_rows, later_efforts
 from app.costs import Cost, Costs, work_weights
+from app.films.request import FilmRequest
+from app.films.same_model import check_model
 from app.job_book import JobBook
 from app.jobs.crew import Crew
 from app.jobs.dispatcher import Dispatcher
@@ -27,7 +29,7 @@ from app.model_card import ModelCard
 from app.policy import Policy, Quota
 from app.presets import Presets
 from app.request import Request, StageRequest, TextToVideoRequest, next_stages
-from app.result import Effort, Result
+from app.result import Effort, Result, WorkName
 from app.texts import lora_rules
 from app.workplace import Workplace
 from lavie.errors import InputError
@@ -56,7 +58,7 @@ class Service(JobBook, Workplace):
         self.shelf = Shelf(data, policy)
         self.presets = Presets(data / _PRESETS_FILE)
         self._quota = Quota()
-        self._costs = Costs(work_weights(card.weights))
+        self._costs = Costs(_weights_of(card))
         store = JobStore(data)
         for job in reversed(store.history(limit=_JOBS_LEARNT_FROM)):  # the latest counts
             for result in job.results:
@@ -208,9 +210,13 @@ class Service(JobBook, Workplace):
         """Queue a job again that failed, was stopped or interrupted; what is done of it is kept.
 
         Raises:
-            InputError: There is no such job, it is somebody else's, or it does not need that.
+            InputError: There is no such job, it is somebody else's, it does not need that, or it
+                is a film that another model began.
         """
-        return self._queue_again(self._own(job_id, owner), owner, address)
+        job = self._own(job_id, owner)
+        if job.can_go_on and isinstance(job.request, FilmRequest):
+            check_model(job.request, self.card)
+        return self._queue_again(job, owner, address)
 
     def finish(self, job_id: str, owner: str = "", address: str = "") -> Job:
         """Have a training end as soon as it can with what it has learnt so far.
@@ -334,3 +340,11 @@ class Service(JobBook, Workplace):
         if not is_changed:
             raise InputError(texts.HAS_BEGUN, "job_id")
         return self.get(job_id)
+
+
+def _weights_of(card: ModelCard) -> dict[WorkName, float]:
+    """What a step of each kind of work costs; the base network makes films where no other does."""
+    weights = work_weights(card.weights)
+    if "base" in weights:
+        weights.setdefault("long_video", weights["base"])
+    return weights

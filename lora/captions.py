@@ -123,7 +123,7 @@ class Language:
             )
         word = re.escape(self.class_word)
         if self.class_word and re.search(rf"\b{word}\b", caption):
-            return re.sub(rf"\b{word}\b", self.phrase, caption, count=1)
+            return re.sub(rf"\b{word}\b", lambda _: self.phrase, caption, count=1)
         return f"{article(self.phrase)} {caption}"
 
 

@@ -92,7 +92,7 @@ def prepare_examples(
         captions: What a person says of each; empty: nothing.
         prior_captions: Of the model's own stills.
         report: Told how much is done.
-        cancel: Looked at before every still.
+        cancel: Looked at before every still, and at every step of making one.
 
     Raises:
         BadPicture: One can't be used.
@@ -109,7 +109,7 @@ def prepare_examples(
         done = _tell(done, total, report, cancel)
     for start in range(0, len(prior_captions), _AT_ONCE):
         some = prior_captions[start : start + _AT_ONCE]
-        prior.append(_imagine(run, pipeline, some, start))
+        prior.append(_imagine(run, pipeline, some, start, cancel))
         done = _tell(done + len(some) - 1, total, report, cancel)
     latents, focus, places = (torch.stack(parts) for parts in zip(*encoded, strict=True))
     examples = Examples(latents, focus, torch.cat(prior) if prior else latents[0][:0], places)
@@ -196,7 +196,11 @@ def _encode(
 
 
 def _imagine(
-    run: PersonalRun, pipeline: TextToVideoPipeline, captions: Sequence[str], start: int
+    run: PersonalRun,
+    pipeline: TextToVideoPipeline,
+    captions: Sequence[str],
+    start: int,
+    cancel: CancelToken | None,
 ) -> Tensor:
     """Latents ``(N, C, 1, h, w)`` of stills that the model makes, nothing temporal in them."""
     numbers = range(start, start + len(captions))
@@ -208,6 +212,7 @@ def _imagine(
         generator=[derive_generator(run.seed, "prior", number) for number in numbers],
         network=partial(pipeline.unet, num_images=1),
         output_type="latent",
+        cancel=cancel,
     )
     return output.frames.float().cpu()
 

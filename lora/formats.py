@@ -22,7 +22,6 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
 from peft import LoraConfig
-from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -55,6 +54,10 @@ _PART = re.compile(
 )
 _DOWN = {"lora_A", "lora_down", "lora.down", "lora_linear_layer.down"}
 _EMBEDDING = re.compile(r"^bundle_emb\.(?P<word>.+)\.string_to_param\.\*$")
+_LAYER_OF_PEFT = re.compile(r"\^?[\w.]+")
+_WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading settings ends in that are of a wrong kind, too large or too deep."""
 
 
 class _Contents(NamedTuple):
@@ -162,7 +165,8 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
             "download it again."
         ) from error
     for key, tensor in tensors.items():
-        if not tensor.is_floating_point():
+        is_alpha = key.endswith(".alpha") and tensor.dtype in _WHOLE_NUMBERS
+        if not tensor.is_floating_point() and not is_alpha:
             raise CheckpointError(f"'{name}' holds whole numbers in '{key[:100]}', not weights.")
         if not tensor.float().isfinite().all():
             raise CheckpointError(f"'{name}' holds numbers that are not finite. Save it again.")
@@ -194,7 +198,7 @@ def _pair_up(
 def _read_peft_config(path: Path) -> LoraConfig:
     try:
         return _peft_config(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, *_UNREADABLE) as error:
         raise CheckpointError(
             f"'{path.parent.name}' is no folder of peft's: {path.name}: {first_line(error)}."
         ) from error
@@ -212,7 +216,7 @@ def _read_diffusers_configs(name: str, metadata: Mapping[str, str]) -> dict[Netw
             own = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
             if own:
                 configs[network] = _peft_config(own)
-    except (ValueError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"'{name}' describes itself in a way that can't be read: {first_line(error)}."
         ) from error
@@ -226,6 +230,10 @@ def _peft_config(values: dict[str, Any]) -> LoraConfig:
     alphas: dict[Any, Any] = values.get("alpha_pattern") or {}
     if not all(isinstance(name, str) for name in alphas):
         raise TypeError("alpha_pattern names no layers")
+    if len(alphas) > MAX_TENSORS:
+        raise ValueError(f"alpha_pattern has {len(alphas)} layers, more than any model")
+    if wrong := [name for name in alphas if not _LAYER_OF_PEFT.fullmatch(name)]:
+        raise ValueError(f"alpha_pattern has '{wrong[0][:80]}', which is no name of a layer")
     numbers: dict[str, float] = {name: float(alpha) for name, alpha in alphas.items()}
     alpha = float(values.get("lora_alpha", 8))  # peft's own
     if not all(map(math.isfinite, [alpha, *numbers.values()])):
@@ -274,8 +282,18 @@ def _make_layer(
 
 def _alpha_of(config: LoraConfig, name: str, rank: int) -> float:
     alphas: dict[str, Any] = config.alpha_pattern or {}
-    alpha = float(alphas.get(get_pattern_key(list(alphas), name), config.lora_alpha))
+    own = (alpha for key, alpha in alphas.items() if _is_meant(key, name))
+    alpha = float(next(own, config.lora_alpha))
     return alpha * math.sqrt(rank) if config.use_rslora else alpha
+
+
+def _is_meant(key: str, name: str) -> bool:
+    """Whether peft means a layer by the end of its name, or by all of it after a "^".
+
+    peft reads keys as regular expressions. Here they are names alone, as one that is made for it
+    takes for ever.
+    """
+    return name == key.removeprefix("^") or name.endswith(f".{key}")
 
 
 def _check_embedding(name: str, vectors: Tensor, text_encoder: nn.Module) -> Tensor:

@@ -5,11 +5,13 @@
 # (the libraries say little of their types)
 
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
+from diffusers.utils.peft_utils import delete_adapter_layers, recurse_remove_peft_layers
 from peft import set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
@@ -19,6 +21,9 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
 from lora.limits import MAX_WEIGHT
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+
+OF_BLOCK = "block:"
+"""What the names of LoRAs begin with that `with_loras` puts on; `attach` takes no such name."""
 
 SpatialPart = Literal["attention", "feed_forward", "projections", "convolutions", "conditioning"]
 
@@ -72,8 +77,8 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         weight: As for `set_weights`.
 
     Raises:
-        InputError: The name is taken or no name, the weight is out of range, or a trigger word
-            already means something.
+        InputError: The name is taken or no name, the weight is out of range, a trigger word
+            already means something, or a block of `with_loras` is at work.
     """
     if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
         raise InputError(f"'{name[:80]}' is no name. Use letters, digits, _ and -.", "name")
@@ -81,16 +86,27 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
     _check_weight(name, weight)
     check_words(pipeline, lora)
-    weights = {**_weights(pipeline), name: weight}
     networks: dict[Network, nn.Module] = {
         "unet": pipeline.unet,
         "text_encoder": pipeline.text_encoder,
     }
-    for network, layers in lora.layers.items():
-        if layers:
-            add_layers(networks[network], layers, name)
-    _words_of(pipeline)[name] = tuple(teach_words(pipeline, lora))
-    set_weights(pipeline, weights)
+    if any(map(_is_in_block, networks.values())):
+        raise InputError("A block of with_loras is at work. Attach after its end.", "name")
+    for network in networks.values():
+        take_off(network, names_of_blocks(network))  # layers where they rest are switched off
+    before = dict(_weights(pipeline))
+    try:
+        for kind, layers in lora.layers.items():
+            if layers:
+                add_layers(networks[kind], layers, name)
+        _words_of(pipeline)[name] = tuple(teach_words(pipeline, lora))
+        set_weights(pipeline, {**before, name: weight})
+    except BaseException:
+        if name in attached(pipeline):
+            detach(pipeline, name)
+        if before:
+            set_weights(pipeline, before)
+        raise
 
 
 def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
@@ -110,19 +126,22 @@ def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
 
 
 def teach_words(pipeline: TextToVideoPipeline, lora: Lora) -> list[str]:
-    """Let the model know the trigger words of a LoRA.
+    """Let the model know the trigger words of a LoRA, all of them or none.
 
     Returns:
         The tokens that are new, for `forget_words`.
     """
-    with _quiet():
+    taught: list[str] = []
+    try:
         for word, vectors in lora.embeddings.items():
-            pipeline.load_textual_inversion({word: vectors})
-    return [
-        word if index == 0 else f"{word}_{index}"  # as diffusers names those of several vectors
-        for word, vectors in lora.embeddings.items()
-        for index in range(len(vectors))
-    ]
+            with _quiet():
+                pipeline.load_textual_inversion({word: vectors})
+            # as diffusers names those of several vectors
+            taught += [word, *(f"{word}_{index}" for index in range(1, len(vectors)))]
+    except BaseException:
+        forget_words(pipeline, taught)
+        raise
+    return taught
 
 
 def forget_words(pipeline: TextToVideoPipeline, words: Sequence[str]) -> None:
@@ -133,9 +152,10 @@ def forget_words(pipeline: TextToVideoPipeline, words: Sequence[str]) -> None:
 
 
 def attached(pipeline: TextToVideoPipeline) -> list[str]:
-    """Names of the LoRAs on a pipeline."""
+    """Names of the LoRAs on a pipeline, without those of `with_loras`."""
     names = [name for of_one in pipeline.get_list_adapters().values() for name in of_one]
-    return list(dict.fromkeys([*names, *_words_of(pipeline)]))
+    own = [name for name in names if not name.startswith(OF_BLOCK)]
+    return list(dict.fromkeys([*own, *_words_of(pipeline)]))
 
 
 def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> None:
@@ -161,6 +181,8 @@ def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> 
 def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
     """Take LoRAs off; when none is left, the pipeline is what it was, bit for bit.
 
+    Those that stay count as before.
+
     Args:
         pipeline: With these on it.
         *names: Which; none means all.
@@ -172,12 +194,15 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
     if unknown := [name for name in names if name not in on]:
         raise InputError(f"No LoRA '{unknown[0][:80]}' is on.", "name")
     going = names or tuple(on)
-    kept = {name: weight for name, weight in _weights(pipeline).items() if name not in going}
+    if not going:
+        return
+    weights = _weights(pipeline)
+    left = {name: weights.get(name, 0.0) for name in on if name not in going}
     for name in going:
         forget_words(pipeline, _words_of(pipeline).pop(name, ()))
-    if kept:
+    if left:
+        set_weights(pipeline, left)  # first, as peft chooses another if what counts is deleted
         pipeline.delete_adapters(list(going))
-        set_weights(pipeline, kept)
     else:
         pipeline.unload_lora_weights()
         _weights(pipeline).clear()
@@ -203,7 +228,7 @@ def merge(pipeline: TextToVideoPipeline) -> None:
 
 
 def add_layers(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -> None:
-    """Put layers of a LoRA on one network, beside those that are on it.
+    """Put layers of a LoRA on one network, beside those that are on it; all of them or none.
 
     Args:
         network: U-Net or text encoder.
@@ -211,17 +236,56 @@ def add_layers(network: nn.Module, layers: Mapping[str, LoraLayer], name: str) -
         name: To switch them by.
     """
     adaptable: Any = network
-    with warnings.catch_warnings():  # peft warns of a second one, which is what we want
-        warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
-        adaptable.add_adapter(make_peft_config(layers), name)
     weights: dict[str, Tensor] = {}
     for module, layer in layers.items():
         weights[f"{module}.lora_A.weight"] = layer.down
         weights[f"{module}.lora_B.weight"] = layer.up
-    set_peft_model_state_dict(network, weights, adapter_name=name)
+    try:
+        with warnings.catch_warnings():  # peft warns of a second one, which is what we want
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            adaptable.add_adapter(make_peft_config(layers), name)
+        set_peft_model_state_dict(network, weights, adapter_name=name)
+    except BaseException:  # until its weights are in, a layer holds random numbers
+        take_off(network, [name])
+        raise
     for key, parameter in network.named_parameters():
         if f".{name}." in key:
             parameter.requires_grad_(False)
+
+
+def take_off(network: nn.Module, names: Collection[str]) -> None:
+    """Take layers of LoRAs off one network; without the last, it is what it was, bit for bit.
+
+    Args:
+        network: With these on it, also in part; which of the others count may change.
+        names: Of `add_layers`; none changes nothing.
+    """
+    if not names:
+        return
+    adapted: Any = network
+    on: dict[str, Any] = getattr(network, "peft_config", {})
+    if set(on) <= set(names):
+        recurse_remove_peft_layers(network)
+        adapted.__dict__.pop("peft_config", None)
+        adapted._hf_peft_config_loaded = None
+        return
+    with warnings.catch_warnings():  # peft warns that it lets another count instead
+        warnings.filterwarnings("ignore", "Adapter .* was active which is now", UserWarning)
+        for name in names:
+            delete_adapter_layers(network, name)
+            on.pop(name, None)
+
+
+def names_of_blocks(network: nn.Module) -> list[str]:
+    """Names of the LoRAs on one network that `with_loras` has put there."""
+    return [name for name in getattr(network, "peft_config", {}) if name.startswith(OF_BLOCK)]
+
+
+def _is_in_block(network: nn.Module) -> bool:
+    """Whether what `with_loras` has put on a network counts now: it does not only rest there."""
+    layers = [layer for layer in network.modules() if isinstance(layer, BaseTunerLayer)]
+    on = [name for layer in layers if not layer.disable_adapters for name in layer.active_adapters]
+    return any(name.startswith(OF_BLOCK) for name in on)
 
 
 @contextmanager

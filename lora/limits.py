@@ -8,7 +8,20 @@ import re
 MAX_PICTURES = 100
 """That a training learns from."""
 
+MAX_LORAS = 4
+"""That a video of the page is made with."""
+
 MAX_WEIGHT = 4.0
 """Of a LoRA in use, also less than nothing; 1 is as trained."""
 
-TRIGGER_WORD = re.compile(r"[a-z][a-z0-9]{1,31}")
+MAX_NAME_LENGTH = 80
+"""Characters of the name that people call a LoRA by."""
+
+MAX_CLASS_LENGTH = 40
+"""Characters of what the new thing is, such as "dog"."""
+
+MAX_TRIGGER_LENGTH = 32
+"""Characters of a trigger word."""
+
+TRIGGER_WORD = re.compile(rf"[a-z][a-z0-9]{{1,{MAX_TRIGGER_LENGTH - 1}}}")
+"""What can be one: small letters and digits, beginning with a letter."""

@@ -1,21 +1,47 @@
-"""About how much memory it takes to teach the published base model something.
+"""Memory for teaching a model: about how much the published one takes, and what if it runs out.
 
 Counted on PyTorch's meta device, as for `lavie.runtime.profiles`; a fifth is added to what a step
 computes, for what the GPU's libraries need. The tests count again.
 """
 
+# pyright: reportPrivateUsage=false
+# (what a network takes is counted in one place)
+
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lavie.runtime.profiles import PROFILES, estimate_peak
+from lavie.errors import MemoryBudgetError
+from lavie.runtime.memory import is_out_of_memory
+from lavie.runtime.profiles import (
+    _FOR_LIBRARIES,
+    _GB,
+    _HALF,
+    _NUMBERS,
+    _SMALL_FRAME,
+    _TEXT_ENCODER,
+    _VAE,
+    PROFILES,
+    estimate_peak,
+)
+from lora.inject import SpatialPart
 from lora.settings import PersonalRun
 
-_GB = 1e9
-_NUM_FROZEN = 909e6 + 83.7e6 + 123e6  # U-Net, VAE, text encoder
-_NUM_LEARNT_PER_RANK = 199_296.0  # of attention within a frame and to the text
+_NUM_FROZEN = _NUMBERS["unet"] + _VAE + _TEXT_ENCODER
+_NUM_LEARNT_PER_RANK: Mapping[SpatialPart, int] = {
+    "attention": 199_296,
+    "feed_forward": 174_720,
+    "projections": 49_920,
+    "convolutions": 578_560,
+    "conditioning": 48_320,
+}
+_NUM_TEMPORAL_PER_RANK, _NUM_TEXT_PER_RANK = 99_840, 73_728
 _STEP_BYTES = {True: 0.703e9, False: 2.223e9}
-"""Of one still of 320x512 in half precision, with activations computed again or kept."""
-_AREA = 320 * 512
-_FOR_LIBRARIES = 1.2
+"""Of one still of 320x512 in half precision, with activations computed again or kept, where
+attention alone learns."""
+_MOST_STEP_BYTES = {True: 0.754e9, False: 2.756e9}
+"""Where all layers do; taken for whatever is more than attention."""
+_AREA = _SMALL_FRAME[0] * _SMALL_FRAME[1]
 _BYTES_PER_LEARNT = {"full": 20, "8-bit": 14}
 """The weight, its gradient, AdamW's two means and the running average."""
 
@@ -45,8 +71,11 @@ def estimate_training(
     checkpointing: bool = True,
     half: bool = True,
     optimizer: str = "full",
+    parts: Collection[SpatialPart] = ("attention",),
+    also_temporal: bool = False,
+    train_text_encoder: bool = False,
 ) -> TrainingMemory:
-    """Estimate what a training of the published base model takes, attention alone.
+    """Estimate what a training of the published base model takes.
 
     Args:
         rank: Of the LoRA.
@@ -55,14 +84,20 @@ def estimate_training(
         checkpointing: Whether activations are computed again.
         half: Whether what does not learn is in half precision.
         optimizer: How AdamW keeps its means, "full" or "8-bit".
+        parts: Which spatial layers learn.
+        also_temporal: Whether attention over time learns too.
+        train_text_encoder: Whether the text encoder's attention does.
     """
     itemsize = 2 if half else 4
-    learnt = rank * _NUM_LEARNT_PER_RANK * _BYTES_PER_LEARNT[optimizer]
-    resident = _NUM_FROZEN * itemsize + learnt
-    step = _STEP_BYTES[checkpointing] * rows * area / _AREA * itemsize / 2
-    sampling = estimate_peak(PROFILES[-1], "base") - _NUM_FROZEN * 2  # its weights are counted here
+    per_rank = sum(_NUM_LEARNT_PER_RANK[part] for part in set(parts))
+    per_rank += also_temporal * _NUM_TEMPORAL_PER_RANK + train_text_encoder * _NUM_TEXT_PER_RANK
+    resident = _NUM_FROZEN * itemsize + rank * per_rank * _BYTES_PER_LEARNT[optimizer]
+    is_usual = set(parts) <= {"attention"} and not also_temporal
+    per_still = (_STEP_BYTES if is_usual else _MOST_STEP_BYTES)[checkpointing]
+    step = per_still * rows * area / _AREA * itemsize / _HALF
+    sampling = estimate_peak(PROFILES[-1], "base") - _NUM_FROZEN * _HALF  # counted here
     return TrainingMemory(
-        resident + _FOR_LIBRARIES * step, resident + sampling * itemsize / 2 * area / _AREA
+        resident + _FOR_LIBRARIES * step, resident + sampling * itemsize / _HALF * area / _AREA
     )
 
 
@@ -78,6 +113,9 @@ def memory_lines(run: PersonalRun) -> list[str]:
             run.gradient_checkpointing,
             run.mixed_precision != "no",
             run.optimizer.memory,
+            run.parts,
+            run.also_temporal,
+            run.train_text_encoder,
         ),
     )
     return [
@@ -86,3 +124,21 @@ def memory_lines(run: PersonalRun) -> list[str]:
         f"{usual.sample / _GB:.1f} GB while it makes a sample",
         f"the published base model with these settings: {here.peak / _GB:.1f} GB",
     ]
+
+
+@contextmanager
+def within_memory(too_large: str) -> Generator[None]:
+    """Work in a block, and say so in a sentence if memory does not suffice for it.
+
+    Args:
+        too_large: What does not fit, and the way out.
+
+    Raises:
+        MemoryBudgetError: It did not suffice.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryBudgetError(too_large) from error

@@ -18,6 +18,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 << 20
 _WORKING_SIDE = 1536
+_TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
 
 class BadPicture(InputError):  # noqa: N818 - a finding about one file
@@ -83,14 +84,25 @@ def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
         )
     image.draft("RGB", (side, side))  # a JPEG is decoded no larger than is needed
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I") or upright.mode == "F":  # 16 bits: the top ones are shown
-        values = np.asarray(upright, np.float32)
-        values = values * (255 / max(float(values.max()), 1))
-        upright = Image.fromarray(values.astype(np.uint8))
+    if upright.mode.startswith("I") or upright.mode == "F":
+        upright = _in_8_bits(np.asarray(upright, np.float32))
     rgba = upright.convert("RGBA")
     if max(rgba.size) > side:
         rgba = _scaled(rgba, side / max(rgba.size))
     return np.array(rgba)
+
+
+def _in_8_bits(values: np.ndarray) -> Image.Image:
+    """A grey picture of more bits, or of fractions, as bright as it was meant.
+
+    Its own brightest place says nothing of that: white is the top of the format. Cameras put 8 or
+    12 bits into files of 16, though; read as 16, those would be black all over. So white is the
+    lowest top that nothing is above, or, beyond 16 bits, where no top is usual, the brightest.
+    """
+    values = np.nan_to_num(values)
+    brightest = float(values.max())
+    white = next((top for top in _TOPS if brightest <= top), brightest)
+    return Image.fromarray((values / white * 255).clip(0, 255).round().astype(np.uint8))
 
 
 def _scaled(rgba: Image.Image, scale: float) -> Image.Image:

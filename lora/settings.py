@@ -14,11 +14,16 @@ from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
-from lavie.training.model import VideoConfig
+from lavie.training.model import VideoConfig, check_size
 from lavie.training.stages.denoising import DenoisingConfig
 from lora.efforts import Effort, Kind, recipe
 from lora.inject import SpatialPart
-from lora.limits import MAX_PICTURES
+from lora.limits import (
+    MAX_CLASS_LENGTH,
+    MAX_NAME_LENGTH,
+    MAX_PICTURES,
+    MAX_TRIGGER_LENGTH,
+)
 from lora.words import check_trigger, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -38,14 +43,14 @@ class PersonalConfig(Config):
     """One for each picture, or none; an empty one is made from the template of the kind."""
     tells_captions: bool = False
     """Whether the file tells the captions to whoever gets it, as other programs' files do."""
-    name: Annotated[str, Field(min_length=1, max_length=80)]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
     """Title, shown to people."""
-    token: Annotated[str, Field(min_length=1, max_length=32)]
+    token: Annotated[str, Field(min_length=1, max_length=MAX_TRIGGER_LENGTH)]
     """The word that calls it, best a made-up one, as "zog"."""
-    class_word: Annotated[str, Field(max_length=40)] = ""
+    class_word: Annotated[str, Field(max_length=MAX_CLASS_LENGTH)] = ""
     """What it is, as "fox" or "dog"; may be empty."""
     kind: Kind = "thing"
-    """A thing, a character (not mirrored), or how pictures look."""
+    """A thing, a character, or a style: how pictures look, so that nothing is cut out of them."""
     effort: Effort = "normal"
     """How long to train."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -64,7 +69,8 @@ class PersonalConfig(Config):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Share of a layer's inputs that its LoRA does not see while it learns."""
     parts: tuple[SpatialPart, ...] | None = None
-    """Which spatial layers learn: attention, feed_forward, projections, convolutions."""
+    """Which spatial layers learn: attention, feed_forward, projections, convolutions,
+    conditioning."""
     also_temporal: bool = False
     """Whether attention over time learns too: an ablation; it only sees stills."""
     train_text_encoder: bool | None = None
@@ -195,7 +201,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         base: Hash of its weights.
 
     Raises:
-        InputError: The trigger word cannot be one, or a size is none of the model's.
+        InputError: The trigger word cannot be one.
+        ConfigError: A size is none of the model's.
     """
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
     given = {name: value for name, value in config.model_dump().items() if value is not None}
@@ -211,8 +218,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
             "train_embedding",
         )
     on_gpu = torch.cuda.is_available()
-    own = pipeline.config
-    size = config.height or own.default_height, config.width or own.default_width
+    video = _video(config, pipeline)
+    is_of_the_world = (video.height, video.width) == (HEIGHT, WIDTH)
     prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
     return PersonalRun(
         output=config.output,
@@ -223,27 +230,14 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         mixed_precision=values.get("mixed_precision", usual_precision() if on_gpu else "no"),
         gradient_checkpointing=values["gradient_checkpointing"],
         ema_decay=values["ema_decay"],
-        optimizer=OptimizerConfig(
-            learning_rate=values["learning_rate"],
-            weight_decay=values["weight_decay"],
-            memory="8-bit" if values.get("optimizer_8bit", on_gpu and _has_8bit()) else "full",
-            schedule=values["schedule"],
-            warmup_steps=min(values["warmup_steps"], values["num_steps"] // 2),
-        ),
+        optimizer=_optimizer(values, on_gpu),
         log_every=5,
         checkpoint_every=values["checkpoint_every"],
         keep_checkpoints=2,
         evaluate_every=values["evaluate_every"] if config.held_out else 0,
         preview_every=values["sample_every"],
         train_text_encoder=values["train_text_encoder"],
-        video=VideoConfig(
-            num_frames=own.default_num_frames,
-            height=size[0],
-            width=size[1],
-            fps=own.default_fps,
-            num_inference_steps=own.default_num_inference_steps,
-            guidance_scale=own.default_guidance_scale,
-        ),
+        video=video,
         diffusion=_diffusion(pipeline, values),
         caption_dropout=values["caption_dropout"],
         focus_weight=values["focus_weight"],
@@ -268,8 +262,38 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         held_out=config.held_out,
         patience=values["patience"],
         num_samples=config.num_samples,
-        places=tuple(PLACES) if is_new_everywhere and size == (HEIGHT, WIDTH) else (),
+        places=tuple(PLACES) if is_new_everywhere and is_of_the_world else (),
         is_small=is_small,
+    )
+
+
+def _video(config: PersonalConfig, pipeline: TextToVideoPipeline) -> VideoConfig:
+    """The model's own videos, in the size of the stills.
+
+    Raises:
+        ConfigError: The model's VAE does not take that size.
+    """
+    own: Any = pipeline.config
+    height, width = config.height or own.default_height, config.width or own.default_width
+    check_size(pipeline.vae, height, width)
+    return VideoConfig(
+        num_frames=own.default_num_frames,
+        height=height,
+        width=width,
+        fps=own.default_fps,
+        num_inference_steps=own.default_num_inference_steps,
+        guidance_scale=own.default_guidance_scale,
+    )
+
+
+def _optimizer(values: Mapping[str, Any], on_gpu: bool) -> OptimizerConfig:
+    """AdamW, in 8 bits where that is to be had; a short run warms up over half of it at most."""
+    return OptimizerConfig(
+        learning_rate=values["learning_rate"],
+        weight_decay=values["weight_decay"],
+        memory="8-bit" if values.get("optimizer_8bit", on_gpu and _has_8bit()) else "full",
+        schedule=values["schedule"],
+        warmup_steps=min(values["warmup_steps"], values["num_steps"] // 2),
     )
 
 

@@ -5,6 +5,7 @@
 # (the libraries say little of their types)
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +16,13 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from lavie.data.sources import derive_generator
+from lavie.errors import Cancelled
 from lavie.media import write_video
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.checkpoint import load_trainable_weights, trainable_weights
 from lavie.training.model import LatentVideoModel
 from lavie.training.stages.denoising import DenoisingStage
-from lavie.types import Frames
+from lavie.types import CancelToken, Frames
 from lora.embedding import LearnedWords, learn_word
 from lora.examples import Examples, StillBatch, draw_batches
 from lora.formats import write_lora
@@ -50,6 +52,7 @@ class LoraStage(DenoisingStage):
         class_word: What the new thing is; may be empty.
         sample_prompts: What the sample videos show.
         metadata: For the file.
+        cancel: Looked at in every step of a sample video, which is then left out.
 
     Source: LaVie (arXiv:2309.15103), section 5.6; the prior as in DreamBooth (arXiv:2208.12242).
     """
@@ -57,6 +60,7 @@ class LoraStage(DenoisingStage):
     name = "lora"
     command = "python -m lora train --config {folder}/personal.yaml"
     previews = "samples"
+    config: PersonalRun
 
     def __init__(
         self,
@@ -68,13 +72,13 @@ class LoraStage(DenoisingStage):
         class_word: str,
         sample_prompts: Sequence[str],
         metadata: dict[str, str],
+        cancel: CancelToken | None = None,
     ) -> None:
         parts = pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.unet
         super().__init__(config, LatentVideoModel(*parts))
-        self.config: PersonalRun = config
-        self.run = config
         self.personal = pipeline
         self.metadata = metadata
+        self._cancel = cancel
         self.sample_prompts = tuple(sample_prompts)
         num_learnt = len(examples.latents) - config.held_out
         self._held_out = examples.latents[num_learnt:, 0]
@@ -104,7 +108,7 @@ class LoraStage(DenoisingStage):
             )
 
     def _add_adapters(self) -> None:
-        unet, config = self.model.unet, self.run
+        unet, config = self.model.unet, self.config
         names = spatial_modules(unet, config.parts, config.also_temporal)
         self._adapted: dict[Network, list[str]] = {"unet": names, "text_encoder": []}
         if config.train_text_encoder:
@@ -133,19 +137,21 @@ class LoraStage(DenoisingStage):
         vectors = None if self.words is None else self.words.vectors
         groups: list[dict[str, Any]] = [{"params": [p for p in parameters if p is not vectors]}]
         if vectors is not None:
-            rate = self.run.embedding_learning_rate
+            rate = self.config.embedding_learning_rate
             groups.append({"params": [vectors], "lr": rate, "weight_decay": 0.0})
         return groups
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[StillBatch]:
         """Stills, each a row of its own."""
         return draw_batches(
-            self.run, self._learnt, self._captions, self._prior_captions, start, rank
+            self.config, self._learnt, self._captions, self._prior_captions, start, rank
         )
 
     def forward(self, batch: StillBatch, generator: torch.Generator) -> dict[str, Tensor]:
         """The loss of the new thing, plus the prior's times its weight."""
-        is_dropped = torch.rand(len(batch.captions), generator=generator) < self.run.caption_dropout
+        is_dropped = (
+            torch.rand(len(batch.captions), generator=generator) < self.config.caption_dropout
+        )
         texts = [
             "" if drop else caption
             for caption, drop in zip(batch.captions, is_dropped.tolist(), strict=True)
@@ -162,7 +168,7 @@ class LoraStage(DenoisingStage):
             return {"loss": own}
         prior = losses[num_own:].mean()
         return {
-            "loss": own + self.run.prior_weight * prior,
+            "loss": own + self.config.prior_weight * prior,
             "own_loss": own.detach(),
             "prior_loss": prior.detach(),
         }
@@ -174,12 +180,12 @@ class LoraStage(DenoisingStage):
         with torch.no_grad():
             latents = self._held_out[:1].repeat(count, 1, 1, 1, 1)
             noise = torch.randn(
-                latents.shape, generator=derive_generator(self.run.seed, "held out")
+                latents.shape, generator=derive_generator(self.config.seed, "held out")
             )
             timesteps = torch.tensor(_HELD_OUT_LEVELS)
             noisy = self.objective.scheduler.add_noise(latents, noise, cast(Any, timesteps))
             target = noise
-            if self.run.diffusion.prediction_type == "v_prediction":
+            if self.config.diffusion.prediction_type == "v_prediction":
                 target = self.objective.scheduler.get_velocity(latents, noise, cast(Any, timesteps))
             text = self._embed(self._held_out_captions[:1] * count)
             noisy, timesteps = noisy.to(device), timesteps.to(device)
@@ -190,24 +196,25 @@ class LoraStage(DenoisingStage):
 
     def is_done(self, step: int) -> bool:
         """Whether the picture kept apart has not been predicted better for a while."""
-        best = self._best.step if self.run.held_out else None
-        return best is not None and step - best >= self.run.patience
+        best = self._best.step if self.config.held_out else None
+        return best is not None and step - best >= self.config.patience
 
     def preview(self, folder: Path, step: int) -> list[Frames]:
         """Sample videos: the first is ``step-00000050.mp4``, the second ``step-00000050-2.mp4``."""
         folder.mkdir(parents=True, exist_ok=True)
-        return [
-            self._sample(folder, step, number)
-            for number in range(min(self.run.num_samples, len(self.sample_prompts)))
-        ]
+        count = min(self.config.num_samples, len(self.sample_prompts))
+        with suppress(Cancelled):  # the loop looks for itself, and stops after a whole step
+            return [self._sample(folder, step, number) for number in range(count)]
+        return []
 
     def _sample(self, folder: Path, step: int, number: int) -> Frames:
-        video = self.run.video
+        video = self.config.video
         output: Any = self.personal(
             self.sample_prompts[number],
             height=video.height,
             width=video.width,
-            generator=derive_generator(self.run.seed, "sample", number),
+            generator=derive_generator(self.config.seed, "sample", number),
+            cancel=self._cancel,
         )
         frames: Frames = output.frames[0]
         behind = f"-{number + 1}" if number else ""
@@ -216,12 +223,12 @@ class LoraStage(DenoisingStage):
 
     def export(self, folder: Path) -> None:
         """Write the LoRA: the best state if a picture was kept apart, else the average."""
-        if self.run.held_out and (best := self._best.weights()) is not None:
+        if self.config.held_out and (best := self._best.weights()) is not None:
             with torch.no_grad():
                 load_trainable_weights(self, best)
         folder.mkdir(parents=True, exist_ok=True)
         lora = self.lora()
-        samples = sorted((self.run.output / self.previews).glob("step-????????.mp4"))
+        samples = sorted((self.config.output / self.previews).glob("step-????????.mp4"))
         metadata = {**lora.metadata, **(thumbnail_of(samples[-1]) if samples else {})}
         write_lora(replace(lora, metadata=metadata), folder / RESULT)
 
@@ -234,19 +241,19 @@ class LoraStage(DenoisingStage):
                 layers[network][name] = LoraLayer(
                     _copy(module.lora_A[_ADAPTER].weight),
                     _copy(module.lora_B[_ADAPTER].weight),
-                    self.run.alpha,
+                    self.config.alpha,
                 )
-        embeddings = {} if self.words is None else {self.run.token: _copy(self.words.vectors)}
+        embeddings = {} if self.words is None else {self.config.token: _copy(self.words.vectors)}
         return Lora(layers, embeddings, self.metadata)
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor) -> Tensor:
         """Each still alone; a video of one frame where layers over time learn too."""
-        num_images = 0 if self.run.also_temporal else 1
+        num_images = 0 if self.config.also_temporal else 1
         return self.model.unet(noisy, timesteps, text, num_images=num_images).sample
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         """Embedded texts ``(B, 1, L, D)``; each is embedded once where nothing of it learns."""
-        if self.words is not None or self.run.train_text_encoder:
+        if self.words is not None or self.config.train_text_encoder:
             unique = list(dict.fromkeys(texts))
             embedded = self._encode(unique)
             return embedded[[unique.index(text) for text in texts]][:, None]

@@ -14,10 +14,12 @@ from lavie.models.fingerprint import hash_weights
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.runtime.devices import choose_device
 from lavie.training.loop import train
+from lavie.training.record import check_record
 from lavie.types import CancelToken, OnEvent, Progress
 from lora.captions import Language
 from lora.examples import prepare_examples
 from lora.header import RESULT
+from lora.memory import within_memory
 from lora.metadata import make_metadata
 from lora.pictures import check_pictures, check_set
 from lora.settings import PersonalConfig, PersonalRun, resolve, usual_precision
@@ -59,7 +61,8 @@ def train_lora(
         config: What to learn, and from what.
         on_event: Hears of progress (stages ``prepare`` and ``lora``), of the loss (`Measured`) and
             of sample videos (`Preview`).
-        cancel: Looked at once per step; a checkpoint is written before stopping.
+        cancel: Looked at once per step, also of a sample video; a checkpoint is written before
+            stopping.
         finish: Makes the step at which it is set the last one.
 
     Returns:
@@ -68,16 +71,20 @@ def train_lora(
 
     Raises:
         InputError: A picture, the trigger word or a setting can't be used.
-        ConfigError: The folder holds another run.
+        ConfigError: The folder holds another run, or the model has no pictures of that size.
         CheckpointError: The model or the newest checkpoint is broken.
         TrainingError: The gradient is not finite.
+        MemoryBudgetError: The device's memory does not suffice.
         Cancelled: ``cancel`` was set.
     """
     check_images(config.images)
-    prepared = prepare(config)
+    with within_memory("The model does not fit the device's memory. Close what else uses it."):
+        prepared = prepare(config)
+    check_record(LoraStage.name, prepared.run)  # before anything of another run is written over
     write_personal(config)
-    stage = make_stage(config, prepared, on_event, cancel)
-    folder = train(stage, on_event, cancel, finish)
+    with within_memory(_too_large(prepared.run)):
+        stage = make_stage(config, prepared, on_event, cancel)
+        folder = train(stage, on_event, cancel, finish)
     target = config.output / RESULT
     (folder / RESULT).replace(target)
     folder.rmdir()
@@ -96,7 +103,7 @@ def make_stage(
         config: What was asked for.
         prepared: What that came to.
         on_event: Hears how much of the pictures is encoded.
-        cancel: Looked at before each.
+        cancel: Looked at before each, and at every step of a sample video.
 
     Raises:
         Cancelled: ``cancel`` was set.
@@ -128,6 +135,7 @@ def make_stage(
         config.class_word,
         config.sample_prompts or language.sample_prompts(),
         make_metadata(config, run, language.phrase, told),
+        cancel,
     )
 
 
@@ -136,6 +144,7 @@ def prepare(config: PersonalConfig) -> Prepared:
 
     Raises:
         InputError: The trigger word or a setting can't be used.
+        ConfigError: The model has no pictures of that size.
         CheckpointError: The model is broken.
     """
     device = choose_device(None)
@@ -149,6 +158,16 @@ def prepare(config: PersonalConfig) -> Prepared:
     captions = tuple(language.own_captions(caption.strip()) for caption in given)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed))
     return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def _too_large(run: PersonalRun) -> str:
+    """What is said where a training does not fit: what it is, and what would be less."""
+    rows, video = run.batch_size + run.prior_rows, run.video
+    return (
+        f"Learning from stills of {video.height}x{video.width}, {rows} a step, does not fit the "
+        "device's memory. Use a smaller height and width, a smaller batch_size, or "
+        "gradient_checkpointing."
+    )
 
 
 def _dtype(config: PersonalConfig, device: torch.device) -> torch.dtype:

@@ -13,21 +13,25 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from diffusers.utils.peft_utils import (
-    delete_adapter_layers,
-    recurse_remove_peft_layers,
-    set_adapter_layers,
-    set_weights_and_activate_adapters,
-)
+from diffusers.utils.peft_utils import set_adapter_layers, set_weights_and_activate_adapters
 from torch import nn
 
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora
 from lora.header import hash_file
-from lora.inject import add_layers, check_words, forget_words, teach_words
+from lora.inject import (
+    OF_BLOCK,
+    add_layers,
+    attached,
+    check_words,
+    forget_words,
+    names_of_blocks,
+    take_off,
+    teach_words,
+)
 from lora.limits import MAX_WEIGHT
 from lora.recipe import recipe_of
 from lora.weights import Lora, Network
@@ -80,8 +84,8 @@ def with_loras(
         What a recipe should say of them, in their order.
 
     Raises:
-        InputError: There are too many, one stands twice, a weight is out of range, or a trigger
-            word already means something.
+        InputError: There are too many, one stands twice, a weight is out of range, a trigger word
+            already means something, or there are attached ones on a pipeline.
         CheckpointError: A file is broken, or for another model.
     """
     pipelines = pipelines if isinstance(pipelines, Sequence) else [pipelines]
@@ -89,6 +93,8 @@ def with_loras(
         yield []
         return
     _check(loras)
+    for pipeline in pipelines:
+        _check_free(pipeline)
     found: list[_Found] = []
     for path, weight in loras:
         lora, sha256 = _load(pipelines[0], path)
@@ -120,7 +126,7 @@ def noted_loras(
 
 def forget_loras(pipeline: TextToVideoPipeline) -> None:
     """Remove what earlier blocks have left resting on a pipeline: its memory is free again."""
-    _strip(pipeline.unet)
+    take_off(pipeline.unet, names_of_blocks(pipeline.unet))
     pipeline.__dict__.pop("_kept_loras", None)
 
 
@@ -150,7 +156,7 @@ def _texts(
         _put_on(encoder, "text_encoder", found)
         yield
     finally:
-        _strip(encoder)
+        take_off(encoder, names_of_blocks(encoder))
         forget_words(pipeline, words)
 
 
@@ -167,35 +173,19 @@ def _pictures(unet: nn.Module, found: list[_Found]) -> Generator[None]:
 def _put_on(network: nn.Module, kind: Network, found: list[_Found]) -> None:
     """Put layers on a network in place of those that rest on it, as far as they are others."""
     wanted = {
-        f"lora-{sha256}": (lora.layers.get(kind, {}), weight) for _, weight, lora, sha256 in found
+        f"{OF_BLOCK}{sha256}": (lora.layers.get(kind, {}), weight)
+        for _, weight, lora, sha256 in found
     }
     wanted = {name: of_one for name, of_one in wanted.items() if of_one[0]}
-    resting = set(_names_on(network))
-    if not resting & wanted.keys():
-        _strip(network)
-    for name in resting - wanted.keys() if resting & wanted.keys() else ():
-        delete_adapter_layers(network, name)
-        cast(Any, network).peft_config.pop(name, None)
+    resting = names_of_blocks(network)
+    take_off(network, set(resting) - wanted.keys())
     for name, (layers, _) in wanted.items():
-        if name not in _names_on(network):
+        if name not in resting:
             add_layers(network, layers, name)
     if wanted:
         weights = [weight for _, weight in wanted.values()]
         set_adapter_layers(network, enabled=True)
         set_weights_and_activate_adapters(network, list(wanted), weights)
-
-
-def _strip(network: nn.Module) -> None:
-    """Take the layers of all LoRAs off a network; what is left is the network, bit for bit."""
-    if _names_on(network):
-        recurse_remove_peft_layers(network)
-        stripped: Any = network
-        del stripped.peft_config
-        stripped._hf_peft_config_loaded = None
-
-
-def _names_on(network: nn.Module) -> list[str]:
-    return list(getattr(network, "peft_config", {}))
 
 
 def trigger_of(lora: Lora) -> str:
@@ -218,6 +208,15 @@ def _check(loras: Sequence[tuple[Path, float]]) -> None:
             )
         if not path.exists():
             raise InputError(f"LoRA '{path}' does not exist.", "loras")
+
+
+def _check_free(pipeline: TextToVideoPipeline) -> None:
+    """Raise if others have put LoRAs on a pipeline, which would not be as before after a block."""
+    if on := attached(pipeline):
+        raise InputError(
+            f"The LoRA '{on[0][:80]}' is attached. Detach it first, and name it for the block.",
+            "loras",
+        )
 
 
 def _load(pipeline: TextToVideoPipeline, path: Path) -> _Kept:

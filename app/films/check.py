@@ -125,11 +125,21 @@ def check_film(
         num_before=num_before,
         num_at_first=num_at_first,
         loras=loras,
+        model=card.name,
     )
+    checked(check_length, request, card)
+    return errors or request
+
+
+def check_length(request: FilmRequest, card: ModelCard) -> None:
+    """See that a film that is made at once is not longer than such a film can be.
+
+    Raises:
+        InputError: It is.
+    """
     longest = MAX_SIZE_RATIO * request.windows.num_frames
-    if is_at_once and request.shape[0] > longest:
-        return [InputError(texts.too_long_at_once(longest / request.windows.fps), "story")]
-    return request
+    if not card.goes_on_from_frames and request.shape[0] > longest:
+        raise InputError(texts.too_long_at_once(longest / request.windows.fps), "story")
 
 
 def read_form_story(story: object) -> tuple[StoryLine, ...]:

@@ -17,6 +17,7 @@ from app.films.parts import (
     write_part,
 )
 from app.films.request import FilmRequest, GivenFile
+from app.films.same_model import check_parts
 from app.result import Result
 from lavie.errors import Cancelled
 from lavie.types import CancelToken, Frames, FrameSequence, OnEvent
@@ -64,6 +65,7 @@ def make_film(
 
     Raises:
         Cancelled: ``cancel`` was set.
+        InputError: Another model made the parts that are there.
     """
     with ExitStack() as files:
         film, source = _open(cascade, request, files, on_event, cancel)
@@ -138,6 +140,8 @@ def _make_parts(film: "Film", folder: Path, check: CheckFrames | None) -> None:
     num_done = count_done(folder)
     if num_done >= len(film.parts):
         return
+    model_hash = film.recipe["model_hashes"]["long_video"]
+    check_parts(folder, num_done, model_hash)
     is_at_once = film.way == "free_noise"
     first = 0 if is_at_once else num_done
     latents = read_latents(folder, first - 1) if first else None
@@ -146,7 +150,8 @@ def _make_parts(film: "Film", folder: Path, check: CheckFrames | None) -> None:
             continue
         if check is not None:
             check(segment.frames)
-        write_part(folder, segment.part.index, segment.frames, film.fps, segment.latents)
+        part = segment.frames, film.fps, segment.latents, model_hash
+        write_part(folder, segment.part.index, *part)
 
 
 def _join(

@@ -22,6 +22,7 @@ GIVEN = -1
 """The place of the video that a film goes on from, before its first part."""
 
 _LATENTS = "latents"
+_MODEL_HASH = "model_hash"
 
 
 class PartFiles(NamedTuple):
@@ -72,6 +73,7 @@ def write_part(
     frames: "Frames | Iterator[Frames]",
     fps: float,
     latents: "Tensor | None",
+    model_hash: str = "",
 ) -> None:
     """Write a part; its files appear when all are complete.
 
@@ -81,6 +83,7 @@ def write_part(
         frames: uint8 ``(H, W, 3)`` pictures.
         fps: Frames per second.
         latents: What the next part goes on from.
+        model_hash: Of the weights that made it.
     """
     from safetensors.torch import save_file
 
@@ -94,7 +97,8 @@ def write_part(
             write_video(files.video, enlarge_to_view(exact), fps)
             write_webp(files.poster, make_small(exact[:1]), fps)
         if latents is not None:
-            save_file({_LATENTS: latents.contiguous().cpu()}, files.latents)
+            tensors, made_by = {_LATENTS: latents.contiguous().cpu()}, {_MODEL_HASH: model_hash}
+            save_file(tensors, files.latents, made_by if model_hash else None)
 
 
 def read_latents(folder: Path, index: int) -> "Tensor":
@@ -102,6 +106,14 @@ def read_latents(folder: Path, index: int) -> "Tensor":
     from safetensors.torch import load_file
 
     return load_file(part_files(folder, index).latents)[_LATENTS]
+
+
+def read_model_hash(folder: Path, index: int) -> str | None:
+    """Which weights made a part; None if its file does not say."""
+    from safetensors import safe_open
+
+    with safe_open(part_files(folder, index).latents, "pt") as file:
+        return (file.metadata() or {}).get(_MODEL_HASH)
 
 
 def keep_parts(kept: KeptParts, folder: Path) -> None:

@@ -9,7 +9,7 @@ from app.films.parts import is_done, part_files
 from app.films.request import FilmRequest, KeptParts
 from app.texts import films as texts
 from lavie.errors import InputError
-from lavie.pipelines.story import StoryLine, read_story
+from lavie.pipelines.story import Part, StoryLine, read_story
 
 
 def redo_from(
@@ -108,7 +108,7 @@ def _beginning(request: FilmRequest, index: int) -> tuple[list[StoryLine], int]:
     for number, line in enumerate(request.story):
         own = [part for part in parts[:index] if part.line == number]
         if own:
-            num_shown = sum(part.num_new for part in own)
+            num_shown = _num_shown(request, number, own)
             lines.append(StoryLine(line.prompt, num_shown / fps, own[0].seed))
     is_cut = index > 0 and parts[index - 1].line == parts[index].line
     return lines, num_shown if is_cut else 0
@@ -119,9 +119,15 @@ def _left_of(request: FilmRequest, line: int, seconds: float | None, num_shown: 
     if seconds is None:
         return request.windows.num_frames / request.windows.fps
     if seconds == request.story[line].seconds:  # to the frame, as it was
-        own = sum(part.num_new for part in request.parts if part.line == line)
-        return (own - num_shown) / request.windows.fps
+        own = [part for part in request.parts if part.line == line]
+        return (_num_shown(request, line, own) - num_shown) / request.windows.fps
     return seconds - num_shown / request.windows.fps
+
+
+def _num_shown(request: FilmRequest, line: int, parts: Sequence[Part]) -> int:
+    """Frames of a line in some of its parts; a picture to begin with is the first line's first."""
+    num_given = int(request.begins_with_picture and line == 0)
+    return num_given + sum(part.num_new for part in parts)
 
 
 def _shown(lines: Sequence[StoryLine]) -> list[tuple[str, float | None]]:

@@ -81,6 +81,8 @@ class FilmRequest:
         num_at_first: How many frames of what it begins with the first part is given.
         kept: What is there already of an earlier film.
         loras: What it is made with.
+        model: Which one makes it, as its card calls it; None: an earlier version of the studio did
+            not note it.
     """
 
     story: tuple[StoryLine, ...]
@@ -100,6 +102,7 @@ class FilmRequest:
     num_at_first: int = 0
     kept: KeptParts | None = None
     loras: tuple[LoraUse, ...] = ()
+    model: str | None = None
     kind: Literal["film"] = "film"
 
     @property
@@ -156,7 +159,7 @@ class FilmRequest:
 
     @property
     def effort(self) -> Effort:
-        """What is asked of the network."""
+        """What is asked of the network, in either way to a film: part by part, or at once."""
         num_kept = 0 if self.kept is None else self.kept.num_parts
         return self.effort_of(len(self.parts) - num_kept)
 

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from app.films.check import (
     check_film,
     check_kept_video,
+    check_length,
     film_ranges,
     read_form_story,
+    read_known_story,
     windows_of,
 )
 from app.films.redo import redo_from
 from app.films.request import FilmRequest, GivenFile
+from app.films.same_model import check_model
 from app.films.view import FilmView, view_film
 from app.jobs.job import Job
 from app.loras.choice import choose_loras, told
 from app.request import MAX_SEED
-from app.result import Effort
 from app.service import Service
 from app.texts import films as texts
 from lavie.errors import InputError
-from lavie.pipelines.story import plan_parts
 
 
 @dataclass(frozen=True)
@@ -93,21 +94,25 @@ class Films:
             address: From where, if that is known.
 
         Raises:
-            InputError: There is no such film or part, the story breaks a rule, or it cannot be
-                queued.
+            InputError: There is no such film or part, another model made it, the story breaks a
+                rule, or it cannot be queued.
         """
+        card = self._service.card
         job = self._service.find_to_use(job_id)
         if not isinstance(job.request, FilmRequest):
             raise InputError(texts.NO_SUCH_FILM, "job_id")
-        if part and not self._service.card.goes_on_from_frames:
+        check_model(job.request, card)
+        if part and not card.goes_on_from_frames:
             raise InputError(texts.NO_NETWORK, "part")
-        lines = read_form_story(story) if story else None
-        drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed
-        number = int(film_ranges(self._service.card)["seed"].check(drawn, "seed"))
         find = self._service.shelf.finder(owner)
-        choose_loras(told(job.request.loras), find, self._service.card.name)  # may be another's
+        loras = choose_loras(told(job.request.loras), find, card.name)  # may be another's
+        known = card.with_words(use.token for use in loras)
+        lines = read_known_story(story, known) if story else None
+        drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed
+        number = int(film_ranges(card)["seed"].check(drawn, "seed"))
         folder = self._service.data / job.folder
         request = redo_from(job.request, folder, part, number, lines)
+        check_length(request, card)
         return self._service.add(request, owner, address)
 
     def video_of(self, job_id: str) -> GivenFile:
@@ -134,13 +139,21 @@ class Films:
         num_given = int(ranges["overlap"].check(overlap, "overlap"))
         num_steps = int(ranges["num_inference_steps"].check(steps, "num_inference_steps"))
         num_given = num_given if card.goes_on_from_frames else 0
-        parts = plan_parts(lines, 0, windows.fps, windows.num_frames, num_given, 0)
-        num_frames = windows.num_frames * len(parts)
-        stage = "long_video" if card.goes_on_from_frames else "base"  # what makes it
-        effort = Effort(stage, num_steps, num_frames, windows.height, windows.width)
-        num_new = sum(part.num_new for part in parts)
-        seconds = self._service.seconds_for(effort)
-        return FilmCost(len(parts), num_new / windows.fps, seconds)
+        request = FilmRequest(
+            story=lines,
+            negative_prompt="",
+            seed=0,
+            num_given=num_given,
+            num_inference_steps=num_steps,
+            guidance_scale=1.0,
+            smooth=False,
+            upscale=False,
+            smoothing_steps=1,
+            upscaling_steps=1,
+            windows=windows,
+        )
+        seconds = self._service.seconds_for(request.effort)
+        return FilmCost(len(request.parts), request.shape[0] / windows.fps, seconds)
 
     def view(self, job: Job) -> FilmView | None:
         """The film that a job makes, or goes on from, as far as it is."""

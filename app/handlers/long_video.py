@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from app import screen, texts
 from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story, written_rows
 from app.films.redo import begins_otherwise, story_after
-from app.films.request import FilmRequest
+from app.films.request import FilmRequest, GivenFile
 from app.films.restore import film_values, form_story, is_film
 from app.films.service import Films
 from app.gallery import as_text
@@ -127,11 +127,10 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
             given = self._films.video_of(job_id)
         except InputError as error:
             raise alert(error) from error
-        note = f'<p role="status">{as_text(film_texts.goes_on_from(given.name))}</p>'
         return {
             self._tabs: gr.Tabs(selected=TAB_ID),
             self._tab.source: job_id,
-            self._tab.source_note: note,
+            **self._tell_source(given),
             self._tab.form.begin: "video",
             **self.choose_beginning("video", job_id),
         }
@@ -167,26 +166,27 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
             self._tab.source: "",
             self._tab.restored: gr.HTML(screen.restored(notes), visible=True),
             **self.choose_beginning("nothing", ""),
+            self._tab.form.end_picture: self.choose_end(False),
         }
 
     def give_back(self, kept: object, source: str) -> Updates:
-        """Fill the form with what this browser had in it, as far as it can be understood."""
+        """Fill the form with what this browser had in it, as far as it can be understood.
+
+        Files are not kept: their fields ask for them again, as for a video of ours that is gone.
+        """
         values = kept if isinstance(kept, dict) else {}
         found: Updates = {}
         for field in _KEPT_FIELDS:
             value = values.get(field)
             if field in values and isinstance(value, str | int | float | bool):
                 found[getattr(self._tab.form, field)] = value
-        begin = values.get("begin")
-        if begin not in BEGINNINGS or (begin == "video" and not source):
-            begin = "nothing" if begin not in BEGINNINGS else begin
-        is_possible = self._service.card.goes_on_from_frames
-        begin = begin if is_possible else "nothing"
+        begin, is_possible = values.get("begin"), self._service.card.goes_on_from_frames
+        begin = begin if is_possible and begin in BEGINNINGS else "nothing"
         found[self._tab.form.begin] = begin
-        if source and self._service.knows(source):
-            name = self._service.get(source).request.prompt
-            told = as_text(film_texts.goes_on_from(name))
-            found[self._tab.source_note] = f'<p role="status">{told}</p>'
+        try:
+            found |= self._tell_source(self._films.video_of(source)) if source else {}
+        except InputError:
+            source = found[self._tab.source] = ""
         return {**found, **self.choose_beginning(begin, source)}
 
     def read_form(self, kept: object) -> Updates:
@@ -213,6 +213,10 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
             self._tab.cost: f'<p class="progress-text">{told}</p>',
             self._tab.timer: gr.Timer(active=not is_known),
         }
+
+    def _tell_source(self, given: GivenFile) -> Updates:
+        told = as_text(film_texts.goes_on_from(given.name))
+        return {self._tab.source_note: f'<p role="status">{told}</p>'}
 
     def _hints(self, story: object) -> list[str]:
         card = self._service.card
@@ -299,7 +303,7 @@ def bind_long_video(
     blocks.load(
         handlers.give_back,
         [tab.kept, tab.source],
-        [*kept, tab.source_note, *beginning],
+        [*kept, tab.source, tab.source_note, *beginning],
         **quick,
     )
     gr.on(

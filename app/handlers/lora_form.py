@@ -171,7 +171,7 @@ class LoraFormHandlers:
         problem = self._loras.check_set(checks) if checks else None
         return {
             form.pictures: [str(path) for path in paths],
-            form.table: given_pictures.table(checks, problem),
+            form.table: given_pictures.table(checks, problem, self._loras.advise_set(checks)),
             form.effort: gr.Radio(efforts, value=known) if known else gr.Radio(efforts),
         }
 

@@ -1,7 +1,7 @@
 """The LoRAs of a job on the networks that make its first version, for as long as that takes."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, cast
 
 from app.loras.use import LoraUse
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _SPATIAL: tuple[StageName, ...] = ("base", "long_video")
 """The stages whose networks have the layers of a LoRA; later ones sharpen what is there."""
 
+_TOO_LARGE = (
+    "The LoRAs do not fit the device's memory beside the model. Use fewer, or smaller ones."
+)
+
 
 @contextmanager
 def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> Iterator[None]:
@@ -29,6 +33,7 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
     Raises:
         InputError: The file of one is gone.
         CheckpointError: One is for another model.
+        MemoryBudgetError: They do not fit the device's memory beside the model.
     """
     if not loras or stage not in _SPATIAL:
         yield
@@ -36,10 +41,14 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
     for use in loras:
         if not use.file.is_file():
             raise InputError(texts.lora_is_gone(use.name), "loras")
+    from lora.memory import within_memory
     from lora.use import with_loras
 
     needs_both = stage == "long_video" and cascade.goes_on_from_frames
     names: tuple[StageName, ...] = _SPATIAL if needs_both else ("base",)
     pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
-    with with_loras(pipelines, [(use.file, use.weight) for use in loras]):
+    on = with_loras(pipelines, [(use.file, use.weight) for use in loras])
+    with ExitStack() as block:
+        with within_memory(_TOO_LARGE):  # what the stage itself takes, it says itself
+            block.enter_context(on)
         yield

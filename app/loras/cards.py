@@ -9,12 +9,15 @@ from app.loras.choice import picks_text
 from app.loras.small_pictures import picture_of
 from app.texts import loras as texts
 from app.texts.shared import size
+from lora.limits import MAX_LORAS
 
 if TYPE_CHECKING:
     from app.loras.view import LoraView
     from lora.registry import Entry
 
-MAX_WEIGHT = 1.5
+LARGEST_OFFERED = 1.5
+"""Weight at the end of the slider; a recipe may ask for as much as `lora.limits` allows."""
+
 _USUAL_WEIGHT = 1
 
 
@@ -67,7 +70,8 @@ def picker(entries: "Sequence[Entry]", box: str, sentence: str, label: str, info
         return ""
     items = "".join(f"<li>{_choice(entry)}</li>" for entry in entries)
     return (
-        f'<fieldset class="loras" data-box="{escape(box)}" data-sentence="{escape(sentence)}">'
+        f'<fieldset class="loras" data-most="{MAX_LORAS}" data-box="{escape(box)}" '
+        f'data-sentence="{escape(sentence)}">'
         f"<legend>{escape(label)}</legend><p>{escape(info)}</p><ul>{items}</ul>"
         f'<p class="loras-limit" role="status" data-sentence="{escape(texts.AT_MOST)}"></p>'
         "</fieldset>"
@@ -89,7 +93,7 @@ def _choice(entry: "Entry") -> str:
     return (
         f'<label class="lora-chip"><input type="checkbox" value="{escape(entry.id)}">'
         f"{_picture(entry)}<span>{as_text(entry.name)}</span></label>"
-        f'<div class="lora-weight" hidden><input type="range" min="0" max="{MAX_WEIGHT}" '
+        f'<div class="lora-weight" hidden><input type="range" min="0" max="{LARGEST_OFFERED}" '
         f'step="0.05" data-step="0.05" value="{_USUAL_WEIGHT}" '
         f'aria-label="{as_text(texts.WEIGHT_LABEL.format(name=entry.name))}"><output></output>'
         f"{say_it if said else ''}</div>"

@@ -19,7 +19,7 @@ from app.texts import not_on_or_off
 from lavie.errors import InputError
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH, check_prompt
 from lora import registry
-from lora.limits import MAX_PICTURES, TRIGGER_WORD
+from lora.limits import MAX_CLASS_LENGTH, MAX_PICTURES, TRIGGER_WORD
 
 if TYPE_CHECKING:
     from lora.captions import Language
@@ -36,7 +36,6 @@ LORA_FIELDS = (
 )
 """What a form has of a training; programs may add ``seed``, ``num_steps`` and ``prompt``."""
 
-_MAX_CLASS_LENGTH = 40
 _SEED = Range(0, MAX_SEED, default=None)
 _STEPS = Range(1, 100_000, default=200)
 
@@ -182,7 +181,7 @@ def _check_token(value: object, card: ModelCard) -> str:
 
 def _check_class(value: object) -> str:
     text = " ".join(clean_text(value).split()) if isinstance(value, str) else value or ""
-    if not isinstance(text, str) or len(text) > _MAX_CLASS_LENGTH:
+    if not isinstance(text, str) or len(text) > MAX_CLASS_LENGTH:
         raise InputError(texts.NOT_A_CLASS, "class_word")
     return text
 

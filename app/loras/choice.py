@@ -10,12 +10,11 @@ from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
 from lora.header import model_name
-from lora.limits import MAX_WEIGHT
+from lora.limits import MAX_LORAS, MAX_WEIGHT
 
 if TYPE_CHECKING:
     from lora.registry import Entry
 
-MAX_LORAS = 4
 _MAX_TEXT = 10_000
 
 FindLora = Callable[[object], "Entry"]

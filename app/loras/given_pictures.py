@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.gallery import as_text
 from app.loras.small_pictures import picture_of
 from app.texts import loras as texts
+from lavie.pipelines.limits import MAX_PROMPT_LENGTH
 
 if TYPE_CHECKING:
     from lora.pictures import PictureCheck
@@ -68,17 +69,18 @@ def _set(example: ExampleSet) -> str:
     )
 
 
-def table(checks: "Sequence[PictureCheck]", problem: str | None) -> str:
+def table(checks: "Sequence[PictureCheck]", problem: str | None, advice: str | None = None) -> str:
     """The pictures, each with what was found and a field for what it shows.
 
     Args:
         checks: One for each picture.
         problem: What is wrong with all of them together, if anything is.
+        advice: What would make them teach more, if anything is known.
     """
     if not checks:
         return ""
     num_used = sum(check.problem is None for check in checks)
-    note = f'<p class="refusal" role="status">{escape(problem)}</p>' if problem else ""
+    note = _note("refusal", problem) if problem else _note("progress-text", advice)
     in_order = sorted(checks, key=lambda check: (check.problem is None, check.warning is None))
     items = "".join(f"<li>{_row(check)}</li>" for check in in_order)
     return (
@@ -86,6 +88,11 @@ def table(checks: "Sequence[PictureCheck]", problem: str | None) -> str:
         f"{escape(texts.num_pictures(num_used, len(checks)))}</span></p>{note}"
         f'<ul class="lora-pictures" aria-label="{escape(texts.PICTURES_LABEL)}">{items}</ul>'
     )
+
+
+def _note(kind: str, sentence: str | None) -> str:
+    """What is said of all of them together; nothing if there is nothing to say."""
+    return f'<p class="{kind}" role="status">{escape(sentence)}</p>' if sentence else ""
 
 
 def _row(check: "PictureCheck") -> str:
@@ -98,7 +105,7 @@ def _row(check: "PictureCheck") -> str:
     field = ""
     if check.problem is None:
         field = (
-            f'<input type="text" data-key="{key}" maxlength="500" '
+            f'<input type="text" data-key="{key}" maxlength="{MAX_PROMPT_LENGTH}" '
             f'aria-label="{as_text(texts.CAPTION_LABEL.format(name=check.name))}" '
             f'placeholder="{escape(texts.CAPTION_PLACEHOLDER)}">'
         )

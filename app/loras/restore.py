@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.loras.choice import MAX_LORAS, finite, picks_text
+from app.loras.choice import finite, picks_text
 from app.texts import lora_rules as texts
-from lora.limits import MAX_WEIGHT
+from lora.limits import MAX_LORAS, MAX_WEIGHT
 
 if TYPE_CHECKING:
     from lora.registry import Entry

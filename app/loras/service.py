@@ -53,6 +53,12 @@ class Loras:
 
         return check_set(checks)
 
+    def advise_set(self, checks: "Sequence[PictureCheck]") -> str | None:
+        """What would make pictures teach more, in a sentence; None where nothing is known."""
+        from lora.pictures import advise_set
+
+        return advise_set(checks)
+
     def check(self, values: Mapping[str, object]) -> LoraTrainingRequest | list[InputError]:
         """Turn the values of a form into a training, or into everything wrong with them.
 

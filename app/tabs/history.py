@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from app import texts
 from app.tabs.poster import POSTER_SCRIPT
 from app.tabs.result import create_player, create_versions
+from app.tabs.scripts import script
 from app.tabs.undo import UndoRow, create_undo_row
 from app.texts import films
 
@@ -20,8 +20,7 @@ EXPORT_ID = "history-file"
 
 PANEL_ID = "opened"
 
-_SCRIPTS = Path(__file__).parents[1]
-_GALLERY_SCRIPT = (_SCRIPTS / "gallery.js").read_text(encoding="utf-8")
+_GALLERY_SCRIPT = script("gallery.js")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _create_opened() -> OpenedVideo:
                 video = create_player("opened-video")
                 pair = gr.HTML(
                     visible=False,
-                    js_on_load=(_SCRIPTS / "pair.js").read_text(encoding="utf-8"),
+                    js_on_load=script("pair.js"),
                     padding=False,
                     elem_id="pair",
                 )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,15 +15,15 @@ from app.films.check import BEGINNINGS, FILM_FIELDS, film_ranges, window_seconds
 from app.model_card import ModelCard
 from app.request import MAX_SEED
 from app.tabs.form import create_sliders, create_switches
+from app.tabs.kept import kept
 from app.tabs.lora_picker import LoraPicker, create_lora_picker
 from app.tabs.result import create_download, create_next_buttons, create_versions
+from app.tabs.scripts import script
 from app.texts import films
 from app.watching import Watching
 from app.words import Words, compose
 
 TAB_ID = "long-video"
-_SCRIPTS = Path(__file__).parents[1]
-_STORAGE_SECRET = "lavie-studio"
 _PREFIX = "film-"
 
 Shown = Component | BlockContext
@@ -128,7 +127,7 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         with gr.Column(elem_id="film-desk"):
             gr.HTML(
                 html_template=page.editor(first, more),
-                js_on_load=_script("story.js"),
+                js_on_load=script("story.js"),
                 padding=False,
                 elem_id="story",
             )
@@ -195,26 +194,13 @@ def create_long_video_tab(card: ModelCard, words: Words | None) -> LongVideoTab:
         make=make,
         cancel=cancel,
         result=result,
-        kept=_kept({}, "form"),
-        source=_kept("", "source"),
-        job_id=_kept("", "job"),
+        kept=kept({}, "film-form"),
+        source=kept("", "film-source"),
+        job_id=kept("", "film-job"),
         chosen=gr.State(-1),
         watching=gr.State(Watching()),
         timer=gr.Timer(2.0),
     )
-
-
-def _kept(value: object, name: str) -> gr.BrowserState:
-    """Something that the browser keeps, to be rendered outside of all tabs.
-
-    What is in a tab is only read once that is opened, but all is needed when the page is.
-    """
-    key = f"lavie-film-{name}"
-    return gr.BrowserState(value, storage_key=key, secret=_STORAGE_SECRET, render=False)
-
-
-def _script(name: str) -> str:
-    return (_SCRIPTS / name).read_text(encoding="utf-8")
 
 
 def _rows(lines: Story) -> str:
@@ -336,12 +322,12 @@ def _create_result() -> FilmResult:
     player = gr.HTML(
         page.NOTHING_TO_PLAY,
         html_template=page.player(),
-        js_on_load=_script("film.js"),  # which hides it while there is nothing to play
+        js_on_load=script("film.js"),  # which hides it while there is nothing to play
         padding=False,
         elem_id="film-player",
     )
     timeline = gr.HTML(
-        visible=False, js_on_load=_script("timeline.js"), padding=False, elem_id="film-timeline"
+        visible=False, js_on_load=script("timeline.js"), padding=False, elem_id="film-timeline"
     )
     progress = gr.HTML(visible=False, padding=False, elem_id="film-progress")
     retry = gr.Button(films.GO_ON, visible=False, elem_id="film-retry")

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 import gradio as gr
 
 from app.loras import given_pictures
 from app.loras.given_pictures import ExampleSet
+from app.tabs.kept import kept
 from app.tabs.lora_stage import (
     LibraryPanel,
     TrainingPanel,
@@ -16,13 +16,12 @@ from app.tabs.lora_stage import (
     create_library_panel,
     create_training_panel,
     create_try_panel,
-    kept,
 )
+from app.tabs.scripts import script
 from app.texts import loras as texts
+from lora.limits import MAX_CLASS_LENGTH, MAX_NAME_LENGTH, MAX_TRIGGER_LENGTH
 
 TAB_ID = "lora"
-_SCRIPTS = Path(__file__).parents[1]
-_MAX_NAME, _MAX_WORD = 80, 40
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,10 @@ def create_lora_tab(sets: Sequence[ExampleSet], why_not: str | None = None) -> L
             training = create_training_panel()
             trying = create_try_panel()
             library = create_library_panel()
-    return LoraTab(form, train, kept({}, "form"), training, trying, library)
+    return LoraTab(form, train, kept({}, "lora-form"), training, trying, library)
 
 
 def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
-    script = (_SCRIPTS / "lora-pictures.js").read_text(encoding="utf-8")
     files = gr.File(
         label=texts.DROP_INFO,
         file_count="multiple",
@@ -114,7 +112,7 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         height=130,
         elem_id="lora-files",
     )
-    table = gr.HTML(js_on_load=script, padding=False, elem_id="lora-table")
+    table = gr.HTML(js_on_load=script("lora-pictures.js"), padding=False, elem_id="lora-table")
     captions = gr.Textbox(
         "{}",
         label=texts.PICTURES_TEXT_LABEL,
@@ -123,26 +121,34 @@ def _create_form(sets: Sequence[ExampleSet]) -> LoraForm:
         elem_id="lora-captions",
         elem_classes="sent",
     )
-    buttons = (_SCRIPTS / "models.js").read_text(encoding="utf-8")
     examples = gr.HTML(
-        given_pictures.examples(sets), js_on_load=buttons, padding=False, elem_id="lora-examples"
+        given_pictures.examples(sets),
+        js_on_load=script("models.js"),
+        padding=False,
+        elem_id="lora-examples",
     )
     with gr.Row(elem_classes="lora-words"):
-        name = _box("name", texts.NAME_LABEL, texts.NAME_INFO, texts.NAME_PLACEHOLDER, _MAX_NAME)
-        class_word = _box(
-            "class_word", texts.CLASS_LABEL, texts.CLASS_INFO, texts.CLASS_PLACEHOLDER, _MAX_WORD
+        name = _box(
+            "name", texts.NAME_LABEL, texts.NAME_INFO, texts.NAME_PLACEHOLDER, MAX_NAME_LENGTH
         )
-    token = _box("token", texts.TOKEN_LABEL, texts.TOKEN_INFO, "", _MAX_WORD)
+        class_word = _box(
+            "class_word",
+            texts.CLASS_LABEL,
+            texts.CLASS_INFO,
+            texts.CLASS_PLACEHOLDER,
+            MAX_CLASS_LENGTH,
+        )
+    token = _box("token", texts.TOKEN_LABEL, texts.TOKEN_INFO, "", MAX_TRIGGER_LENGTH)
     return LoraForm(
         files=files,
-        pictures=kept([], "pictures"),
+        pictures=kept([], "lora-pictures"),
         table=table,
         captions=captions,
         examples=examples,
         name=name,
         token=token,
         suggested=gr.State(""),
-        trained=kept({}, "trained"),
+        trained=kept({}, "lora-trained"),
         class_word=class_word,
         kind=_choice("kind", texts.KIND_LABEL, texts.KIND_INFO, texts.KIND_NAMES, "thing"),
         effort=_choice(

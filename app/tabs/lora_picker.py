@@ -1,13 +1,11 @@
 """The choice of LoRAs for a video, wherever one is made. Layout only."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
+from app.tabs.scripts import script
 from app.texts import loras as texts
-
-_SCRIPT = (Path(__file__).parents[1] / "lora-picker.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def create_lora_picker(
     """
     choices = gr.HTML(
         visible=False,
-        js_on_load=_SCRIPT,
+        js_on_load=script("lora-picker.js"),
         padding=False,
         elem_id=f"{prefix}loras",
     )

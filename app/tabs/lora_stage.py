@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,17 +9,16 @@ import gradio as gr
 from app import screen
 from app import texts as page_texts
 from app.request import MAX_SEED
+from app.tabs.kept import kept
 from app.tabs.lora_picker import LoraPicker, create_lora_picker
 from app.tabs.poster import POSTER_SCRIPT
 from app.tabs.result import Shown, create_player
+from app.tabs.scripts import script
 from app.tabs.undo import UndoRow, create_undo_row
 from app.texts import loras as texts
 from app.watching import Watching
 
 TRAINING_ID, USE_ID, EXPORT_ID = "lora-training", "lora-use", "lora-file"
-
-_SCRIPTS = Path(__file__).parents[1]
-_STORAGE_SECRET = "lavie-studio"
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def create_training_panel() -> TrainingPanel:
     with gr.Column(visible=False, elem_id=TRAINING_ID) as panel:
         title = gr.HTML(padding=False)
         samples = gr.HTML(
-            js_on_load=_script("lora-samples.js"), padding=False, elem_id="lora-samples"
+            js_on_load=script("lora-samples.js"), padding=False, elem_id="lora-samples"
         )
         curve = gr.HTML(padding=False, elem_id="lora-curve")
         progress = gr.HTML(padding=False, elem_id="lora-progress")
@@ -125,7 +123,7 @@ def create_training_panel() -> TrainingPanel:
         retry=retry,
         finish=finish,
         cancel=cancel,
-        job_id=kept("", "job"),
+        job_id=kept("", "lora-job"),
         watching=gr.State(Watching()),
     )
 
@@ -138,21 +136,21 @@ def create_try_panel() -> TryPanel:
         video = create_player("lora-video")
         pair = gr.HTML(
             visible=False,
-            js_on_load=_script("pair.js") + POSTER_SCRIPT,
+            js_on_load=script("pair.js") + POSTER_SCRIPT,
             padding=False,
             elem_id="lora-pair",
         )
         progress = gr.HTML(visible=False, padding=False, elem_id="lora-video-progress")
         kept_parts = _create_file_parts()
     return TryPanel(
-        opened=kept("", "opened"),
+        opened=kept("", "lora-opened"),
         panel=panel,
         about=about,
         video=video,
         pair=pair,
         progress=progress,
-        job_id=kept("", "video"),
-        compared=kept("", "compared"),
+        job_id=kept("", "lora-video"),
+        compared=kept("", "lora-compared"),
         watching=gr.State(Watching()),
         **form,
         **kept_parts,
@@ -222,22 +220,12 @@ def _create_file_parts() -> dict[str, Any]:
 def create_library_panel() -> LibraryPanel:
     """Build the list of LoRAs, and the way in for others."""
     gr.Markdown(f"### {texts.LIST_HEADING}")
-    script = _script("models.js")
-    trainings = gr.HTML(visible=False, js_on_load=script, padding=False, elem_id="lora-trainings")
+    buttons = script("models.js")
+    trainings = gr.HTML(visible=False, js_on_load=buttons, padding=False, elem_id="lora-trainings")
     undo = create_undo_row("lora-")
-    cards = gr.HTML(js_on_load=script, padding=False, elem_id="lora-cards")
+    cards = gr.HTML(js_on_load=buttons, padding=False, elem_id="lora-cards")
     imported = gr.File(
         label=texts.IMPORT_LABEL, file_types=[".safetensors"], height=90, elem_id="lora-import"
     )
     refused = gr.HTML(visible=False, padding=False, elem_id="lora-import-refused")
     return LibraryPanel(trainings, cards, undo, imported, refused)
-
-
-def kept(value: object, name: str) -> gr.BrowserState:
-    """Something that the browser keeps, to be rendered outside of all tabs."""
-    key = f"lavie-lora-{name}"
-    return gr.BrowserState(value, storage_key=key, secret=_STORAGE_SECRET, render=False)
-
-
-def _script(name: str) -> str:
-    return (_SCRIPTS / name).read_text(encoding="utf-8")

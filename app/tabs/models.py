@@ -1,18 +1,17 @@
 """The tab Models: its components and what they are called. Layout only."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from app import model_list, texts
+from app.tabs.scripts import script
 from lavie.runtime.profiles import AUTO, PROFILES
 
 QUESTION_ID, YES_ID, WORK_ID = "models-question", "models-yes", "models-work"
 
-_APP = Path(__file__).parents[1]
-_LIST_SCRIPT = (_APP / "models.js").read_text(encoding="utf-8")
-_RESTART_SCRIPT = (_APP / "restart.js").read_text(encoding="utf-8")
+_LIST_SCRIPT = script("models.js")
+_RESTART_SCRIPT = script("restart.js")
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 

@@ -1,6 +1,6 @@
 """What has a video show its poster until its first picture is there."""
 
-from pathlib import Path
+from app.tabs.scripts import script
 
-POSTER_SCRIPT = (Path(__file__).parents[1] / "poster.js").read_text(encoding="utf-8")
+POSTER_SCRIPT = script("poster.js")
 """For a gr.HTML with what `app.gallery.poster_of` gives."""

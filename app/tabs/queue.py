@@ -1,14 +1,14 @@
 """The queue below the screen, and the bar over a form that changes a job of it. Layout only."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from app import texts
+from app.tabs.kept import kept
+from app.tabs.scripts import script
 from app.tabs.undo import UndoRow, create_undo_row
 
-_SCRIPT = (Path(__file__).parents[1] / "queue.js").read_text(encoding="utf-8")
 _SECONDS_BETWEEN_TRIES = 1.0
 
 
@@ -43,18 +43,14 @@ class EditBar:
 
 def create_queue_panel() -> QueuePanel:
     """Build it where it is shown."""
-    jobs = gr.HTML(visible=False, js_on_load=_SCRIPT, padding=False, elem_id="queue")
+    jobs = gr.HTML(visible=False, js_on_load=script("queue.js"), padding=False, elem_id="queue")
     undo = create_undo_row("queue-")
     return QueuePanel(jobs, gr.Timer(_SECONDS_BETWEEN_TRIES), undo)
 
 
-def create_edit_bar(secret: str) -> EditBar:
-    """Build it where it is shown.
-
-    Args:
-        secret: Scrambles what the browser keeps.
-    """
-    edited = gr.BrowserState({}, storage_key="lavie-edited", secret=secret)
+def create_edit_bar() -> EditBar:
+    """Build it where it is shown."""
+    edited = kept({}, "edited", in_place=True)
     with gr.Row(visible=False, elem_id="edit-bar") as bar:
         note = gr.HTML(padding=False, elem_id="edit-note")
         leave = gr.Button(texts.KEEP_AS_IT_WAS, size="sm", min_width=140, scale=0, elem_id="leave")

@@ -14,16 +14,13 @@ from app.tabs.form import (
     create_prompt_box,
     create_switches,
 )
+from app.tabs.kept import kept
 from app.tabs.lora_picker import LoraPicker, create_lora_picker
 from app.tabs.queue import EditBar, QueuePanel, create_edit_bar, create_queue_panel
 from app.tabs.result import ResultView, Shown, create_result
 from app.tabs.settings import SettingsSources, create_settings_sources
 from app.watching import Watching
 from app.words import Words
-
-_STORAGE_SECRET = "lavie-studio"
-"""Scrambles what a browser keeps. It is sent to every page, so it protects nothing; being the same
-after a restart, it lets a page read which job it watched."""
 
 TAB_ID = "text-to-video"
 
@@ -78,7 +75,7 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
                 picker = create_lora_picker("", "#prompt textarea")
                 note = gr.Markdown(visible=False, elem_id="vocabulary-note")
                 restored = gr.HTML(visible=False, padding=False, elem_id="restored")
-                edit = create_edit_bar(_STORAGE_SECRET)
+                edit = create_edit_bar()
                 generate, cancel = _create_actions()
                 model_state = gr.HTML(visible=False, padding=False, elem_id="model-state")
             with gr.Column(elem_id="area-words"):
@@ -99,9 +96,6 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
                 gr.Markdown(f"### {texts.SETTINGS_HEADING}")
                 sources = create_settings_sources()
                 form = create_form(card, prompt, smooth, upscale, picker.chosen)
-    kept = gr.BrowserState({}, storage_key="lavie-form", secret=_STORAGE_SECRET)
-    job_id = gr.BrowserState("", storage_key="lavie-job", secret=_STORAGE_SECRET)
-    watching = gr.State(Watching())
     timer = gr.Timer(1.0, active=len(card.stages) > 1)  # until this computer's speed is known
     return TextToVideoTab(
         form=form,
@@ -111,15 +105,15 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
         restored=restored,
         surprise=surprise,
         sources=sources,
-        kept=kept,
+        kept=kept({}, "form", in_place=True),
         generate=generate,
         cancel=cancel,
         screen=display,
         result=result,
         queue=queue,
         edit=edit,
-        job_id=job_id,
-        watching=watching,
+        job_id=kept("", "job", in_place=True),
+        watching=gr.State(Watching()),
         cost_timer=timer,
         model_state=model_state,
         model_timer=gr.Timer(1.0),

@@ -221,10 +221,11 @@ def _follow(
 ) -> "tuple[Generation, tuple[int, ...]]":
     """Write a video whose frames lie in a file, or what later stages make of it, and its shape."""
     from lavie.media import LOSSLESS, MP4, VideoWriter, open_video, write_recipe
+    from lavie.pipelines.between import FACTOR
 
     is_last = len(stages) < 2
     target = output if is_last else path.with_stem(stages[0])
-    fps = given.fps * (4 if stages[:1] == ["interpolation"] else 1)
+    fps = given.fps * (FACTOR if stages[:1] == ["interpolation"] else 1)
     kind = MP4 if is_last else LOSSLESS
     with open_video(path) as frames, VideoWriter(target, fps, format=kind) as writer:
         made = replace(given, frames=cast("Frames", frames))

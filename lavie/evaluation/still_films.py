@@ -96,7 +96,7 @@ def make_transition_stories(count: int, seed: int = 0) -> list[StillStory]:
             start, end = (
                 render_still(2 * number + k, "test", subjects=MOVING_SUBJECTS) for k in (0, 1)
             )
-            words, prompt, kind = end.attributes, end.caption, "other"
+            prompt, kind = end.caption, "other"
             pictures = start.frames[0], end.frames[0]
             subject = start.attributes["subject"]
         else:

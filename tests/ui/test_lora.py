@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from app.loras import cards
 from lavie.media import read_metadata
+from lora.limits import MAX_LORAS
 from tests.ui.conftest import PATIENCE
 from tests.ui.test_text_to_video import download
 from tests.unit.app.loras.test_lora_page import entry
@@ -220,11 +221,11 @@ def test_a_training_is_found_again_elsewhere_and_when_it_has_stopped(page, pictu
 
 @pytest.fixture
 def choose(browser):
-    """A choice of one LoRA, alone on a page, whose box holds something before it is shown."""
+    """A choice of LoRAs, alone on a page, whose box holds something before it is shown."""
     page = browser.new_page()
 
-    def show(use, text):
-        html = cards.picker([use], "#box", "#sentence", "Your LoRAs", "")
+    def show(uses, text):
+        html = cards.picker(uses, "#box", "#sentence", "Your LoRAs", "")
         page.set_content(f'<textarea id="box"></textarea><div id="choices">{html}</div>')
         page.locator("#box").fill(text)
         page.evaluate(
@@ -242,7 +243,7 @@ def choose(browser):
 
 def test_a_choice_says_nothing_until_what_was_chosen_has_come(choose):
     use = entry()
-    page = choose(use, "")
+    page = choose([use], "")
     assert page.evaluate("window.numSent") is None
     text = json.dumps([{"id": use.id, "weight": 1}])
     page.locator("#box").evaluate("(box, text) => box.value = text", text)
@@ -259,14 +260,25 @@ def test_a_choice_says_nothing_until_what_was_chosen_has_come(choose):
 def test_a_choice_lets_go_of_what_is_gone(choose):
     use = entry()
     picks = [{"id": use.id, "weight": 1}, {"id": "gone", "weight": 1}]
-    page = choose(use, json.dumps(picks))
+    page = choose([use], json.dumps(picks))
     assert json.loads(page.locator("#box").input_value()) == picks[:1]
+
+
+def test_no_more_are_chosen_than_a_video_is_made_with(choose):
+    page = choose([entry(id=f"{number:016}") for number in range(MAX_LORAS + 1)], "")
+    checks = page.get_by_role("checkbox")
+    for number in range(MAX_LORAS):
+        checks.nth(number).check()
+    expect(checks.last).to_be_disabled()
+    expect(page.locator(".loras-limit")).to_have_text(re.compile("At most"))
+    checks.first.uncheck()
+    expect(checks.last).to_be_enabled()
 
 
 @pytest.mark.parametrize("weight", [2, -1.33, 0.33, 0.35, 1])
 def test_a_choice_keeps_the_weight_that_a_recipe_asks_for(choose, weight):
     use = entry()
-    page = choose(use, json.dumps([{"id": use.id, "weight": weight}]))
+    page = choose([use], json.dumps([{"id": use.id, "weight": weight}]))
     box, strength = page.locator("#box"), page.get_by_label("Strength of Biscuit")
     expect(strength).to_have_value(str(weight))
     expect(page.locator("output")).to_have_text(f"{weight:.2f}")

@@ -6,7 +6,7 @@ import pytest
 from app.jobs.worker import Task
 from app.request import TextToVideoRequest
 from app.runner import CascadeRunner
-from app.safety import check_frames, check_name, load_checker
+from app.safety import PART_FRAMES, check_frames, check_name, load_checker
 from lavie.errors import ConfigError, InputError
 from lavie.types import CancelToken, Preview, Progress
 from tests.tiny import write_tiny_cascade
@@ -104,6 +104,36 @@ def test_a_checker_cannot_change_the_video():
     assert (frames == 1).all()
     with pytest.raises(InputError, match=r"not kept\. No\."):
         check_frames(lambda _: "No.", frames)
+
+
+class Film:
+    """Frames that are read as they are asked for, of which few may be in memory at a time."""
+
+    shape, dtype = (130, 4, 4, 3), np.dtype(np.uint8)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, part):
+        places = range(len(self))[part]
+        assert len(places) <= PART_FRAMES
+        return np.stack([np.full((4, 4, 3), place, np.uint8) for place in places])
+
+
+def test_a_long_video_is_looked_at_part_by_part():
+    seen = []
+    check_frames(lambda frames: seen.extend(frames[:, 0, 0, 0].tolist()), Film())
+    assert seen == list(range(130))
+    with pytest.raises(InputError, match="The last one"):
+        check_frames(lambda frames: "The last one." if frames[-1].max() == 129 else None, Film())
+
+
+def test_no_stage_gives_a_checker_more_than_a_part(model, checkers, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.safety.PART_FRAMES", 5)
+    monkeypatch.setattr("app.long_results.MANY_FRAMES", 3)
+    assert run(model, checkers("passes"), tmp_path / "job")[2] is None
+    lengths = [shape[0] for _, shape in sys.modules["own_checkers"].seen]
+    assert lengths == [4, 5, 5, 3]
 
 
 @pytest.mark.parametrize("name", ["", "json", "json:", ":dumps", "no.such:thing", "a b:c", "..x:y"])

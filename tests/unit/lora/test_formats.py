@@ -3,11 +3,12 @@ import json
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.utils.other import get_pattern_key
 from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lora.formats import read_lora, write_lora
+from lora.formats import MAX_TENSORS, read_lora, write_lora
 from lora.inject import attach, detach
 from lora.weights import NETWORKS
 
@@ -131,6 +132,31 @@ def test_files_of_kohya_are_read_as_diffusers_converts_to_them(pipeline, tmp_pat
     assert torch.allclose(make(pipeline), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8])
+def test_an_alpha_may_be_a_whole_number(pipeline, make_lora, tmp_path, dtype):
+    lora = make_lora(pipeline, alpha=3.0)
+    path = write_lora(lora, tmp_path / "kohya.safetensors")
+    weights = {k: v.to(dtype) if k.endswith(".alpha") else v for k, v in load_file(path).items()}
+    save_file(weights, path)
+    assert_same(lora, read(path, pipeline))
+
+
+@pytest.mark.parametrize("key", ["attn1.to_q", "{name}", "^{name}"])
+def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
+    pipeline, make_lora, tmp_path, key
+):
+    lora = make_lora(pipeline, text=False)
+    folder = write_lora(lora, tmp_path / "mine", "peft")
+    name = next(name for name in lora.layers["unet"] if name.endswith("attn1.to_q"))
+    alphas = {key.format(name=name): 5, "to_q": 7, "^to_q": 9, "n1.to_q": 11}
+    settings = {"lora_alpha": 3, "alpha_pattern": alphas}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    layers = read(folder, pipeline).layers["unet"]
+    assert layers[name].alpha == 5
+    for other, layer in layers.items():
+        assert layer.alpha == alphas.get(get_pattern_key(list(alphas), other), 3)
+
+
 def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline, alpha=2.0)  # equal to the rank: these files hold no alpha
     tensors = {}
@@ -180,6 +206,7 @@ def renamed(tensors, old, new):
         (lambda t: {k: v for k, v in t.items() if "lora_up" not in k}, "holds half"),
         (lambda t: {k: v.half() * float("nan") for k, v in t.items()}, "not finite"),
         (lambda t: {k: v.int() for k, v in t.items()}, "whole numbers"),
+        (lambda t: {k: v.bool() if "alpha" in k else v for k, v in t.items()}, "whole numbers"),
         (lambda t: {**t, "lora_unet_x.bias": torch.ones(1)}, "no part"),
         (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
         (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
@@ -246,10 +273,35 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     assert all("\n" not in sentence and len(sentence) < 600 for sentence in sentences)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"alpha_pattern": {"(": 1}},
+        {"alpha_pattern": {"(([a-z_.0-9])+)+#": 1}},  # takes for ever as a regular expression
+        {"alpha_pattern": {"": 1}},
+        {"alpha_pattern": {f"x{number}": 1 for number in range(MAX_TENSORS + 1)}},
+        {"alpha_pattern": {"to_q": 10**400}},
+        {"lora_alpha": 10**400},
+    ],
+)
+def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, tmp_path, settings):
+    lora = make_lora(pipeline, text=False)
+    folder = write_lora(lora, tmp_path / "mine", "peft")
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    with pytest.raises(CheckpointError, match="no folder of peft's"):
+        read(folder, pipeline)
+    path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
+    text = json.dumps({f"unet.{key}": value for key, value in settings.items()})
+    save_file(load_file(path), path, {"lora_adapter_metadata": text})
+    with pytest.raises(CheckpointError, match="describes itself"):
+        read(path, pipeline)
+
+
 def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline, text=False)
     folder = write_lora(lora, tmp_path / "mine", "peft")
-    for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}'):
+    deep = "[" * 200_000
+    for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
         (folder / "adapter_config.json").write_text(text)
         with pytest.raises(CheckpointError, match="no folder of peft's"):
             read(folder, pipeline)
@@ -258,6 +310,7 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
     for value in (
         "",
         "[]",
+        deep,
         json.dumps({"unet.lora_alpha": {}}),
         json.dumps({"unet.use_dora": True}),
     ):

@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from peft import LoraModel
 
 from lavie.errors import InputError
+from lora import inject as lora_inject
 from lora.inject import attach, attached, detach, merge, set_weights, spatial_modules
 
 
@@ -76,6 +78,85 @@ def test_several_add_up_and_leave_one_by_one(pipeline, make_lora):
     detach(pipeline, "second")
     assert torch.allclose(make(pipeline), alone, atol=1e-5)
     assert attached(pipeline) == ["first"]
+
+
+def test_one_that_counts_0_stays_when_others_leave(pipeline, make_lora):
+    before, weights = make(pipeline), state(pipeline)
+    attach(pipeline, make_lora(pipeline, 2), "second")
+    alone = make(pipeline)
+    attach(pipeline, make_lora(pipeline, 1), "first")
+    set_weights(pipeline, {"first": 1.0})
+    detach(pipeline, "first")
+    assert attached(pipeline) == ["second"]
+    assert torch.allclose(make(pipeline), before, atol=1e-5)
+    set_weights(pipeline, {"second": 1.0})
+    assert torch.allclose(make(pipeline), alone, atol=1e-5)
+    detach(pipeline, "second")
+    after = state(pipeline)
+    assert after.keys() == weights.keys()
+    assert all(torch.equal(after[key], weights[key]) for key in weights)
+
+
+@pytest.mark.parametrize(
+    ("num_before", "with_other"), [(0, False), (2, False), (1, True), (3, True)]
+)
+def test_one_that_fails_on_its_way_is_not_on_at_all(
+    pipeline, make_lora, monkeypatch, num_before, with_other
+):
+    if with_other:
+        attach(pipeline, make_lora(pipeline, 1, text=False), "rest")
+        attach(pipeline, make_lora(pipeline, 2, parts=("projections",)), "other", weight=0.5)
+        set_weights(pipeline, {"other": 0.5})
+    on, before, weights = attached(pipeline), make(pipeline), state(pipeline)
+    ids = pipeline.tokenizer("zog mip").input_ids
+    lora = make_lora(pipeline, words=["zog", "mip"])
+    steps = [0]
+
+    def failing(step):
+        def do(*given, **settings):
+            if steps[0] == num_before:
+                raise torch.OutOfMemoryError
+            steps[0] += 1
+            return step(*given, **settings)
+
+        return do
+
+    with monkeypatch.context() as patch:
+        loading = failing(lora_inject.set_peft_model_state_dict)
+        patch.setattr(lora_inject, "set_peft_model_state_dict", loading)
+        patch.setattr(pipeline, "load_textual_inversion", failing(pipeline.load_textual_inversion))
+        with pytest.raises(torch.OutOfMemoryError):
+            attach(pipeline, lora, "mine")
+    assert attached(pipeline) == on
+    assert pipeline.tokenizer("zog mip").input_ids == ids
+    assert torch.equal(make(pipeline), before)
+    if not with_other:
+        assert state(pipeline).keys() == weights.keys()
+    attach(pipeline, lora, "mine")
+    assert not torch.allclose(make(pipeline), before, atol=1e-3)
+
+
+@pytest.mark.parametrize("with_other", [False, True])
+def test_layers_that_are_half_there_leave_again(pipeline, make_lora, monkeypatch, with_other):
+    if with_other:
+        attach(pipeline, make_lora(pipeline, 1), "other")
+    before, weights = make(pipeline), state(pipeline)
+    make_layer, made = LoraModel._create_and_replace, []
+
+    def fail_later(*given, **settings):
+        made.append(given)
+        if len(made) > 3:
+            raise KeyboardInterrupt
+        make_layer(*given, **settings)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LoraModel, "_create_and_replace", fail_later)
+        with pytest.raises(KeyboardInterrupt):
+            attach(pipeline, make_lora(pipeline), "mine")
+    assert torch.equal(make(pipeline), before)
+    assert state(pipeline).keys() == weights.keys()
+    attach(pipeline, make_lora(pipeline), "mine")
+    assert attached(pipeline) == [*(["other"] if with_other else []), "mine"]
 
 
 @pytest.mark.parametrize("parts", [("attention",), ("projections", "convolutions")])

@@ -147,6 +147,36 @@ def test_thumbnails_are_small_and_upright_on_white(tmp_path):
         thumbnail(tmp_path / "absent.png")
 
 
+@pytest.mark.parametrize(
+    ("brightest", "kind", "shown"),
+    [
+        (65535, np.uint16, 255),
+        (20_000, np.uint16, 78),  # a dark picture stays dark
+        (4095, np.uint16, 255),  # 12 bits, as some cameras write them
+        (2000, np.uint16, 125),
+        (200, np.uint16, 200),  # 8 bits in a file of 16
+        (0, np.uint16, 0),
+        (2_000_000, np.int32, 255),
+        (0.5, np.float32, 128),
+        (100.0, np.float32, 100),
+    ],
+)
+def test_grey_of_many_bits_is_as_bright_as_it_was_meant(tmp_path, brightest, kind, shown):
+    ramp = np.linspace(0, brightest, 64 * 64).astype(kind).reshape(64, 64)
+    Image.fromarray(ramp).save(tmp_path / "grey.tiff")
+    grey = open_picture(tmp_path / "grey.tiff")[..., 0]
+    assert int(grey.max()) == shown
+    assert (np.diff(grey.ravel().astype(int)) >= 0).all()
+
+
+def test_what_is_no_brightness_is_black(tmp_path):
+    values = np.full((64, 64), 0.5, np.float32)
+    values[0, 0], values[1, 1] = np.nan, -3
+    Image.fromarray(values).save(tmp_path / "grey.tiff")
+    grey = open_picture(tmp_path / "grey.tiff")[..., 0]
+    assert (grey[0, 0], grey[1, 1], grey[2, 2]) == (0, 0, 128)
+
+
 def test_sixteen_bits_palettes_and_grey_are_pictures_like_others(tmp_path):
     pixels = (np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16)
     Image.fromarray(pixels).save(tmp_path / "16.png")

@@ -11,7 +11,13 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lavie.errors import Cancelled, ConfigError, InputError, MissingDependencyError
+from lavie.errors import (
+    Cancelled,
+    ConfigError,
+    InputError,
+    MemoryBudgetError,
+    MissingDependencyError,
+)
 from lavie.media import read_video
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -167,9 +173,67 @@ def test_pictures_are_needed_once_and_others_make_another_run(config, model_fold
     token = CancelToken()
     with pytest.raises(Cancelled):
         train_lora(run, stop_after(1, token), token)
+    kept = [run.output / name for name in ("personal.yaml", "examples.safetensors", "run.yaml")]
+    before = [path.read_bytes() for path in kept]
     shutil.copyfile(images[0], images[1])
     with pytest.raises(ConfigError, match="holds another run"):
-        train_lora(run)
+        train_lora(personal_config(tmp_path / "run", model_folder, images, name="Other"))
+    assert [path.read_bytes() for path in kept] == before
+
+
+class LooksThatStop(CancelToken):
+    """Is set once it was looked at so often."""
+
+    def __init__(self, num_looks):
+        super().__init__()
+        self.num_left = num_looks
+
+    @property
+    def is_cancelled(self):
+        self.num_left -= 1
+        return self.num_left < 0
+
+
+def test_stills_of_the_models_own_are_given_up_at_the_next_step(config, images):
+    events, run = [], config(num_steps=1)
+    token = LooksThatStop(len(images) + 1)
+    with pytest.raises(Cancelled):
+        train_lora(run, events.append, token)
+    assert [event.step for event in events] == list(range(1, len(images) + 1))
+    assert train_lora(run).exists()
+
+
+def test_a_sample_is_given_up_at_the_next_step_and_nothing_that_was_learnt(config, caplog):
+    whole = train_lora(config("whole"))
+    stopped, token = config("stopped", sample_every=2), CancelToken()
+    with pytest.raises(Cancelled, match="Stopped at step 3"):
+        train_lora(stopped, stop_after(2, token), token)
+    assert list((stopped.output / "samples").iterdir()) == []
+    assert "failed" not in caplog.text
+    assert_equal_files(train_lora(stopped), whole)
+
+
+@pytest.mark.parametrize(
+    ("stage", "error"), [("prepare", MemoryError()), ("lora", torch.OutOfMemoryError("CUDA"))]
+)
+def test_too_little_memory_is_said_in_a_sentence_and_the_run_can_go_on(config, stage, error):
+    run = config(num_steps=2)
+
+    def hear(event):
+        if isinstance(event, Progress) and event.stage == stage:
+            raise error
+
+    with pytest.raises(MemoryBudgetError, match=r"stills of 16x24, 3 a step, .* smaller height"):
+        train_lora(run, hear)
+    assert train_lora(run).exists()
+
+
+def test_other_faults_are_not_taken_for_too_little_memory(config):
+    def hear(event):
+        raise RuntimeError("a fault of ours")
+
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        train_lora(config(num_steps=1), hear)
 
 
 @pytest.mark.parametrize("height", [16, 128])
@@ -236,6 +300,14 @@ def test_what_cannot_be_learnt_is_refused_before_anything_is_written(config, cha
     with pytest.raises(InputError) as error:
         train_lora(run)
     assert error.value.field == field
+    assert not run.output.exists()
+
+
+@pytest.mark.parametrize("side", ["height", "width"])
+def test_a_size_that_the_model_cannot_have_is_refused_before_anything_is_written(config, side):
+    run = config(**{side: 18})
+    with pytest.raises(ConfigError, match=f"{side} 18 is not a multiple of .* Use 16 or 20"):
+        train_lora(run)
     assert not run.output.exists()
 
 

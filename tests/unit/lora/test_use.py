@@ -1,9 +1,11 @@
 import pytest
 import torch
+from peft import set_peft_model_state_dict
 
 from lavie.errors import CheckpointError, InputError
-from lora import with_loras, write_lora
-from lora.inject import attached
+from lavie.models import BaseUNet
+from lora import inject, with_loras, write_lora
+from lora.inject import attach, attached, detach
 from lora.use import forget_loras
 from tests.tiny import make_tiny_long_video
 
@@ -52,7 +54,7 @@ def test_others_take_their_place_and_several_mix(pipeline, files):
         both = make(pipeline)
     with with_loras(pipeline, [(files[1], 1.0)]):
         assert torch.equal(make(pipeline), alone)
-        assert len(attached(pipeline)) == 1
+        assert len(pipeline.unet.peft_config) == 1
     assert not torch.allclose(both, alone, atol=1e-3)
 
 
@@ -68,6 +70,65 @@ def test_an_error_in_the_block_leaves_nothing_behind(pipeline, files):
     before = make(pipeline)
     with pytest.raises(RuntimeError), with_loras(pipeline, [(files[0], 1.0)]):
         raise RuntimeError
+    assert torch.equal(make(pipeline), before)
+
+
+def test_one_that_fails_on_its_way_is_loaded_by_the_next_block(pipeline, files, monkeypatch):
+    before = make(pipeline)
+    with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
+        expected = make(pipeline)
+    for rests in (0, 1):
+        forget_loras(pipeline)
+        with with_loras(pipeline, [(file, 1.0) for file in files[:rests]]):
+            pass
+        with monkeypatch.context() as patch:
+            patch.setattr(inject, "set_peft_model_state_dict", run_out_of_memory)
+            with (
+                pytest.raises(torch.OutOfMemoryError),
+                with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]),
+            ):
+                pass
+        assert torch.equal(make(pipeline), before)
+        with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
+            assert torch.equal(make(pipeline), expected)
+
+
+def run_out_of_memory(network, weights, adapter_name):
+    if isinstance(network, BaseUNet):
+        raise torch.OutOfMemoryError
+    return set_peft_model_state_dict(network, weights, adapter_name=adapter_name)
+
+
+def test_a_block_leaves_alone_what_is_attached(pipeline, files, make_lora):
+    attach(pipeline, make_lora(pipeline, 5), "mine", weight=0.5)
+    before = make(pipeline)
+    with (
+        pytest.raises(InputError, match="'mine' is attached"),
+        with_loras(pipeline, [(files[0], 1.0)]),
+    ):
+        pass
+    forget_loras(pipeline)
+    assert attached(pipeline) == ["mine"]
+    assert torch.equal(make(pipeline), before)
+
+
+def test_what_a_block_puts_on_is_not_attached_and_makes_way(pipeline, files, make_lora):
+    before, mine = make(pipeline), make_lora(pipeline, 5)
+    attach(pipeline, mine, "mine")
+    expected = make(pipeline)
+    detach(pipeline)
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        inside = make(pipeline)
+        assert attached(pipeline) == []
+        detach(pipeline)
+        with pytest.raises(InputError, match="at work"):
+            attach(pipeline, mine, "mine")
+        assert torch.equal(make(pipeline), inside)
+    assert attached(pipeline) == []
+    attach(pipeline, mine, "mine")
+    assert attached(pipeline) == ["mine"]
+    assert torch.equal(make(pipeline), expected)
+    detach(pipeline, "mine")
     assert torch.equal(make(pipeline), before)
 
 

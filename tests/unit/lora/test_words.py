@@ -84,6 +84,7 @@ def language(**changes):
         ({"kind": "style"}, "a fox at night", "a fox at night, in zog"),
         ({"is_world": False, "class_word": "dog"}, "my dog at home", "my zog dog at home"),
         ({"is_world": False, "class_word": "dog"}, "on a beach", "a zog dog on a beach"),
+        ({"is_world": False, "class_word": r"a\d"}, r"my a\d at home", r"my zog a\d at home"),
         ({"is_world": False, "kind": "style"}, "a house", "a house, zog style"),
     ],
 )

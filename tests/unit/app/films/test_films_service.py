@@ -119,14 +119,20 @@ def test_the_strip_says_which_line_made_which_part_and_escapes_it(running):
     assert html.count('aria-current="step"') == 1
 
 
-def test_a_model_without_the_network_films_at_once(tmp_path):
+def test_a_model_without_the_network_films_at_once(tmp_path, wait_until):
     model = str(write_tiny_cascade(tmp_path / "model"))
     service = Service(read_model_card(model), ThreadCrew(CascadeRunner(model)), tmp_path / "data")
     service.start()
     films = Films(service)
     usual = {"num_inference_steps": 1, "story": "a fox | 2.5\na panda | 0.5"}
+    request = films.check(values(service, **usual))
+    wait_until(lambda: service.seconds_for(request.effort), LONG)  # from a step of a video
+    known = service.seconds_for(request.effort)
+    assert known == films.estimate(usual["story"], 1, 1).seconds
     job = service.wait(films.submit(values(service, **usual)).id, LONG)
     assert (job.state, job.error) == ("done", None)
+    measured = service.seconds_for(request.effort)
+    assert measured == films.estimate(usual["story"], 1, 1).seconds != known
     assert films.view(job).num_done == 3
     assert job.results[0].effort.num_frames == 24
     assert job.results[0].metadata["settings"]["long_video"]["way"] == "free_noise"

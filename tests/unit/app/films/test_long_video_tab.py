@@ -55,6 +55,29 @@ def test_the_form_is_given_back_as_it_was(handlers, tab):
     assert told[tab.form.picture].visible
 
 
+def test_a_video_that_was_given_is_asked_for_again_as_a_picture_is(handlers, tab):
+    told = handlers.give_back({"begin": "video"}, "")
+    assert (told[tab.form.begin], told[tab.form.video].visible) == ("video", True)
+    assert not told[tab.source_bar].visible
+    assert handlers.give_back({"begin": "sound"}, "")[tab.form.begin] == "nothing"
+
+
+def test_a_video_that_was_made_here_is_gone_on_from_as_long_as_it_is_there(
+    service, handlers, tab, values
+):
+    job = service.wait(service.submit(values).id, 10)
+    job.results[0].frames.touch()
+    told = handlers.give_back({"begin": "video"}, job.id)
+    assert told[tab.source_bar].visible
+    assert "Goes on from: “a panda”" in told[tab.source_note]
+    assert tab.source not in told
+    service.delete(job.id)
+    for gone in (job.id, "no-such-job", 7):
+        told = handlers.give_back({"begin": "video"}, gone)
+        assert (told[tab.source], told[tab.source_bar].visible) == ("", False)
+        assert (told[tab.form.begin], told[tab.form.video].visible) == ("video", True)
+
+
 def test_a_film_is_made_again_from_a_page_whose_form_is_empty(service, handlers, tab):
     service.pause(True)
     film = service.add(A_FILM)
@@ -103,3 +126,4 @@ def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, film_tab_
     assert (told[form.seed], told[form.overlap], told[form.num_inference_steps]) == ("11", 3, 9)
     assert (told[form.smooth], told[form.smoothing_steps]) == (True, 2)
     assert "Give them again" in told[tab.restored].value
+    assert (told[form.ends], told[form.end_picture].visible) == (False, False)

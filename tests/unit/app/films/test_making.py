@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from app.films.parts import FilmFrames, count_done, part_files, read_latents
+from app.films.redo import redo_from
 from app.films.request import FilmRequest, GivenFile, KeptParts, Windows
 from app.jobs.worker import Task
 from app.long_results import MANY_FRAMES
@@ -150,6 +151,18 @@ def test_pictures_are_the_first_and_the_last_frame(runner, tmp_path):
     (result,) = run(runner, request, tmp_path / "job")
     assert request.shape[0] == result.effort.num_frames
     assert result.metadata["settings"]["long_video"]["ends_with"] == "picture"
+
+
+def test_a_film_that_begins_with_a_picture_is_made_again_from_its_second_part(runner, tmp_path):
+    Image.new("RGB", (48, 32), "red").save(tmp_path / "red.png")
+    start = GivenFile(tmp_path / "red.png", "picture", "red.png")
+    request = replace(FILM, start=start, num_at_first=1)
+    (old,) = run(runner, request, tmp_path / "old")
+    (new,) = run(runner, redo_from(request, tmp_path / "old", 1, 11), tmp_path / "new")
+    before, after = (read_video(result.frames).frames for result in (old, new))
+    assert np.array_equal(before[:6], after[:6])
+    assert not np.array_equal(before[6:], after[6:])
+    assert before.shape == after.shape
 
 
 def test_a_film_is_smoothed_and_upscaled_as_any_video(runner, tmp_path):

@@ -16,6 +16,8 @@ from app.loras.small_pictures import picture_of
 from app.loras.view import LoraView, Sample
 from app.loras.words import first_prompt, suggest_token
 from app.words import words_of
+from lavie.pipelines.limits import MAX_PROMPT_LENGTH
+from lora.limits import MAX_LORAS
 from lora.pictures import PictureCheck
 from lora.registry import Entry
 
@@ -105,6 +107,20 @@ def test_the_table_tells_of_each_picture_what_is_to_be_known_the_worst_first():
     assert given_pictures.table([], None) == ""
 
 
+def test_too_few_pictures_are_said_beside_the_table_unless_there_is_worse_to_say():
+    checks = [check("fine.png")]
+    assert "More would teach &lt;more&gt;." in given_pictures.table(
+        checks, None, "More would teach <more>."
+    )
+    html = given_pictures.table(checks, "None can be used.", "More would teach more.")
+    assert "None can be used." in html
+    assert "More would" not in html
+
+
+def test_as_much_can_be_said_of_a_picture_as_is_learnt_from():
+    assert f'maxlength="{MAX_PROMPT_LENGTH}"' in given_pictures.table([check("fine.png")], None)
+
+
 def test_names_of_files_are_shown_as_text():
     html = given_pictures.table([check("<b>${x}{y}.png")], "<i>")
     assert "<b>" not in html
@@ -189,6 +205,8 @@ def test_a_choice_names_its_text_box_and_there_is_none_without_loras():
     html = cards.picker([entry()], "#loras-text textarea", "#prompt textarea", "Your LoRAs", "")
     assert 'data-box="#loras-text textarea"' in html
     assert 'aria-label="Strength of Biscuit"' in html
+    assert f'data-most="{MAX_LORAS}"' in html
+    assert f'max="{cards.LARGEST_OFFERED}"' in html
     assert cards.picker([], "", "", "", "") == ""
     assert json.loads(cards.chosen("a")) == [{"id": "a", "weight": 1}]
 

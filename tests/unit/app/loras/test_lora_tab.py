@@ -18,6 +18,7 @@ from app.loras.service import Loras
 from app.visitors import Visitors
 from app.watching import Watching
 from lora import opening
+from lora.limits import MAX_CLASS_LENGTH, MAX_NAME_LENGTH, MAX_TRIGGER_LENGTH, TRIGGER_WORD
 from tests.unit.app.loras.files import write_lora
 
 WORDS = ["{}", "Biscuit", "bsctzq", "panda", "thing", "quick", False]
@@ -73,6 +74,21 @@ def test_pictures_are_added_each_once_and_removed(handlers, tab, upload):
     assert "2 pictures" in told[tab.form.table]
     event = SimpleNamespace(action="remove", subject=key_of(Path(first)))
     assert handlers.form.remove([first, second], event)[tab.form.pictures] == [second]
+
+
+def test_too_few_pictures_are_said_but_no_reason_not_to_train(handlers, tab, upload):
+    few = [upload()]
+    assert "only 1 different picture." in handlers.form.add(few, [])[tab.form.table]
+    assert not messages(handlers.form.check("", few, {}, *WORDS))
+    enough = [*few, upload("other.png", 97), upload("a third.png", 98)]
+    assert "different picture" not in handlers.form.add(enough, [])[tab.form.table]
+
+
+def test_a_field_takes_no_more_than_the_rule(tab):
+    longest = {"name": MAX_NAME_LENGTH, "token": MAX_TRIGGER_LENGTH, "class_word": MAX_CLASS_LENGTH}
+    assert {field: getattr(tab.form, field).max_length for field in longest} == longest
+    assert TRIGGER_WORD.fullmatch("z" * MAX_TRIGGER_LENGTH)
+    assert not TRIGGER_WORD.fullmatch("z" * (MAX_TRIGGER_LENGTH + 1))
 
 
 def test_only_what_was_uploaded_is_looked_at(handlers, tab, upload, tmp_path):

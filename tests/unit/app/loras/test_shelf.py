@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from app.jobs.crew import ThreadCrew
-from app.loras.choice import MAX_LORAS, choose_loras, form_text, told
+from app.loras.choice import choose_loras, form_text, told
 from app.loras.exporting import exported
 from app.loras.files import entry_of, learnt_file, note_entry
 from app.loras.request import LoraTrainingRequest
@@ -21,6 +21,7 @@ from app.loras.shelf import MAX_OWN, put_on_shelf
 from app.policy import Policy
 from app.service import Service
 from lavie.errors import InputError
+from lora.limits import MAX_LORAS
 from lora.registry import MAX_NAME
 from tests.unit.app.conftest import StepRunner
 from tests.unit.app.loras.files import write_header, write_lora
