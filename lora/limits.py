@@ -9,7 +9,7 @@ MAX_PICTURES = 100
 """That a training learns from."""
 
 MAX_LORAS = 4
-"""That a video of the page is made with."""
+"""That a video is made with."""
 
 MAX_WEIGHT = 4.0
 """Of a LoRA in use, also less than nothing; 1 is as trained."""

@@ -26,8 +26,8 @@ from typing import Any
 
 from lavie.errors import InputError
 from lora.header import RESULT, Header, hash_file, read_header
+from lora.limits import MAX_NAME_LENGTH
 
-MAX_NAME = 80
 MAX_TAGS = 20
 MAX_TAG = 40
 KEPT_AFTER_DELETION = timedelta(days=7)
@@ -323,11 +323,13 @@ def check_name(name: str) -> str:
     Raises:
         InputError: Nothing is left of it, or it is too long.
     """
-    name = _readable(name[: 10 * MAX_NAME])
+    name = _readable(name[: 10 * MAX_NAME_LENGTH])
     if not name:
         raise InputError("The LoRA has no name. Give it one.", "name")
-    if len(name) > MAX_NAME:
-        raise InputError(f"That name is too long. Use at most {MAX_NAME} characters.", "name")
+    if len(name) > MAX_NAME_LENGTH:
+        raise InputError(
+            f"That name is too long. Use at most {MAX_NAME_LENGTH} characters.", "name"
+        )
     return name
 
 
@@ -441,4 +443,4 @@ def _readable(text: str) -> str:
 
 def _short(text: str) -> str:
     """What a file says of itself, which may be anything, as far as it fits into a line."""
-    return _readable(text[:1000])[:MAX_NAME].strip()
+    return _readable(text[:1000])[:MAX_NAME_LENGTH].strip()

@@ -179,18 +179,13 @@ class LoraStage(DenoisingStage):
         device = self.model.unet.device
         with torch.no_grad():
             latents = self._held_out[:1].repeat(count, 1, 1, 1, 1)
-            noise = torch.randn(
-                latents.shape, generator=derive_generator(self.config.seed, "held out")
+            generator = derive_generator(self.config.seed, "held out")
+            noisy, target, timesteps = self.objective.corrupt(
+                latents.to(device), generator, timesteps=torch.tensor(_HELD_OUT_LEVELS)
             )
-            timesteps = torch.tensor(_HELD_OUT_LEVELS)
-            noisy = self.objective.scheduler.add_noise(latents, noise, cast(Any, timesteps))
-            target = noise
-            if self.config.diffusion.prediction_type == "v_prediction":
-                target = self.objective.scheduler.get_velocity(latents, noise, cast(Any, timesteps))
             text = self._embed(self._held_out_captions[:1] * count)
-            noisy, timesteps = noisy.to(device), timesteps.to(device)
             prediction = self._predict(noisy, timesteps, text)
-            loss = float((prediction.float() - target.to(device)).square().mean())
+            loss = float((prediction.float() - target).square().mean())
         self._best.offer(step, loss, trainable_weights(self))
         return {"held_out": loss}
 

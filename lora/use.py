@@ -32,11 +32,9 @@ from lora.inject import (
     take_off,
     teach_words,
 )
-from lora.limits import MAX_WEIGHT
+from lora.limits import MAX_LORAS, MAX_WEIGHT
 from lora.recipe import recipe_of
 from lora.weights import Lora, Network
-
-MAX_AT_ONCE = 5
 
 _KEPT = 8  # LoRAs that stay in memory although they are not on
 
@@ -195,9 +193,9 @@ def trigger_of(lora: Lora) -> str:
 
 
 def _check(loras: Sequence[tuple[Path, float]]) -> None:
-    if len(loras) > MAX_AT_ONCE:
+    if len(loras) > MAX_LORAS:
         raise InputError(
-            f"{len(loras)} LoRAs at once are too many. Use at most {MAX_AT_ONCE}.", "loras"
+            f"{len(loras)} LoRAs at once are too many. Use at most {MAX_LORAS}.", "loras"
         )
     for path, weight in loras:
         if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too

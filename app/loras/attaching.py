@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 _SPATIAL: tuple[StageName, ...] = ("base", "long_video")
 """The stages whose networks have the layers of a LoRA; later ones sharpen what is there."""
 
-_TOO_LARGE = (
-    "The LoRAs do not fit the device's memory beside the model. Use fewer, or smaller ones."
-)
-
 
 @contextmanager
 def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> Iterator[None]:
@@ -49,6 +45,6 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
     pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
     on = with_loras(pipelines, [(use.file, use.weight) for use in loras])
     with ExitStack() as block:
-        with within_memory(_TOO_LARGE):  # what the stage itself takes, it says itself
+        with within_memory(texts.LORAS_TOO_LARGE):  # what the stage itself takes, it says itself
             block.enter_context(on)
         yield

@@ -31,6 +31,9 @@ TOO_SLOW_IN_TURNS = (
 NOT_A_LORA_ID = "The id of a LoRA is a text, as the list of LoRAs gives it."
 NO_SUCH_FORMAT = "There is no such format. Use kohya, diffusers or peft."
 TAGS_UNREADABLE = "Tags have to be short texts."
+LORAS_TOO_LARGE = (
+    "The LoRAs do not fit the device's memory beside the model. Use fewer, or smaller ones."
+)
 LORA_FILE_WRONG_KIND = "A LoRA is a .safetensors file. Give one of those."
 
 

@@ -74,7 +74,11 @@ class DiffusionObjective:
         self.scheduler = config.build_scheduler()
 
     def corrupt(
-        self, latents: Tensor, generator: torch.Generator, share_noise: bool = False
+        self,
+        latents: Tensor,
+        generator: torch.Generator,
+        share_noise: bool = False,
+        timesteps: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add noise of a random level to each sample.
 
@@ -82,12 +86,15 @@ class DiffusionObjective:
             latents: ``(B, C, F, h, w)``, unit variance.
             generator: On the CPU, so that the noise does not depend on the device.
             share_noise: Whether all frames of a sample get the same noise.
+            timesteps: Integers ``(B,)``, which levels; None draws them.
 
         Returns:
             Noisy latents, what the network should say of them (both of the same shape), and the
             integer timesteps ``(B,)``.
         """
-        timesteps = self._draw_timesteps(len(latents), generator).to(latents.device)
+        if timesteps is None:
+            timesteps = self._draw_timesteps(len(latents), generator)
+        timesteps = timesteps.to(latents.device)
         noise = draw_noise(latents.shape, generator, share_noise).to(latents.device)
         noisy = self.scheduler.add_noise(latents, noise, timesteps)
         if self.config.prediction_type == "epsilon":

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from lavie.errors import CheckpointError, InputError
 from lora import write_lora
 from lora.formats import read_lora
-from lora.registry import MAX_NAME, Registry, file_stem
+from lora.limits import MAX_NAME_LENGTH
+from lora.registry import Registry, file_stem
 from lora.rewriting import check_fits, shapes_for
 from lora.weights import Lora
 
@@ -173,7 +174,7 @@ def test_however_much_a_foreign_file_says_of_itself_the_entry_stays_small(
     path = write_lora(Lora(lora.layers, {}, about), tmp_path / "a.safetensors")
     entry = registry.import_file(path)
     said = (entry.name, entry.token, entry.class_word, entry.kind, entry.base_model)
-    assert all(text.startswith("very") and len(text) <= MAX_NAME for text in said)
+    assert all(text.startswith("very") and len(text) <= MAX_NAME_LENGTH for text in said)
     assert (registry.folder / entry.id / "entry.json").stat().st_size < 2_000
 
 
@@ -188,7 +189,7 @@ def test_entries_that_older_versions_wrote_are_read(registry, file):
     ("title", "stem", "name"),
     [
         ("Fox " * 50, "mine", ("Fox " * 20).strip()),
-        ("", "x" * 200, "x" * MAX_NAME),
+        ("", "x" * 200, "x" * MAX_NAME_LENGTH),
         (" \n", "mine", "mine"),
         ("\n", "\t", "LoRA"),
     ],

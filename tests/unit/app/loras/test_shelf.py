@@ -21,8 +21,7 @@ from app.loras.shelf import MAX_OWN, put_on_shelf
 from app.policy import Policy
 from app.service import Service
 from lavie.errors import InputError
-from lora.limits import MAX_LORAS
-from lora.registry import MAX_NAME
+from lora.limits import MAX_LORAS, MAX_NAME_LENGTH
 from tests.unit.app.conftest import StepRunner
 from tests.unit.app.loras.files import write_header, write_lora
 
@@ -114,7 +113,7 @@ def test_what_is_no_id_of_a_lora_is_refused(loras, lora_id):
             change(lora_id)
 
 
-@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME + 1)])
+@pytest.mark.parametrize("name", ["", " ", "\n\t", None, 5, ["x"], "a" * (MAX_NAME_LENGTH + 1)])
 def test_what_is_no_name_is_refused(loras, file, name):
     entry = loras.import_file(str(file))
     with pytest.raises(InputError) as caught:
