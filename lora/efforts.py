@@ -24,17 +24,16 @@ _USUAL: Mapping[str, Any] = {
 }
 _SMALL: Mapping[str, Any] = {
     "parts": ("attention", "feed_forward", "projections", "convolutions", "conditioning"),
-    "timesteps": (0, 800),  # above, a still says where a thing is, which is for motion to decide
-    "rank": 16,
-    "alpha": 16.0,
-    "learning_rate": 2e-3,
+    "rank": 64,  # as many as its narrower layers have channels
+    "alpha": 64.0,
+    "learning_rate": 1.5e-3,
     "embedding_learning_rate": 5e-3,
-    "batch_size": 8,
-    "prior_weight": 1.0,
+    "batch_size": 16,
+    "prior_weight": 0.3,
     "prior_rows": 2,
     "num_prior_images": 32,
     "focus_weight": 3.0,
-    "num_variants": 32,
+    "num_variants": 128,
     "shift": 0.15,
     "zoom": 0.05,
     "ema_decay": 0.97,
@@ -66,7 +65,7 @@ _LARGE: Mapping[str, Any] = {
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 120, "normal": 350, "thorough": 900}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 150, "normal": 450, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 
 
