@@ -38,7 +38,7 @@ _SMALL: Mapping[str, Any] = {
     "zoom": 0.05,
     "ema_decay": 0.97,
     "gradient_checkpointing": False,
-    "sample_every": 100,
+    "sample_every": 75,
     "checkpoint_every": 25,
     "evaluate_every": 20,
     "patience": 100,

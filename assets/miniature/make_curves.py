@@ -20,6 +20,8 @@ STAGES = {
     "base-again": "video_loss",
     "base-whole": "video_loss",
     "base-still": "video_loss",
+    "base-any-size": "video_loss",
+    "vae-decoder": "psnr",
     "interpolation-plain": "loss",
     "interpolation-plain-again": "loss",
     "interpolation-residual": "loss",
