@@ -24,12 +24,13 @@ _USUAL: Mapping[str, Any] = {
 }
 _SMALL: Mapping[str, Any] = {
     "parts": ("attention", "feed_forward", "projections", "convolutions", "conditioning"),
+    "timesteps": (0, 800),  # above, a still says where a thing is, which is for motion to decide
     "rank": 64,  # as many as its narrower layers have channels
     "alpha": 64.0,
     "learning_rate": 1.5e-3,
     "embedding_learning_rate": 5e-3,
     "batch_size": 16,
-    "prior_weight": 0.3,
+    "prior_weight": 1.0,
     "prior_rows": 2,
     "num_prior_images": 32,
     "focus_weight": 3.0,
@@ -65,7 +66,7 @@ _LARGE: Mapping[str, Any] = {
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 150, "normal": 450, "thorough": 1500}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 120, "normal": 400, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 
 
