@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lavie.config import Config
-from lavie.data.world.vocabulary import SUBJECTS
+from lavie.data.world.vocabulary import MOTIONS, SUBJECTS
 
 
 class SourceConfig(Config):
@@ -34,6 +34,9 @@ class SourceConfig(Config):
 
     subjects: tuple[str, ...] = tuple(SUBJECTS)
     """Which subjects the stills of the ``world`` show; its clips show all that may move."""
+
+    motions: tuple[str, ...] = tuple(MOTIONS)
+    """Which motions the clips of the ``world`` show."""
 
     any_size: bool = False
     """Stills of the ``world`` whose subjects are of all sizes as often, small and large."""
@@ -89,6 +92,10 @@ class SourceConfig(Config):
             raise ValueError(f"The subjects of the world are {', '.join(SUBJECTS)}; name some.")
         if self.subjects != tuple(SUBJECTS) and not (self.kind == "world" and self.stills):
             raise ValueError("Only stills of the world can be of some subjects; leave it out.")
+        if not self.motions or not set(self.motions) <= set(MOTIONS):
+            raise ValueError(f"The motions of the world are {', '.join(MOTIONS)}; name some.")
+        if self.motions != tuple(MOTIONS) and (self.kind != "world" or self.stills):
+            raise ValueError("Only clips of the world can be of some motions; leave it out.")
         if self.any_size and not (self.kind == "world" and self.stills):
             raise ValueError("Only stills of the world can be of any size; leave it out.")
         if self.continuations and (self.kind != "world" or self.stills):

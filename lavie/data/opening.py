@@ -53,7 +53,13 @@ def _open_files(config: SourceConfig, reader: ClipReader, num_frames: int) -> Vi
             still = "strangers" if config.strangers else "stills"
             kind = still if config.stills else moving
             return WorldSource(
-                config.split, num_frames, *size, kind, config.subjects, config.any_size
+                config.split,
+                num_frames,
+                *size,
+                kind,
+                config.subjects,
+                config.any_size,
+                config.motions,
             )
         case "folder":
             return open_folder(path, reader, config.stills, config.shuffle)

@@ -29,6 +29,7 @@ class WorldSource(VideoSource):
             stills of what has no name, see `world.render_stranger`.
         subjects: Which subjects the stills show; clips show all that may move.
         any_size: Whether stills show all sizes as often, see `world.render_still`.
+        motions: Which motions clips and continuations show.
 
     Raises:
         InputError: The size is no whole multiple of the world's.
@@ -43,6 +44,7 @@ class WorldSource(VideoSource):
         kind: Kind = "clips",
         subjects: Sequence[str] = tuple(world.SUBJECTS),
         any_size: bool = False,
+        motions: Sequence[str] = tuple(world.MOTIONS),
     ) -> None:
         self.scale = height // world.HEIGHT
         if (height, width) != (self.scale * world.HEIGHT, self.scale * world.WIDTH) or height == 0:
@@ -55,6 +57,7 @@ class WorldSource(VideoSource):
         self.kind: Kind = kind
         self.subjects = subjects
         self.any_size = any_size
+        self.motions = motions
         self.reports = (SkipReport(f"world ({split})"),)
 
     def draws(
@@ -73,9 +76,13 @@ class WorldSource(VideoSource):
                     seed, self.split, self.scale, self.subjects, self.any_size
                 )
             case "clips":
-                clip = world.render_clip(seed, self.split, self.num_frames, self.scale)
+                clip = world.render_clip(
+                    seed, self.split, self.num_frames, self.scale, self.motions
+                )
             case "continuations":
-                clip = world.render_continuation(seed, self.split, self.num_frames, self.scale)
+                clip = world.render_continuation(
+                    seed, self.split, self.num_frames, self.scale, self.motions
+                )
             case "strangers":
                 clip = world.render_stranger(seed, self.split, self.scale)
         self.reports[0].add_sample()

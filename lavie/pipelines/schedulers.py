@@ -81,8 +81,6 @@ def predict_clean_latents(
 
     Returns:
         Predicted clean latents, ``(B, C, F, h, w)``.
-
-    Source: Salimans and Ho (arXiv:2202.00512), appendix D, for velocity.
     """
     if isinstance(scheduler, (DPMSolverMultistepScheduler, EulerDiscreteScheduler)):
         alpha_t = (scheduler.sigmas[step].double() ** 2 + 1) ** -0.5
@@ -90,11 +88,36 @@ def predict_clean_latents(
         alpha_t = scheduler.alphas_cumprod[scheduler.timesteps[step].long().cpu()].double() ** 0.5
     sigma_t = (1 - alpha_t**2) ** 0.5
     prediction_type = scheduler.config["prediction_type"]
-    if prediction_type == "v_prediction":
-        return float(alpha_t) * latents - float(sigma_t) * model_output
-    if prediction_type == "sample":
-        return model_output
-    return (latents - float(sigma_t) * model_output) / float(alpha_t)
+    return read_clean_latents(
+        prediction_type, model_output, latents, float(alpha_t), float(sigma_t)
+    )
+
+
+def read_clean_latents(
+    prediction_type: str,
+    model_output: Tensor,
+    latents: Tensor,
+    alpha_t: Tensor | float,
+    sigma_t: Tensor | float,
+) -> Tensor:
+    """Solve ``x_t = alpha_t x_0 + sigma_t eps`` for the clean latents.
+
+    Args:
+        prediction_type: Of the network: ``epsilon``, ``v_prediction`` or ``sample``.
+        model_output: What it said, ``(B, C, F, h, w)``.
+        latents: x_t, of the same shape.
+        alpha_t: Of the signal: a number, or one for each sample.
+        sigma_t: Of the noise, likewise.
+
+    Source: Salimans and Ho (arXiv:2202.00512), appendix D, for velocity.
+    """
+    match prediction_type:
+        case "v_prediction":
+            return alpha_t * latents - sigma_t * model_output
+        case "sample":
+            return model_output
+        case _:
+            return (latents - sigma_t * model_output) / alpha_t
 
 
 def true_output(

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from lavie.config import Config
+from lavie.pipelines.schedulers import read_clean_latents
 
 _NUM_TIMESTEPS = 1000
 
@@ -100,6 +101,19 @@ class DiffusionObjective:
         if self.config.prediction_type == "epsilon":
             return noisy, noise, timesteps
         return noisy, self.scheduler.get_velocity(latents, noise, timesteps), timesteps
+
+    def clean(self, prediction: Tensor, noisy: Tensor, timesteps: Tensor) -> Tensor:
+        """What the latents are without noise, by what the network says of them.
+
+        Args:
+            prediction: ``(B, C, F, h, w)``.
+            noisy: What it was said of, of the same shape.
+            timesteps: ``(B,)``.
+        """
+        signal = self.scheduler.alphas_cumprod.to(noisy)[timesteps.to(noisy.device)]
+        signal = signal[:, None, None, None, None]
+        alpha_t, sigma_t = signal.sqrt(), (1 - signal).sqrt()
+        return read_clean_latents(self.config.prediction_type, prediction, noisy, alpha_t, sigma_t)
 
     def _draw_timesteps(self, count: int, generator: torch.Generator) -> Tensor:
         usual = torch.randint(*self.config.timesteps, (count,), generator=generator)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lavie.data.world.drawing import HEIGHT, WIDTH, paste, place_background, sprite
 from lavie.data.world.vocabulary import (
+    MOTIONS,
     PLACES,
     SPLITS,
     STYLES,
@@ -75,7 +76,11 @@ _MOTIONS: dict[str, Callable[[float, float, float], Pose]] = {
 
 
 def render_clip(
-    seed: int, split: Split = "train", num_frames: int = NUM_FRAMES, scale: int = 1
+    seed: int,
+    split: Split = "train",
+    num_frames: int = NUM_FRAMES,
+    scale: int = 1,
+    motions: Sequence[str] = tuple(MOTIONS),
 ) -> Clip:
     """A moving subject in a place, always the same for the same arguments.
 
@@ -84,6 +89,7 @@ def render_clip(
         split: Which triples of subject, place and motion may appear; splits share none.
         num_frames: Frames over which the whole motion is spread, at least 2.
         scale: 1 gives 64x40 pixels, k gives k times that (the same scene, drawn finer).
+        motions: Those that may appear.
 
     Raises:
         InputError: An argument is out of range.
@@ -94,7 +100,7 @@ def render_clip(
             f"A clip of {num_frames} frames cannot move. Use at least 2.", "num_frames"
         )
     rng = make_generator(seed, split, kind=1)
-    choices = triples(split)
+    choices = [triple for triple in triples(split) if triple[2] in motions]
     subject, place, motion = choices[rng.integers(len(choices))]
     style = draw_style(rng)
     caption = compose_caption(subject, place, motion, style, rng)

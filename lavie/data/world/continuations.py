@@ -20,7 +20,7 @@ from lavie.data.world.clips import (
     paste_thing,
 )
 from lavie.data.world.drawing import HEIGHT, WIDTH, place_background, sprite
-from lavie.data.world.vocabulary import Split, compose_caption, triples
+from lavie.data.world.vocabulary import MOTIONS, Split, compose_caption, triples
 from lavie.errors import InputError
 from lavie.types import Frames
 
@@ -51,7 +51,11 @@ class _State(NamedTuple):
 
 
 def render_continuation(
-    seed: int, split: Split = "train", num_frames: int = NUM_FRAMES, scale: int = 1
+    seed: int,
+    split: Split = "train",
+    num_frames: int = NUM_FRAMES,
+    scale: int = 1,
+    motions: Sequence[str] = tuple(MOTIONS),
 ) -> Clip:
     """A clip whose first frames show what came before its caption began to hold.
 
@@ -63,6 +67,7 @@ def render_continuation(
         split: Which triples of subject, place and motion the caption may name.
         num_frames: More than `MAX_BEFORE`.
         scale: As for `render_clip`.
+        motions: Those that the caption may name.
 
     Returns:
         The clip; its caption is about the frames from ``begins_at`` on, 1 to `MAX_BEFORE`.
@@ -78,7 +83,8 @@ def render_continuation(
         )
     rng = make_generator(seed, split, kind=2)
     choices = triples(split)
-    subject, place, motion = choices[rng.integers(len(choices))]
+    named = [triple for triple in choices if triple[2] in motions]
+    subject, place, motion = named[rng.integers(len(named))]
     style = draw_style(rng)
     caption = compose_caption(subject, place, motion, style, rng)
     after = Line(place, motion)

@@ -1,10 +1,12 @@
 """What the stages that train a denoising network share: settings, loss and model folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionOutput
 from pydantic import Field
 from torch import Tensor
 
@@ -19,6 +21,8 @@ from lavie.training.model import LatentVideoModel, VideoConfig, check_size
 from lavie.training.preview import take_captions, write_preview
 from lavie.training.stage import Stage
 from lavie.types import Frames
+
+Network = Callable[[Tensor, Tensor], UNet3DConditionOutput]
 
 
 class DenoisingConfig(RunConfig):
@@ -64,25 +68,31 @@ class DenoisingStage(Stage):
         """The loss of each frame, ``(B, F + M)``; clips begin at 0 without a ``frame_index``."""
         text = self.embed_captions(batch, generator)
         latents, weight = self.model.encode_batch(batch, self._settings.focus_weight)
-        noisy, target, timesteps = self.objective.corrupt(latents, generator)
-        prediction = self.model.unet(
-            self.network_input(noisy, latents, batch, generator),
-            timesteps,
-            text,
+        network: Network = partial(
+            self.model.unet,
+            encoder_hidden_states=text,
             num_images=batch.num_images,
             frame_index=frame_index,
-        ).sample
+        )
+        seen, target, timesteps = self.corrupt(latents, batch, network, generator)
+        prediction = network(seen, timesteps).sample
         return self.objective.loss(prediction, target, timesteps, weight)
 
-    def network_input(
-        self,
-        noisy: Tensor,
-        latents: Tensor,
-        batch: JointBatch,
-        generator: torch.Generator,
-    ) -> Tensor:
-        """What the network sees, ``(B, C, F + M, h, w)``: the noisy latents."""
-        return noisy
+    def corrupt(
+        self, latents: Tensor, batch: JointBatch, network: Network, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Make what the network sees, and what it should say of it.
+
+        Args:
+            latents: ``(B, C, F + M, h, w)``, clean.
+            batch: What they are of.
+            network: Knows the captions; takes what it sees, and the timesteps ``(B,)``.
+            generator: On the CPU.
+
+        Returns:
+            The noisy latents, the network's target, and the timesteps ``(B,)``.
+        """
+        return self.objective.corrupt(latents, generator)
 
     def embed_captions(self, batch: JointBatch, generator: torch.Generator) -> Tensor:
         """Embedded captions ``(B, S, L, D)``, some of them dropped."""

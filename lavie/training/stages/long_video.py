@@ -11,6 +11,7 @@ from lavie.models import BaseUNet
 from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.pipelines.long_video import LongVideoPipeline
 from lavie.training.stages.base import BaseConfig, BaseStage
+from lavie.training.stages.denoising import Network
 
 
 class LongVideoConfig(BaseConfig):
@@ -29,6 +30,10 @@ class LongVideoConfig(BaseConfig):
     given_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Deviation, at most, of the noise on given latents, drawn for every clip. What a window is
     given was itself made, with flaws that it should not hand on; the published code adds none."""
+    given_remade: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Timestep, at most, from which what is given is remade in one step by the network itself, with
+    nothing given to it; drawn for every clip. So it meets flaws of its own making, as in films, and
+    learns to put them right instead of handing them on. 0: given frames are the clip's own."""
     guidance_hides_given: bool = False
     """How the trained model samples, see `LongVideoPipeline`; its usual guidance is then lower."""
 
@@ -68,18 +73,42 @@ class LongVideoStage(BaseStage):
             self.choose_weights()
         self._nothing: Tensor | None = None
 
-    def network_input(
-        self, noisy: Tensor, latents: Tensor, batch: JointBatch, generator: torch.Generator
-    ) -> Tensor:
-        """Noisy latents, mask and given frames; of the stills nothing is given."""
+    def corrupt(
+        self, latents: Tensor, batch: JointBatch, network: Network, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy latents, mask and given frames; of the stills nothing is given.
+
+        Flaws of what is given are also in its noisy latents, as where `LongVideoPipeline` holds it.
+        """
         if self._nothing is None:
             self._nothing = encode_nothing(self.model.vae, *latents.shape[-2:])
         is_given = self._draw_given(batch, generator)
-        if strongest := self._given_settings.given_noise:
-            amount = strongest * torch.rand(len(latents), 1, 1, 1, 1, generator=generator)
+        flawed = self._spoil(latents, self._nothing, network, generator)
+        latents = torch.where(is_given[:, None, :, None, None].to(latents.device), flawed, latents)
+        noisy, target, timesteps = self.objective.corrupt(latents, generator)
+        return (
+            beside_given_frames(noisy, latents, is_given, self._nothing),
+            target,
+            timesteps,
+        )
+
+    @torch.no_grad()
+    def _spoil(
+        self, latents: Tensor, nothing: Tensor, network: Network, generator: torch.Generator
+    ) -> Tensor:
+        """Latents with the flaws of what was itself made."""
+        config = self._given_settings
+        if config.given_remade:
+            timesteps = torch.randint(config.given_remade, (len(latents),), generator=generator)
+            noisy, _, timesteps = self.objective.corrupt(latents, generator, timesteps=timesteps)
+            is_given = torch.zeros(1, latents.shape[2], dtype=torch.bool)
+            seen = beside_given_frames(noisy, latents, is_given, nothing)
+            latents = self.objective.clean(network(seen, timesteps).sample, noisy, timesteps)
+        if config.given_noise:
+            amount = config.given_noise * torch.rand(len(latents), 1, 1, 1, 1, generator=generator)
             noise = torch.randn(latents.shape, generator=generator)
             latents = latents + (amount * noise).to(latents)
-        return beside_given_frames(noisy, latents, is_given, self._nothing)
+        return latents
 
     def pipeline(self) -> LongVideoPipeline:
         """The model as users run it."""

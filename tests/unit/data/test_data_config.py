@@ -21,6 +21,9 @@ from lavie.errors import ConfigError
         (["kind=world", "stills=true", "subjects=[]"], "name some"),
         (["kind=world", "subjects=[panda]"], "Only stills"),
         (["kind=world", "any_size=true"], "Only stills"),
+        (["kind=world", "motions=[fly]"], "motions of the world are left"),
+        (["kind=world", "motions=[]"], "name some"),
+        (["kind=world", "stills=true", "motions=[grow]"], "Only clips"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(settings, message):

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lavie.data import world
+from lavie.data.config import SourceConfig
+from lavie.data.opening import open_source
 from lavie.data.world import drawing
 from lavie.data.world_source import WorldSource
 from lavie.errors import InputError, MissingDependencyError
@@ -63,6 +65,22 @@ def test_stills_can_be_of_some_subjects_only():
     source = WorldSource("train", 1, kind="stills", subjects=("koala",))
     captions = [sample.caption for sample in islice(source.iterate(seed=0), 9)]
     assert all("koala" in caption for caption in captions)
+
+
+@pytest.mark.parametrize("render", [world.render_clip, world.render_continuation])
+def test_clips_can_be_of_some_motions_only(render):
+    some = ("bounce", "grow")
+    clips = [render(seed, motions=some) for seed in range(60)]
+    assert {clip.attributes["motion"] for clip in clips} == set(some)
+    assert len({clip.attributes["subject"] for clip in clips}) > 5
+
+
+@pytest.mark.parametrize("continuations", [False, True])
+def test_a_source_of_some_motions_says_so_in_every_caption(continuations):
+    settings = {"kind": "world", "motions": ["left"], "continuations": continuations}
+    source = open_source(SourceConfig.model_validate(settings), 8, 40, 64, 8)
+    captions = [sample.caption for sample in islice(source.iterate(seed=0), 9)]
+    assert all("left" in caption for caption in captions)
 
 
 def test_stills_can_be_of_any_size():

@@ -51,6 +51,16 @@ def test_weights_move_the_loss_within_a_frame_and_keep_its_size():
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_a_perfect_prediction_tells_the_clean_latents(prediction_type):
+    objective = DiffusionObjective(DiffusionConfig(prediction_type=prediction_type))
+    levels = torch.tensor([5, 200, 500, 800])
+    noisy, target, timesteps = objective.corrupt(LATENTS, generator(), timesteps=levels)
+    torch.testing.assert_close(
+        objective.clean(target, noisy, timesteps), LATENTS, atol=1e-3, rtol=0
+    )
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_min_snr_is_the_clean_latents_error_with_a_clamped_weight(prediction_type):
     config = DiffusionConfig(prediction_type=prediction_type, min_snr_gamma=5.0)
     objective = DiffusionObjective(config)
