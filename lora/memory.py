@@ -4,9 +4,6 @@ Counted on PyTorch's meta device, as for `lavie.runtime.profiles`; a fifth is ad
 computes, for what the GPU's libraries need. The tests count again.
 """
 
-# pyright: reportPrivateUsage=false
-# (what a network takes is counted in one place)
-
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,20 +11,20 @@ from dataclasses import dataclass
 from lavie.errors import MemoryBudgetError
 from lavie.runtime.memory import is_out_of_memory
 from lavie.runtime.profiles import (
-    _FOR_LIBRARIES,
-    _GB,
-    _HALF,
-    _NUMBERS,
-    _SMALL_FRAME,
-    _TEXT_ENCODER,
-    _VAE,
+    FOR_LIBRARIES,
+    GB,
+    HALF,
+    NUMBERS,
     PROFILES,
+    SMALL_FRAME,
+    TEXT_ENCODER,
+    VAE,
     estimate_peak,
 )
 from lora.inject import SpatialPart
 from lora.settings import PersonalRun
 
-_NUM_FROZEN = _NUMBERS["unet"] + _VAE + _TEXT_ENCODER
+_NUM_FROZEN = NUMBERS["unet"] + VAE + TEXT_ENCODER
 _NUM_LEARNT_PER_RANK: Mapping[SpatialPart, int] = {
     "attention": 199_296,
     "feed_forward": 174_720,
@@ -41,7 +38,7 @@ _STEP_BYTES = {True: 0.703e9, False: 2.223e9}
 attention alone learns."""
 _MOST_STEP_BYTES = {True: 0.754e9, False: 2.756e9}
 """Where all layers do; taken for whatever is more than attention."""
-_AREA = _SMALL_FRAME[0] * _SMALL_FRAME[1]
+_AREA = SMALL_FRAME[0] * SMALL_FRAME[1]
 _BYTES_PER_LEARNT = {"full": 20, "8-bit": 14}
 """The weight, its gradient, AdamW's two means and the running average."""
 
@@ -94,10 +91,10 @@ def estimate_training(
     resident = _NUM_FROZEN * itemsize + rank * per_rank * _BYTES_PER_LEARNT[optimizer]
     is_usual = set(parts) <= {"attention"} and not also_temporal
     per_still = (_STEP_BYTES if is_usual else _MOST_STEP_BYTES)[checkpointing]
-    step = per_still * rows * area / _AREA * itemsize / _HALF
-    sampling = estimate_peak(PROFILES[-1], "base") - _NUM_FROZEN * _HALF  # counted here
+    step = per_still * rows * area / _AREA * itemsize / HALF
+    sampling = estimate_peak(PROFILES[-1], "base") - _NUM_FROZEN * HALF  # counted here
     return TrainingMemory(
-        resident + _FOR_LIBRARIES * step, resident + sampling * itemsize / _HALF * area / _AREA
+        resident + FOR_LIBRARIES * step, resident + sampling * itemsize / HALF * area / _AREA
     )
 
 
@@ -120,9 +117,9 @@ def memory_lines(run: PersonalRun) -> list[str]:
     )
     return [
         "memory, estimated for the published base model at 320x512, rank 16, attention, one still "
-        f"and one of its own a step, half precision: {usual.step / _GB:.1f} GB while it learns, "
-        f"{usual.sample / _GB:.1f} GB while it makes a sample",
-        f"the published base model with these settings: {here.peak / _GB:.1f} GB",
+        f"and one of its own a step, half precision: {usual.step / GB:.1f} GB while it learns, "
+        f"{usual.sample / GB:.1f} GB while it makes a sample",
+        f"the published base model with these settings: {here.peak / GB:.1f} GB",
     ]
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from app.films.parts import read_model_hash
 from app.films.request import FilmRequest
 from app.model_card import ModelCard
+from app.texts import films as texts
 from lavie.errors import InputError
 from lora.header import model_name
-
-_WAY_OUT = "Use that one to go on with it or to make a part of it again, or make a new film."
 
 
 def check_model(request: FilmRequest, card: ModelCard) -> None:
@@ -27,7 +26,7 @@ def check_model(request: FilmRequest, card: ModelCard) -> None:
         return
     name = model_name(request.model)
     if name != model_name(card.name):
-        raise InputError(f"This film was made with the model “{name:.60}”. {_WAY_OUT}", "job_id")
+        raise InputError(texts.made_with_other_model(name), "job_id")
 
 
 def check_parts(folder: Path, num_done: int, model_hash: str) -> None:
@@ -43,4 +42,4 @@ def check_parts(folder: Path, num_done: int, model_hash: str) -> None:
     """
     made_by = read_model_hash(folder, num_done - 1) if num_done else None
     if made_by not in (None, model_hash):
-        raise InputError(f"This film was begun with another model than this. {_WAY_OUT}", "job_id")
+        raise InputError(texts.BEGUN_WITH_OTHER_MODEL, "job_id")

@@ -37,6 +37,8 @@ VIDEO_LABEL = "Video to go on from"
 END_LABEL = "End with a picture"
 END_INFO = "The last line ends with it, in a window made whole, so it may last a little longer."
 END_PICTURE_LABEL = "Picture to end with"
+_USE_ITS_MODEL = "Use that one to go on with it or to make a part of it again, or make a new film."
+BEGUN_WITH_OTHER_MODEL = f"This film was begun with another model than this. {_USE_ITS_MODEL}"
 CUT_INFO = "What is in the middle is used, in the shape and size of the model."
 
 MAKE = "Make the film"
@@ -183,3 +185,8 @@ def redo_note(names: Sequence[str]) -> str:
 def too_long_at_once(seconds: float) -> str:
     """Memory grows with a film that is made at once."""
     return f"This model makes a film at once, of at most {seconds:g} seconds. Make it shorter."
+
+
+def made_with_other_model(name: str) -> str:
+    """A film is gone on with by the model it was asked of."""
+    return f"This film was made with the model “{name:.60}”. {_USE_ITS_MODEL}"

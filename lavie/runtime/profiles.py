@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # the command line has its flags before torch is imported
 AUTO: Final = "auto"
 """What a user says who leaves the choice to `choose_profile`."""
 
-_GB = 10**9
-_HALF = 2  # bytes of a float16
+GB = 10**9
+HALF = 2  # bytes of a float16
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Profile:
 
 
 PROFILES: tuple[Profile, ...] = (
-    Profile("large", 34 * _GB),
-    Profile("24gb", 20 * _GB, tile_size=256),
-    Profile("16gb", 13 * _GB, takes_turns=True, tile_size=256),
-    Profile("12gb", 9 * _GB, takes_turns=True, tile_size=192, vae_tile_size=1024),
+    Profile("large", 34 * GB),
+    Profile("24gb", 20 * GB, tile_size=256),
+    Profile("16gb", 13 * GB, takes_turns=True, tile_size=256),
+    Profile("12gb", 9 * GB, takes_turns=True, tile_size=192, vae_tile_size=1024),
     Profile("8gb", 6_500_000_000, True, 128, 1024, guidance_takes_turns=True),
     Profile("6gb", 0, True, 96, 768, guidance_takes_turns=True),
 )
@@ -99,8 +99,8 @@ def choose_profile(
     from lavie.runtime.devices import choose_dtype
 
     itemsize = (dtype or choose_dtype(device)).itemsize
-    share = 1.0 if num_weights is None else min(num_weights / _NUMBERS["unet"], 1.0)
-    in_half = free_bytes * _HALF // itemsize
+    share = 1.0 if num_weights is None else min(num_weights / NUMBERS["unet"], 1.0)
+    in_half = free_bytes * HALF // itemsize
     return next(profile for profile in PROFILES if in_half >= share * profile.free_bytes)
 
 
@@ -113,15 +113,15 @@ def next_smaller(profile: Profile) -> Profile | None:
 # What the published networks take. Weights are counted in numbers. What a step computes is counted
 # in bytes: of all tensors alive at once, in float16 with fused attention and guidance, on PyTorch's
 # meta device, which does not know what the GPU's libraries need for themselves.
-_NUMBERS = {"unet": 909e6, "super_resolution_unet": 691e6}
-_VAE, _LARGE_VAE = 83.7e6, 55.3e6
-_TEXT_ENCODER, _LARGE_TEXT_ENCODER = 123e6, 340e6
+NUMBERS = {"unet": 909e6, "super_resolution_unet": 691e6}
+VAE, _LARGE_VAE = 83.7e6, 55.3e6
+TEXT_ENCODER, _LARGE_TEXT_ENCODER = 123e6, 340e6
 _STEP_BYTES = {"base": 1.42e9, "interpolation": 5.43e9}  # 16 and 61 frames of 320x512
 _STEP_BYTES_PER_CELL = 130_300.0  # of super-resolution, for 8 frames
 _DECODE_BYTES = 2.01e9  # 8 frames of 320x512
 _LARGE_DECODE_BYTES_PER_PIXEL = 8.06e9 / (1280 * 2048)  # one frame, in float32
-_SMALL_FRAME, _LARGE_FRAME = (320, 512), (1280, 2048)
-_FOR_LIBRARIES = 1.2
+SMALL_FRAME, _LARGE_FRAME = (320, 512), (1280, 2048)
+FOR_LIBRARIES = 1.2
 
 
 def estimate_peak(profile: Profile, stage: StageName) -> int:
@@ -135,27 +135,27 @@ def estimate_peak(profile: Profile, stage: StageName) -> int:
         stage: Which.
     """
     if stage == "long_video":  # the base's network once more
-        beside = 0 if profile.takes_turns else round(_NUMBERS["unet"] * _HALF)
+        beside = 0 if profile.takes_turns else round(NUMBERS["unet"] * HALF)
         return estimate_peak(profile, "base") + beside
-    base = (_NUMBERS["unet"] + _VAE + _TEXT_ENCODER) * _HALF
+    base = (NUMBERS["unet"] + VAE + TEXT_ENCODER) * HALF
     weights: dict[StageName, float] = {
         "base": base,
         "interpolation": base,  # its own U-Net is as large, the rest is the same
-        "super_resolution": (_NUMBERS["super_resolution_unet"] + _LARGE_TEXT_ENCODER) * _HALF
-        + _LARGE_VAE * 2 * _HALF,  # decodes in float32
+        "super_resolution": (NUMBERS["super_resolution_unet"] + _LARGE_TEXT_ENCODER) * HALF
+        + _LARGE_VAE * 2 * HALF,  # decodes in float32
     }
     resident = weights[stage]
     if not profile.takes_turns:
-        shared = (_VAE + _TEXT_ENCODER) * _HALF
+        shared = (VAE + TEXT_ENCODER) * HALF
         resident = sum(weights.values()) - shared
     if stage == "super_resolution":
-        step = _STEP_BYTES_PER_CELL * _area(_SMALL_FRAME, profile.tile_size)
+        step = _STEP_BYTES_PER_CELL * _area(SMALL_FRAME, profile.tile_size)
         decoding = _LARGE_DECODE_BYTES_PER_PIXEL * _area(_LARGE_FRAME, profile.vae_tile_size)
     else:
         step, decoding = _STEP_BYTES[stage], _DECODE_BYTES
         if stage == "interpolation" and profile.guidance_takes_turns:
             step = step / 2
-    return round(resident + _FOR_LIBRARIES * max(step, decoding))
+    return round(resident + FOR_LIBRARIES * max(step, decoding))
 
 
 def profile_table() -> list[str]:
@@ -175,12 +175,12 @@ def profile_table() -> list[str]:
     for profile in PROFILES:
         cells = (
             profile.name,
-            f"{profile.free_bytes / _GB:g}",
+            f"{profile.free_bytes / GB:g}",
             "yes" if profile.takes_turns else "if needed",
             f"{profile.tile_size} px" if profile.tile_size else "whole",
             f"{profile.vae_tile_size} px" if profile.vae_tile_size else "whole",
             "two turns" if profile.guidance_takes_turns else "one",
-            *(f"{estimate_peak(profile, stage) / _GB:.1f} GB" for stage in CASCADE_STAGES),
+            *(f"{estimate_peak(profile, stage) / GB:.1f} GB" for stage in CASCADE_STAGES),
         )
         lines.append("".join(f"{cell:>13}" for cell in cells))
     return [

@@ -60,7 +60,7 @@ def test_the_text_encoder_takes_what_the_estimate_says():
         frozen = sum(weight.numel() for weight in encoder.parameters())
         names = [name for name in adaptable_layers(encoder) if name.endswith(_TEXT_PARTS)]
         encoder = on(encoder, names)
-    assert frozen == pytest.approx(memory._TEXT_ENCODER, rel=0.01)
+    assert frozen == pytest.approx(memory.TEXT_ENCODER, rel=0.01)
     learnt = num_learnt(encoder)
     assert bytes_of(learnt, parts=(), train_text_encoder=True) == pytest.approx(20)
     words = torch.ones(1, 77, device="meta", dtype=torch.long)
@@ -85,7 +85,7 @@ def test_a_step_takes_what_the_estimate_says(parts, also_temporal, checkpointing
     with PeakBytes([*unet.parameters(), *unet.buffers(), *inputs]) as counter:
         num_images = 0 if also_temporal else 1
         unet(*inputs, num_images=num_images).sample.float().square().mean().backward()
-    assert counter.peak == pytest.approx((two - one) / memory._FOR_LIBRARIES, rel=0.05)
+    assert counter.peak == pytest.approx((two - one) / memory.FOR_LIBRARIES, rel=0.05)
 
 
 def test_the_published_model_fits_into_8_gb_at_rank_16():
