@@ -96,7 +96,11 @@ class LongVideoStage(BaseStage):
     def _spoil(
         self, latents: Tensor, nothing: Tensor, network: Network, generator: torch.Generator
     ) -> Tensor:
-        """Latents with the flaws of what was itself made."""
+        """Latents with the flaws of what was itself made.
+
+        Source: errors made in one step and put into what is given, from Stable Video Infinity
+        (arXiv:2510.09212).
+        """
         config = self._given_settings
         if config.given_remade:
             timesteps = torch.randint(config.given_remade, (len(latents),), generator=generator)
