@@ -17,12 +17,11 @@ from app.plain_text import clean_text
 from app.texts import films as texts
 from app.uploads import PICTURE, VIDEO, check_upload
 from lavie.errors import InputError
+from lavie.pipelines.limits import check_picture_shape
 
 GIVEN_FOLDER = Path("given")
 """Inside the data folder."""
 
-MIN_SIDE = 16
-MAX_RATIO = 4
 _LARGEST_KEPT = 2048
 
 
@@ -121,11 +120,7 @@ def _check_shape(path: Path, field: str) -> None:
     from PIL import Image
 
     with Image.open(path) as image:
-        width, height = image.size
-    if min(width, height) < MIN_SIDE:
-        raise InputError(texts.picture_too_small(width, height, MIN_SIDE), field)
-    if max(width, height) > MAX_RATIO * min(width, height):
-        raise InputError(texts.picture_too_narrow(width, height, MAX_RATIO), field)
+        check_picture_shape(*image.size, field)
 
 
 def _read_end(path: Path) -> None:

@@ -124,19 +124,6 @@ def about_line(number: int, sentence: str) -> str:
     return f"Line {number}: {sentence}"
 
 
-def picture_too_small(width: int, height: int, minimum: int) -> str:
-    """Say how large a picture has to be."""
-    return f"That picture is {width}×{height} pixels. Give one of at least {minimum} on each side."
-
-
-def picture_too_narrow(width: int, height: int, ratio: int) -> str:
-    """Say which shapes a picture may have."""
-    return (
-        f"That picture is {width}×{height} pixels, of which most would be cut off. Give one that "
-        f"is at most {ratio} times as long as the other side."
-    )
-
-
 def cost(num_parts: int, seconds: float, film_seconds: float) -> str:
     """What the film will take."""
     parts = f"{num_parts} part{'' if num_parts == 1 else 's'}"

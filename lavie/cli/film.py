@@ -296,9 +296,14 @@ def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dic
 
 
 def _read(read: "Callable[[Path], Frames]", path: Path, field: str) -> "Frames":
+    from lavie.pipelines import limits
+
     if not path.is_file():
         raise InputError(f"Picture '{path}' does not exist.", field)
     try:
-        return read(path)
+        picture = read(path)
     except InputError as error:
         raise InputError(f"Picture '{path.name}' cannot be used: {error}.", field) from error
+    height, width = picture.shape[:2]
+    limits.check_picture_shape(width, height, field, f"Picture '{path.name}'")
+    return picture

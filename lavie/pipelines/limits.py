@@ -15,6 +15,8 @@ MAX_FPS = 120
 MAX_SEED = 2**63 - 1
 MAX_SIZE_RATIO = 16
 """A video may hold this many times the pixels of the model's own default video."""
+MIN_PICTURE_SIDE = 16
+MAX_PICTURE_RATIO = 4
 
 
 def check_prompt(prompt: Any, field: str = "prompt") -> str:  # noqa: ANN401 - a page sends anything
@@ -226,6 +228,30 @@ def check_size(
             "width",
         )
     return sides[0], sides[1], frames
+
+
+def check_picture_shape(width: int, height: int, field: str, name: str = "That picture") -> None:
+    """Raise unless a film can begin or end with such a picture: of a thin one little would be left.
+
+    Args:
+        width: Pixels, at least 16.
+        height: As ``width``; neither side is more than 4 times the other.
+        field: Of the request.
+        name: How the sentence is to call the picture.
+
+    Raises:
+        InputError: A film can't.
+    """
+    shortest, longest = sorted((width, height))
+    if shortest < MIN_PICTURE_SIDE:
+        way_out = f"Give one of at least {MIN_PICTURE_SIDE} on each side."
+        raise InputError(f"{name} is {width}x{height} pixels. {way_out}", field)
+    if longest > MAX_PICTURE_RATIO * shortest:
+        raise InputError(
+            f"{name} is {width}x{height} pixels, of which most would be cut off. Give one "
+            f"whose longer side is at most {MAX_PICTURE_RATIO} times the shorter.",
+            field,
+        )
 
 
 def _name(field: str) -> str:

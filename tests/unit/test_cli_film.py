@@ -142,6 +142,8 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
         (("extend", "picture.png"), "Give --prompt or --story."),
         (("extend", "none.png", "--prompt", "a"), "Picture 'none.png' does not exist."),
         (("extend", "text.png", "--prompt", "a"), "Picture 'text.png' cannot be used"),
+        (("extend", "thin.png", "--prompt", "a"), "Picture 'thin.png' is 20x81 pixels, of which"),
+        (("extend", "clip.mp4", "--prompt", "a", "--end", "thin.png"), "'thin.png' is 20x81"),
         (("extend", "text.mp4", "--prompt", "a"), "text.mp4"),
         (("extend", "clip.mp4", "--prompt", "a", "--end", "clip.mp4"), "cannot be used"),
         (("extend", "clip.mp4", "--story", "story.txt", "--prompt", "a"), "not both"),
@@ -153,6 +155,7 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
 def test_what_cannot_be_filmed_is_one_sentence(lavie, tmp_path, arguments, sentence):
     (tmp_path / "empty.txt").write_text("\n# nothing\n")
     (tmp_path / "long.txt").write_text("a fox\n" * 10_000)
+    Image.new("RGB", (20, 81)).save(tmp_path / "thin.png")
     for name in ("text.png", "text.mp4"):
         (tmp_path / name).write_text("this is text")
     code, _, errors = lavie(*arguments)

@@ -84,3 +84,12 @@ def test_settings_left_to_the_model_pass_the_door():
     limits.check_given({"num_inference_steps": None, "guidance_scale": None, "fps": None})
     with pytest.raises(InputError):
         limits.check_given({"num_inference_steps": None, "guidance_scale": math.nan})
+
+
+def test_a_film_takes_pictures_up_to_four_times_as_long_as_wide():
+    limits.check_picture_shape(16, 64, "start")
+    with pytest.raises(InputError, match="16x65 pixels, of which most would be cut off") as caught:
+        limits.check_picture_shape(16, 65, "start")
+    assert caught.value.field == "start"
+    with pytest.raises(InputError, match="15x16 pixels. Give one of at least 16 on each side"):
+        limits.check_picture_shape(15, 16, "start")
