@@ -74,7 +74,7 @@ def main(
         message = f"{error}. Run pip install -r requirements.txt -c constraints.txt"
         return _report(error, message, 2, arguments.debug)
     except KeyboardInterrupt as error:
-        return _report(error, "Stopped.", 130, arguments.debug)
+        return _report(error, str(error) or "Stopped.", 130, arguments.debug)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename:
             message = f"'{str(error.filename)[:100]}' cannot be used: {error.strerror}."

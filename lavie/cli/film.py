@@ -1,6 +1,7 @@
 """Long videos: ``extend``, and ``generate`` with a story."""
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ FILM_SETTINGS = (
 )
 _LATER = ("interpolation", "super_resolution")
 _MAX_STORY_BYTES = 1_000_000
+_STORY_WAY_OUT = "Give a text file with a line for each prompt, or use --prompt."
 
 
 def add_extend(commands: Any) -> None:  # noqa: ANN401
@@ -51,7 +53,11 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     add("file", type=Path, help="any usual video, or a picture: " + ", ".join(PICTURES))
     add_story_flags(parser)
     add("--prompt", help="what happens next, instead of a story; default: what the recipe says")
-    add("--seconds", type=float, help="how long --prompt lasts; default: one window of the model")
+    add(
+        "--seconds",
+        type=seconds_of_line,
+        help="how long the prompt lasts; default: one window of the model",
+    )
     add("--end", type=Path, help="a picture that the film ends with, at the end of a whole window")
     add("--only-new", action="store_true", help="leave out the given video")
     add("--negative-prompt", default="", help="what to stay away from")
@@ -71,7 +77,7 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
         "A story is a text file with one line for each part: a prompt, and behind a bar the "
         "seconds it lasts, as 'a panda moving left over the ocean | 4'. The film has the size and "
         "pace of the model; of the given video the middle is cut out where shapes differ. Ctrl-C "
-        "keeps what is done."
+        "keeps what is done, beside a film that is there already."
     )
 
 
@@ -82,22 +88,45 @@ def add_story_flags(parser: argparse.ArgumentParser) -> None:
     add("--num-given", type=int, help="frames that a window is given of the one before")
 
 
+def seconds_of_line(text: str) -> float:
+    """A value of ``--seconds``: a time that a line of a story may last."""
+    from lavie.pipelines.story import MAX_SECONDS
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= MAX_SECONDS:  # not a number fails too
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a number above 0 and up to {MAX_SECONDS:g}. Use 4, say"
+        )
+    return seconds
+
+
 def read_story_file(path: Path) -> str:
     """The text of a story.
 
     Raises:
-        InputError: There is no such file, or it is no text.
+        InputError: There is no such file, or it is no text, or called as if it were none.
     """
+    from lavie.data.decode import CLIP_SUFFIXES, PICTURE_SUFFIXES, suffix_of
+
+    name = str(path)[:100]
     try:
-        if path.stat().st_size > _MAX_STORY_BYTES:
-            raise InputError(f"Story '{path.name}' is larger than 1 MB. Use a text file.", "story")
-        return path.read_text(encoding="utf-8")
+        size = path.stat().st_size
+        if suffix_of(path.name) in PICTURE_SUFFIXES | CLIP_SUFFIXES:
+            problem = "has the name of a picture or a video"
+        elif size > _MAX_STORY_BYTES:
+            problem = "is larger than 1 MB"
+        else:
+            return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"Story '{path}' does not exist.", "story") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"Story '{path.name}' is not a text in UTF-8. Give a text file.", "story"
-        ) from error
+        problem = "does not exist"
+    except UnicodeDecodeError:
+        problem = "is not a text in UTF-8"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    raise InputError(f"Story '{name}' {problem}. {_STORY_WAY_OUT}", "story")
 
 
 def check_film_stages(asked: str | None) -> list[str]:
@@ -161,24 +190,42 @@ def make_film(
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
         with noted_loras(pipelines, loras) as said:
-            stop = _film_into(whole, film, with_start=not getattr(arguments, "only_new", False))
+            with_start = not getattr(arguments, "only_new", False)
+            num_done, stop = _film_into(whole, film, with_start)
         seconds["long_video"] = time.perf_counter() - started
         recipe = film.recipe | said
         made = Generation(no_frames(*film.size), film.fps, settings["seed"], recipe)
         later = [] if stop is not None else stages
+        kept = output if stop is None else _beside_what_is_there(output)
         try:
-            made, shape = _follow(cascade, made, whole, later, output, source)
+            made, shape = _follow(cascade, made, whole, later, kept, source)
         except (KeyboardInterrupt, LaVieError) as error:
             if not later:
                 raise
-            stop = error
-            made, shape = _follow(cascade, made, whole, [], output, source)
-    if stop is not None:
-        print("Stopped: what was done is kept.", file=sys.stderr)
+            stop, kept = error, _beside_what_is_there(output)
+            made, shape = _follow(cascade, made, whole, [], kept, source)
     seconds |= made.seconds
-    print_result(arguments.json, output, settings["seed"], shape, made.fps, seconds)
-    if stop is not None:
-        raise stop
+    print_result(arguments.json, kept, settings["seed"], shape, made.fps, seconds)
+    if stop is None:
+        return
+    sentence = f"{num_done} of {len(film.parts)} parts are done and kept in {kept}."
+    if stages:
+        sentence += f" Not done: {', '.join(stages)}."
+    if kept != output:
+        sentence += f" {output} stays as it was."
+    if isinstance(stop, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"Stopped: {sentence}") from stop
+    print(sentence, file=sys.stderr)
+    raise stop
+
+
+def _beside_what_is_there(output: Path) -> Path:
+    """Where a part of a film is kept: under a free name, if a film has the one asked for."""
+    free, number = output, 0
+    while free.exists():
+        number += 1
+        free = output.with_stem(f"{output.stem}-stopped" + (f"-{number}" if number > 1 else ""))
+    return free
 
 
 def _say_what_becomes_of(start: "FrameSequence", film: "Film", name: str) -> None:
@@ -193,22 +240,31 @@ def _say_what_becomes_of(start: "FrameSequence", film: "Film", name: str) -> Non
         )
 
 
-def _film_into(path: Path, film: "Film", with_start: bool) -> KeyboardInterrupt | LaVieError | None:
-    """Write a film part by part; once there is one, what stops it is given back, as Ctrl-C."""
+def _film_into(
+    path: Path, film: "Film", with_start: bool
+) -> tuple[int, KeyboardInterrupt | LaVieError | None]:
+    """Write a film part by part, and tell how many were done and what stopped it, as Ctrl-C.
+
+    What stops it before the first part is done is raised: there is nothing to keep.
+    """
     from lavie.media import LOSSLESS, VideoWriter
 
+    num_done = 0
     with VideoWriter(path, film.fps, format=LOSSLESS) as writer:
         if with_start:
             writer.write(film.beginning())
-        num_given = writer.shape[0]
         try:
             for segment in film.segments():
                 writer.write(segment.frames)
+                num_done += 1
         except (KeyboardInterrupt, LaVieError) as stop:
-            if writer.shape[0] == num_given:
-                raise
-            return stop
-    return None
+            if num_done:
+                return num_done, stop
+            if isinstance(stop, KeyboardInterrupt):
+                said = f"Stopped: 0 of {len(film.parts)} parts are done, so nothing is kept."
+                raise KeyboardInterrupt(said) from stop
+            raise
+    return num_done, None
 
 
 def _follow(
@@ -248,12 +304,11 @@ def _extend(arguments: argparse.Namespace) -> None:
 
     if arguments.story is not None and arguments.prompt is not None:
         raise InputError("Give --story or --prompt, not both.", "story")
-    if arguments.seconds is not None and arguments.prompt is None:
+    if arguments.story is not None and arguments.seconds is not None:
         raise InputError(
-            "--seconds says how long --prompt lasts. Give both, or say seconds in the story.",
+            "--seconds says how long one prompt lasts. Leave it out, and say seconds in the story.",
             "seconds",
         )
-    _check_seconds(arguments.seconds)
     story = read_story_file(arguments.story) if arguments.story is not None else None
     end = None if arguments.end is None else _read(read_picture, arguments.end, "end")
     source: dict[str, Any] = {"file": arguments.file.name}
@@ -267,21 +322,6 @@ def _extend(arguments: argparse.Namespace) -> None:
         told = story or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
         make_film(arguments, told, video, {"source": source}, end)
-
-
-def _check_seconds(seconds: float | None) -> None:
-    """Raise unless ``--seconds`` is a time that a line of a story may last.
-
-    Raises:
-        InputError: It isn't.
-    """
-    from lavie.pipelines.story import MAX_SECONDS
-
-    if seconds is not None and not 0 < seconds <= MAX_SECONDS:  # not a number fails too
-        raise InputError(
-            f"--seconds {seconds:g} is not above 0 and up to {MAX_SECONDS:g}. Use 4, say.",
-            "seconds",
-        )
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:

@@ -71,12 +71,14 @@ def read_story(story: StoryLike) -> tuple[StoryLine, ...]:
         InputError: There is none or too many, it is too long, or a line breaks a rule; the
             sentence says which.
     """
-    if isinstance(story, str):
-        if len(story) > _MAX_TEXT:
+    is_text = isinstance(story, str)
+    is_too_long = is_text and len(story) > _MAX_TEXT
+    if is_text:
+        lines = list(_lines_of(story[:_MAX_TEXT]))
+        if is_too_long and len(lines) <= MAX_LINES:
             raise InputError(
                 f"The story is {len(story):,} characters long. Use at most {_MAX_TEXT:,}.", "story"
             )
-        lines = list(_lines_of(story))
     elif isinstance(story, Sequence):
         lines = [_as_line(line) for line in story[: MAX_LINES + 1]]
     else:
@@ -84,13 +86,12 @@ def read_story(story: StoryLike) -> tuple[StoryLine, ...]:
     if not lines:
         raise InputError("The story has no lines. Write at least one sentence.", "story")
     if len(lines) > MAX_LINES:
-        count = sum(1 for _ in _lines_of(story)) if isinstance(story, str) else len(story)
+        count = f"{len(lines) if is_text else len(story):,}"
         raise InputError(
-            f"The story has {count:,} lines. Use at most {MAX_LINES}; go on from the end of the "
-            "film for more.",
+            f"The story has {'at least ' if is_too_long else ''}{count} lines. Use at most "
+            f"{MAX_LINES}; go on from the end of the film for more.",
             "story",
         )
-    is_text = isinstance(story, str)
     numbered = enumerate(lines, start=1)
     checked = tuple(_check_line(line, number, is_text) for number, line in numbered)
     total = sum(line.seconds or 0 for line in checked)

@@ -64,10 +64,11 @@ def test_extend_goes_on_from_a_video_and_keeps_it_before(lavie, tmp_path):
 
 def test_extend_takes_the_prompt_of_a_video_that_was_made_here(lavie, tmp_path):
     lavie("extend", "picture.png", "--prompt", "a pig", "--output", "a.mp4")
-    code, _, said = lavie("extend", "a.mp4", "--output", "b.mp4")
+    code, _, said = lavie("extend", "a.mp4", "--output", "b.mp4", "--seconds", 0.5)
     assert code == 0
     assert "becomes" not in said
-    assert read_metadata(tmp_path / "b.mp4")["prompt"] == "a pig"
+    told = read_metadata(tmp_path / "b.mp4")["story"]
+    assert [(line["prompt"], line["seconds"]) for line in told] == [("a pig", 0.5)]
 
 
 def test_a_picture_comes_to_life_is_smoothed_and_enlarged(lavie, tmp_path):
@@ -96,8 +97,47 @@ def test_stopping_keeps_the_parts_that_are_done(lavie, tmp_path, monkeypatch, er
     monkeypatch.setattr(Film, "segments", interrupted)
     code, _, errors = lavie("generate", "--story", "story.txt", "--output", "a.mp4")
     assert code == expected
-    assert "what was done is kept" in errors
+    said = errors.splitlines()
+    told = [line for line in said if "1 of 2 parts are done and kept in a.mp4." in line]
+    assert len(told) == 1
+    assert errors.count("Stopped") == (expected == 130)
+    assert expected == 130 or said[-1] == "It does not fit."
     assert len(read_video(tmp_path / "a.mp4").frames) == 6
+
+
+def test_a_film_that_is_stopped_replaces_no_film(lavie, tmp_path, monkeypatch):
+    command = ("generate", "--story", "story.txt", "--output", "a.mp4")
+    assert lavie(*command)[0] == 0
+    whole = {path.name: path.read_bytes() for path in tmp_path.glob("a.*")}
+    segments = Film.segments
+
+    def interrupted(film):
+        yield next(segments(film))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Film, "segments", interrupted)
+    code, out, errors = lavie(*command)
+    assert code == 130
+    assert errors.splitlines()[-1] == (
+        "Stopped: 1 of 2 parts are done and kept in a-stopped.mp4. a.mp4 stays as it was."
+    )
+    assert out.startswith("a-stopped.mp4: 6 frames")
+    assert lavie(*command, "--json")[1].startswith('{"output": "a-stopped-2.mp4"')
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("a.*")} == whole
+    for name in ("a-stopped", "a-stopped-2"):
+        assert len(read_video(tmp_path / f"{name}.mp4").frames) == 6
+        assert (tmp_path / f"{name}.recipe.json").exists()
+
+
+def test_a_film_that_is_stopped_at_once_leaves_nothing(lavie, tmp_path, monkeypatch):
+    def interrupted(film):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Film, "segments", interrupted)
+    code, _, errors = lavie("extend", "clip.mp4", "--prompt", "a fox", "--output", "a.mp4")
+    assert code == 130
+    assert errors.splitlines()[-1] == "Stopped: 0 of 1 parts are done, so nothing is kept."
+    assert not list(tmp_path.glob("a*"))
 
 
 def test_extend_goes_on_with_the_last_line_of_a_story(lavie, tmp_path):
@@ -115,10 +155,13 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
     monkeypatch.setattr(Cascade, stage, stop)
     stages = "super_resolution,interpolation"
     command = ("generate", "--story", "story.txt", "--stages", stages, "--output", "a.mp4")
+    (tmp_path / "a.mp4").write_text("a film")
     told, _, errors = lavie(*command)
     assert told == code
-    assert "what was done is kept" in errors
-    video = read_video(tmp_path / "a.mp4")
+    assert "2 of 2 parts are done and kept in a-stopped.mp4." in errors
+    assert "Not done: interpolation, super_resolution." in errors
+    assert (tmp_path / "a.mp4").read_text() == "a film"
+    video = read_video(tmp_path / "a-stopped.mp4")
     assert video.frames.shape == (10, 16, 24, 3)
     assert video.metadata["stages"] == ["long_video"]
     assert video.fps == 8
@@ -128,8 +171,17 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
     ("arguments", "sentence"),
     [
         (("generate",), "Give --prompt or --story."),
-        (("generate", "--story", "none.txt"), "Story 'none.txt' does not exist."),
-        (("generate", "--story", "picture.png"), "is not a text in UTF-8"),
+        (
+            ("generate", "--story", "a fox | 2"),
+            "Story 'a fox | 2' does not exist. Give a text file with a line for each prompt, or "
+            "use --prompt.",
+        ),
+        (("generate", "--story", "."), "Story '.' cannot be read: Is a directory. Give a text"),
+        (("generate", "--story", "a fox\n" * 200), "cannot be read: File name too long. Give a"),
+        (("generate", "--story", "bytes.txt"), "Story 'bytes.txt' is not a text in UTF-8. Give a"),
+        (("generate", "--story", "text.png"), "has the name of a picture or a video. Give a text"),
+        (("generate", "--story", "large.txt"), "'large.txt' is larger than 1 MB. Give a text"),
+        (("extend", "clip.mp4", "--story", "text.mp4"), "has the name of a picture or a video."),
         (("generate", "--story", "empty.txt"), "The story has no lines."),
         (("generate", "--story", "long.txt"), "The story has 10,000 lines. Use at most 200"),
         (
@@ -148,13 +200,22 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
         (("extend", "clip.mp4", "--prompt", "a", "--end", "clip.mp4"), "cannot be used"),
         (("extend", "clip.mp4", "--story", "story.txt", "--prompt", "a"), "not both"),
         (("extend", "clip.mp4", "--story", "story.txt", "--seconds", "2"), "says how long"),
-        (("extend", "clip.mp4", "--prompt", "a", "--seconds", "-2"), "is not above 0"),
+        (("extend", "clip.mp4", "--seconds", "2"), "'clip.mp4'? Give --prompt or --story."),
+        *(
+            (
+                ("extend", "clip.mp4", "--prompt", "a", "--seconds", seconds),
+                f"--seconds: '{seconds}' is not a number above 0 and up to 600. Use 4, say.",
+            )
+            for seconds in ("abc", "0", "-2", "601", "nan")
+        ),
         (("extend", "clip.mp4", "--prompt", "a", "--output", "clip.mp4"), "is the given video"),
     ],
 )
 def test_what_cannot_be_filmed_is_one_sentence(lavie, tmp_path, arguments, sentence):
     (tmp_path / "empty.txt").write_text("\n# nothing\n")
     (tmp_path / "long.txt").write_text("a fox\n" * 10_000)
+    (tmp_path / "large.txt").write_text("a" * 1_000_001)
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xfd")
     Image.new("RGB", (20, 81)).save(tmp_path / "thin.png")
     for name in ("text.png", "text.mp4"):
         (tmp_path / name).write_text("this is text")

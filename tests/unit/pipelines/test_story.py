@@ -78,6 +78,8 @@ def test_a_recipe_gives_the_story_back():
         ("a fox | 601", "not a number above 0 and up to 600"),
         ("a fox | 400\na frog | 400", "lasts 800 seconds. Use at most 600"),
         ("x" * 400_000, "400,000 characters long"),
+        ("\n" * 400_000 + "a fox", "400,005 characters long"),
+        ("a fox moving right | 2 seconds !!\n" * 10_000, "at least 8,8.. lines. Use at most 200"),
         (" | 3", "Line 1 of the story is empty. Write what is to be seen"),
         ([{"prompt": "a fox", "seconds": -3}], "up to 600. Give it 2, for example."),
         ([{"prompt": "a fox", "secs": 3}], "not one of prompt, seconds, seed"),
