@@ -37,12 +37,14 @@ STAGES = {
     "long-video-again": "video_loss",
     "long-video-noisy": "video_loss",
     "long-video-noisy-again": "video_loss",
+    "long-video-remade": "video_loss",
+    "long-video-remade-again": "video_loss",
 }
 
 
 def main() -> None:
     """One panel a stage, each line of its log a faint dot, their running mean a line."""
-    _, panels = plt.subplots(5, 5, figsize=(19, 15.5), tight_layout=True)
+    _, panels = plt.subplots(6, 5, figsize=(19, 18.6), tight_layout=True)
     panels = panels.flatten()
     for panel in panels[len(STAGES) :]:
         panel.remove()
