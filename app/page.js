@@ -5,8 +5,10 @@
   const sayAgain = () => {
     const places = { "film-studio": "film-mistakes", "lora-studio": "lora-mistakes" };
     const studioOf = (field) => document.getElementById(field)?.closest("#film-studio, #lora-studio");
+    const all = new Map(lost), story = document.querySelector("#story-text .validation-error:not(input, textarea)");
+    if (story) all.set("story-text", story.textContent); // far above its button, and its box cannot take the focus
     for (const place of ["mistakes", ...Object.values(places)]) {
-      const own = [...lost].filter(([field]) => (places[studioOf(field)?.id] ?? "mistakes") === place);
+      const own = [...all].filter(([field]) => (places[studioOf(field)?.id] ?? "mistakes") === place);
       const text = own.map(([, sentence]) => sentence).join(" ");
       const mistakes = document.getElementById(place);
       if (mistakes && mistakes.textContent !== text) mistakes.textContent = text;

@@ -29,7 +29,7 @@ class PartFiles(NamedTuple):
     """The files of a part.
 
     Args:
-        poster: Its first frame as a small picture.
+        poster: A frame of its second half as a small picture.
         frames: The exact frames.
         video: An MP4 to be looked at.
         latents: What the next part goes on from.
@@ -95,7 +95,8 @@ def write_part(
         write_video(files.frames, frames, fps, format=LOSSLESS)
         with open_video(files.frames) as exact:
             write_video(files.video, enlarge_to_view(exact), fps)
-            write_webp(files.poster, make_small(exact[:1]), fps)
+            shown = 3 * len(exact) // 4  # the first ones still look like the line before
+            write_webp(files.poster, make_small(exact[shown : shown + 1]), fps)
         if latents is not None:
             tensors, made_by = {_LATENTS: latents.contiguous().cpu()}, {_MODEL_HASH: model_hash}
             save_file(tensors, files.latents, made_by if model_hash else None)

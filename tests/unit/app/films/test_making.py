@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.files import make_small
 from app.films.parts import FilmFrames, count_done, part_files, read_latents
 from app.films.redo import redo_from
 from app.films.request import FilmRequest, GivenFile, KeptParts, Windows
@@ -100,6 +101,9 @@ def test_every_part_is_on_disk_as_soon_as_it_is_done(runner, whole, tmp_path):
     assert read_video(first.video).frames.shape[1:] == (320, 480, 3)
     with Image.open(first.poster) as poster:
         assert poster.size == (312, 208)
+        seen = np.asarray(poster.convert("RGB")).astype(int)
+    later = (np.abs(seen - frame) for frame in make_small(whole[:6]))
+    assert np.argmin([difference.mean() for difference in later]) == 4  # in its second half
     assert read_latents(folder, 0).shape[2] == 2
 
 
