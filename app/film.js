@@ -7,6 +7,7 @@ let clips = [], duration = 0, now = 0, shown = 0, wanted = true;
 
 const front = () => players[shown];
 const time = () => (clips[now]?.begin ?? 0) + (front().currentTime || 0);
+const tell = () => { toggle.textContent = front().paused ? toggle.dataset.play : toggle.dataset.pause; };
 const say = () => {
   const at = Math.min(time(), duration);
   slider.max = duration;
@@ -36,6 +37,7 @@ const show = (index, at = 0) => {
   if (player.readyState > 0) seek(); else player.addEventListener("loadedmetadata", seek, { once: true });
   if (player.readyState > 1) swap(player); else player.addEventListener("loadeddata", () => swap(player), { once: true });
   play();
+  tell();
   if (clips.length > 1) load(players[1 - shown], (now + 1) % clips.length);
   say();
 };
@@ -45,13 +47,13 @@ const goTo = (at) => {
   else show(index, at - clips[index].begin);
 };
 const update = () => {
-  const value = props.value || { clips: [], duration: 0 };
-  const was = clips.map((clip) => clip.src);
-  const isOther = value.clips.length < was.length || was.some((src, index) => src !== value.clips[index].src);
-  const at = time(), isWhole = value.key === element.dataset.key;
-  clips = value.clips;
-  duration = value.duration;
-  element.dataset.key = value.key;
+  const value = props.value || {}; // a page that has just been loaded may know of nothing yet
+  const is = value.clips ?? [], was = clips.map((clip) => clip.src);
+  const isOther = is.length < was.length || was.some((src, index) => src !== is[index].src);
+  const at = time(), key = value.key ?? "", isWhole = key === element.dataset.key;
+  clips = is;
+  duration = value.duration ?? 0;
+  element.dataset.key = key;
   element.toggleAttribute("data-empty", !clips.length);
   players.forEach((player) => player.setAttribute("aria-label", value.label || ""));
   if (!clips.length) { players.forEach((player) => player.removeAttribute("src")); return; }
@@ -65,6 +67,9 @@ const onEnd = (player) => {
 players.forEach((player) => {
   player.addEventListener("ended", () => onEnd(player));
   player.addEventListener("timeupdate", () => player === front() && say());
+  for (const name of ["play", "pause"]) { // not at a part's end, where the next one begins
+    player.addEventListener(name, () => player === front() && !player.ended && tell());
+  }
 });
 toggle.addEventListener("click", () => { wanted = front().paused; if (wanted) play(); else front().pause(); });
 slider.addEventListener("input", () => { wanted = false; front().pause(); goTo(Number(slider.value)); });

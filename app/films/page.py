@@ -47,7 +47,8 @@ def player() -> str:
     return (
         f'<div class="film-screen">{video.replace("<video", "<video class=front", 1)}{video}</div>'
         '<div class="film-controls">'
-        f'<button type="button" data-toggle>{escape(texts.PLAY_OR_PAUSE)}</button>'
+        f'<button type="button" data-toggle data-play="{escape(texts.PLAY)}" '
+        f'data-pause="{escape(texts.PAUSE)}">{escape(texts.PLAY)}</button>'
         '<input type="range" min="0" max="1" step="any" value="0" '
         f'aria-label="{escape(texts.PLACE_IN_FILM)}"><output></output></div>'
     )
