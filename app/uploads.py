@@ -54,6 +54,13 @@ LORA = Kind((".safetensors",), "weights")
 LIST = Kind((".csv", ".jsonl"), "text")
 
 
+class BrokenFileError(InputError):
+    """A file is broken, or not what its name says."""
+
+    def __init__(self) -> None:
+        super().__init__(texts.NOT_AS_NAMED, "file")
+
+
 def max_upload_bytes(is_public: bool) -> int:
     """How large a file may be that is sent to a server."""
     return MAX_PUBLIC_UPLOAD_BYTES if is_public else MAX_UPLOAD_BYTES
@@ -82,7 +89,7 @@ def check_upload(path: Path, kinds: Sequence[Kind]) -> None:
     elif kind is LORA:
         _check_weights(path, first)
     elif b"\0" in first:
-        raise InputError(texts.NOT_AS_NAMED, "file")
+        raise BrokenFileError
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -104,26 +111,30 @@ def _check_video(path: Path, first: bytes) -> None:
     is_mp4 = first[4:8] == b"ftyp"
     is_matroska = first.startswith(b"\x1a\x45\xdf\xa3")
     if not (is_mp4 if path.suffix.lower() == ".mp4" else is_matroska):
-        raise InputError(texts.NOT_AS_NAMED, "file")
-    with open_container(path) as (container, stream):
-        seconds = (container.duration or 0) / 1_000_000
-        codec = stream.codec_context
-        pixels = codec.width * codec.height
-        rate = float(stream.average_rate or stream.base_rate or 30)
-        num_frames = max(stream.frames, seconds * rate)
-        if len(container.streams) > MAX_STREAMS:
-            raise InputError(texts.NOT_AS_NAMED, "file")
-        if seconds > MAX_SECONDS:
-            raise InputError(texts.too_long(seconds, MAX_SECONDS), "file")
-        if pixels > MAX_PIXELS or pixels * num_frames > MAX_PIXELS_IN_ALL:
-            raise InputError(texts.TOO_MANY_PIXELS, "file")
+        raise BrokenFileError
+    try:
+        with open_container(path) as (container, stream):
+            seconds = (container.duration or 0) / 1_000_000
+            codec = stream.codec_context
+            pixels = codec.width * codec.height
+            rate = float(stream.average_rate or stream.base_rate or 30)
+            num_frames = max(stream.frames, seconds * rate)
+            num_streams = len(container.streams)
+    except InputError as error:  # in words of the decoder
+        raise BrokenFileError from error
+    if num_streams > MAX_STREAMS:
+        raise BrokenFileError
+    if seconds > MAX_SECONDS:
+        raise InputError(texts.too_long(seconds, MAX_SECONDS), "file")
+    if pixels > MAX_PIXELS or pixels * num_frames > MAX_PIXELS_IN_ALL:
+        raise InputError(texts.TOO_MANY_PIXELS, "file")
 
 
 def _check_weights(path: Path, first: bytes) -> None:
     """A safetensors file begins with the length of the JSON that says what is in it."""
     length = int.from_bytes(first[:8], "little")
     if first[8:9] != b"{" or not 2 <= length <= min(path.stat().st_size, MAX_HEADER_BYTES):
-        raise InputError(texts.NOT_AS_NAMED, "file")
+        raise BrokenFileError
 
 
 def _check_picture(path: Path) -> None:
@@ -138,6 +149,6 @@ def _check_picture(path: Path) -> None:
     except Image.DecompressionBombError as error:
         raise InputError(texts.TOO_MANY_PIXELS, "file") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(texts.NOT_AS_NAMED, "file") from error
+        raise BrokenFileError from error
     if width * height > MAX_PIXELS:
         raise InputError(texts.TOO_MANY_PIXELS, "file")

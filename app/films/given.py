@@ -15,7 +15,7 @@ from typing import Literal
 from app.films.request import GivenFile
 from app.plain_text import clean_text
 from app.texts import films as texts
-from app.uploads import PICTURE, VIDEO, check_upload
+from app.uploads import PICTURE, VIDEO, BrokenFileError, check_upload
 from lavie.errors import InputError
 from lavie.pipelines.limits import check_picture_shape
 
@@ -42,6 +42,8 @@ def check_given(path: Path, kind: Literal["picture", "video"], field: str) -> No
             _check_shape(path, field)
         else:
             _read_end(path)
+    except BrokenFileError as error:
+        raise InputError(texts.BROKEN[kind], field) from error
     except InputError as error:
         raise InputError(str(error), field) from error
 
@@ -127,8 +129,11 @@ def _read_end(path: Path) -> None:
     """See that a video's last frames can be read: those that a film goes on from."""
     from lavie.media import open_video
 
-    with open_video(path) as video:
-        video[len(video) - 1 :]
+    try:
+        with open_video(path) as video:
+            video[len(video) - 1 :]
+    except InputError as error:  # in words of the decoder
+        raise BrokenFileError from error
 
 
 def _write_picture(path: Path, target: Path) -> None:
@@ -139,6 +144,6 @@ def _write_picture(path: Path, target: Path) -> None:
     try:
         image = Image.fromarray(read_picture(path))
     except InputError as error:
-        raise InputError(texts.BROKEN_PICTURE, "file") from error
+        raise InputError(texts.BROKEN["picture"], "file") from error
     image.thumbnail((_LARGEST_KEPT, _LARGEST_KEPT), Image.Resampling.LANCZOS)
     image.save(target, compress_level=1)

@@ -1,15 +1,17 @@
 """Asking for films: a new one, one made again from a part on, one more stage; and stopping."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
 
-from app import screen, texts
+from app import screen
 from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story, written_rows
+from app.films.given import check_given
 from app.films.redo import begins_otherwise, story_after
 from app.films.request import FilmRequest, GivenFile
 from app.films.restore import film_values, form_story, is_film
@@ -28,7 +30,8 @@ from lavie.errors import InputError
 
 Updates = dict[Block, Any]
 
-_FILE_FIELDS = ("picture", "video", "end_picture")
+_FileField = Literal["picture", "video", "end_picture"]
+_FILE_FIELDS: tuple[_FileField, ...] = ("picture", "video", "end_picture")
 _KEPT_FIELDS = tuple(field for field in FILM_FIELDS if field not in (*_FILE_FIELDS, "ends"))
 _COST_FIELDS = ("story", "overlap", "num_inference_steps")
 
@@ -120,6 +123,17 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
     def choose_end(self, ends: object) -> gr.Image:
         """Show the field for the picture that the film ends with."""
         return gr.Image(visible=bool(ends))
+
+    def check_file(self, field: _FileField, given: object) -> dict[str, Any] | None:
+        """Take a file out of its box again that is not what it has to be, and say so at once."""
+        path = _path(given)
+        try:
+            if path is not None:
+                check_given(Path(path), "video" if field == "video" else "picture", field)
+        except InputError as error:
+            warn(error)
+            return None
+        return gr.skip()
 
     def use_video(self, job_id: str) -> Updates:
         """Have the next film go on from a video that was made here, and show the form."""
@@ -220,16 +234,15 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
 
     def _hints(self, story: object) -> list[str]:
         card = self._service.card
+        rows = [(number, row["prompt"]) for number, row in written_rows(story)]
         hints = []
-        for number, row in written_rows(story):
-            unknown, unread = (
-                read(row["prompt"]) for read in (card.unknown_words, card.unread_words)
-            )
-            if unknown:
-                hints.append(film_texts.about_line(number, texts.unknown_words(unknown)))
-            if unread:
-                hints.append(film_texts.about_line(number, texts.unread_words(unread)))
-        return hints[:5]
+        for read, tell in (
+            (card.unknown_words, film_texts.unknown_words),
+            (card.unread_words, film_texts.unread_words),
+        ):
+            found = {number: words for number, prompt in rows if (words := read(prompt))}
+            hints += [tell(found)] if found else []
+        return hints
 
     def _form(self, source: str, values: tuple[object, ...]) -> dict[str, object]:
         """The values of the form, files as their paths; what was made here as it lies here."""
@@ -287,6 +300,9 @@ def bind_long_video(
         handlers.choose_beginning, [form.begin, tab.source], beginning, preprocess=False, **quick
     )
     form.ends.input(handlers.choose_end, form.ends, form.end_picture, preprocess=False, **quick)
+    for field in _FILE_FIELDS:
+        box = getattr(form, field)
+        box.upload(partial(handlers.check_file, field), box, box, **ask)
     tab.drop_source.click(handlers.drop_source, None, [tab.source, form.begin, *beginning], **quick)
     tab.recipe_file.upload(
         handlers.restore,

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.texts.form import NO_KNOWN_WORD
-from app.texts.shared import duration
+from app.texts import form
+from app.texts.shared import TRY_AGAIN, duration
 
 TAB = "Long video"
 STORY_LABEL = "Your story"
@@ -89,7 +89,12 @@ BEGINNING_KEPT = (
 NO_PICTURE = "There is no picture. Give one, or begin with something else."
 NO_VIDEO = "There is no video. Give one, or begin with something else."
 NO_END_PICTURE = "There is no picture to end with. Give one, or switch that off."
-BROKEN_PICTURE = "That picture cannot be read: it is broken, or not what its name says."
+BROKEN = {
+    "picture": "That picture cannot be read: it is broken, or not what its name says. Give a PNG, "
+    "JPEG or WebP.",
+    "video": "That video cannot be read: it is broken, or not what its name says. Give an MP4, MKV "
+    "or WebM that plays elsewhere.",
+}
 STORY_UNREADABLE = "That story cannot be read. Give one line for each part: prompt | seconds."
 FILE_IS_NO_START = (
     "A file called like that is no picture and no video. Give a PNG, JPEG, WebP or MP4."
@@ -101,7 +106,7 @@ NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. 
 
 def line_is_unknown(number: int) -> str:
     """Say which line the model understands nothing of."""
-    return f"Line {number} of the story: {NO_KNOWN_WORD}"
+    return f"Line {number} of the story: {form.NO_KNOWN_WORD}"
 
 
 def no_room_before_end(overlap: int, most: int) -> str:
@@ -120,9 +125,36 @@ def line_is_over(prompt: str, seconds: float) -> str:
     )
 
 
-def about_line(number: int, sentence: str) -> str:
-    """Say which line a hint is about."""
-    return f"Line {number}: {sentence}"
+def unknown_words(words: Mapping[int, Sequence[str]]) -> str:
+    """Say once for a whole story which words the model was never taught.
+
+    Args:
+        words: Of each line that has such words, by its number.
+    """
+    distinct = list(dict.fromkeys(word for line in words.values() for word in line))
+    return f"{_lines(list(words))}: {form.unknown_words(distinct, most=12)}"
+
+
+def unread_words(words: Mapping[int, Sequence[str]]) -> str:
+    """Say once for a whole story which lines are longer than what the model reads.
+
+    Args:
+        words: The end of each such line, by its number.
+    """
+    if len(words) == 1:
+        return f"{_lines(list(words))}: {form.unread_words(next(iter(words.values())))}"
+    return f"{_lines(list(words))} are too long for this model. It will not read their ends."
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Lines by their numbers, three or more in a row as from one to another."""
+    rows = groupby(enumerate(numbers), key=lambda place: place[1] - place[0])
+    told: list[str] = []
+    for _, row in rows:
+        run = [str(number) for _, number in row]
+        told += run if len(run) < 3 else [f"{run[0]} to {run[-1]}"]
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    return f"Line{'' if len(numbers) == 1 else 's'} {listed}"
 
 
 def cost(num_parts: int, seconds: float, film_seconds: float) -> str:

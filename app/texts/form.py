@@ -76,10 +76,10 @@ def size_info(minimum: float, maximum: float, step: float) -> str:
     return f"Pixels, {minimum:g} to {maximum:g}, in steps of {step:g}."
 
 
-def unknown_words(words: Sequence[str]) -> str:
+def unknown_words(words: Sequence[str], most: int = 6) -> str:
     """Say kindly which words the model was never taught."""
     verb = "is" if len(words) == 1 else "are"
-    listed = ", ".join(f"“{word}”" for word in words[:6]) + (" …" if len(words) > 6 else "")
+    listed = ", ".join(f"“{word}”" for word in words[:most]) + (" …" if len(words) > most else "")
     return f"{listed} {verb} new to this small model and will not show. {FULL_MODEL}"
 
 

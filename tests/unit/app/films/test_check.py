@@ -137,6 +137,30 @@ def given(tmp_path):
 def test_a_picture_that_cannot_be_used_is_refused(errors, given, name, make, sentence):
     told = errors(begin="picture", picture=given(name, make))
     assert sentence in told["picture"]
+    is_broken = "broken" in sentence
+    assert is_broken == told["picture"].endswith("Give a PNG, JPEG or WebP.")
+
+
+def mp4_without_pictures(path):
+    write_video(path, np.zeros((9, 64, 64, 3), np.uint8), 8)
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + bytes(len(content) - 200))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_text("a text"),
+        lambda path: path.write_bytes(b"\0\0\0\x18ftypisom" + bytes(200)),
+        mp4_without_pictures,
+    ],
+)
+def test_a_broken_video_is_refused_in_words_of_ours(errors, given, make):
+    told = errors(begin="video", video=given("a.mp4", make))
+    assert told == {
+        "video": "That video cannot be read: it is broken, or not what its name says. "
+        "Give an MP4, MKV or WebM that plays elsewhere."
+    }
 
 
 def test_a_part_has_a_frame_of_its_own_before_the_picture_at_the_end(errors, given):
