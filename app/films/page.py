@@ -84,16 +84,18 @@ def timeline(film: FilmView | None, chosen: int = -1, at_work: bool = False) -> 
     if film is None:
         return ""
     items = "".join(_lines(film, chosen, at_work))
-    so_far = escape(texts.film_so_far(film.num_done, len(film.parts)))
+    so_far = texts.film_so_far(film.num_done, len(film.parts)) if film.num_done else ""
+    told = f'<p class="progress-text">{escape(so_far)}</p>' if so_far else ""
     return (
-        f'<p class="progress-text">{so_far}</p><ol class="timeline" tabindex="0" '
+        f'{told}<ol class="timeline" tabindex="0" '
         f'aria-label="{escape(texts.TIMELINE_LABEL)}">{items}</ol>'
     )
 
 
 def redo_note(film: FilmView, chosen: int) -> str:
     """Say which part is chosen, and what can be done with it."""
-    return f"<p><strong>{as_text(_name(film, chosen))}</strong></p><p>{escape(texts.REDO_INFO)}</p>"
+    info = texts.REDO_INFO if chosen else texts.REDO_WHOLE_INFO
+    return f"<p><strong>{as_text(_name(film, chosen))}</strong></p><p>{escape(info)}</p>"
 
 
 def _lines(film: FilmView, chosen: int, at_work: bool) -> Iterator[str]:

@@ -129,11 +129,16 @@ class FilmFollowing(Follower[LongVideoTab]):
         stopped = film_texts.STOPPED if can_be_seen else film_texts.NOTHING_KEPT
         sentence = job.error or job.note or (stopped if job.state == "cancelled" else "")
         note = screen.note(sentence, job.error is not None) if sentence else ""
+        has_begun = bool(job.results) or (film is not None and film.num_done > 0)
+        if job.can_go_on and film is not None and film.num_done < len(film.parts):
+            note += screen.note(film_texts.GO_ON_INFO)
         display = screen.empty(film_texts.EMPTY_SCREEN)
         return {
             view.screen: gr.HTML(display, visible=not can_be_seen),
             view.progress: gr.HTML(note, visible=bool(note)),
-            view.retry: gr.Button(visible=job.can_go_on),
+            view.retry: gr.Button(
+                texts.GO_ON if has_begun else texts.TRY_AGAIN, visible=job.can_go_on
+            ),
             self._tab.cancel: gr.Button(film_texts.STOP, interactive=False),
         }
 

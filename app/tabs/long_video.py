@@ -330,7 +330,7 @@ def _create_result() -> FilmResult:
         visible=False, js_on_load=script("timeline.js"), padding=False, elem_id="film-timeline"
     )
     progress = gr.HTML(visible=False, padding=False, elem_id="film-progress")
-    retry = gr.Button(films.GO_ON, visible=False, elem_id="film-retry")
+    retry = gr.Button(texts.GO_ON, visible=False, elem_id="film-retry")
     with gr.Column(visible=False, elem_id="film-redo") as redo_row:
         redo_note = gr.HTML(padding=False)
         redo = gr.Button(films.REDO, size="md", min_width=140, elem_id="film-redo-button")

@@ -1,6 +1,7 @@
 """All words that the page says about long videos, in plain language."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from app.texts import form
 from app.texts.shared import TRY_AGAIN, duration
@@ -43,7 +44,6 @@ CUT_INFO = "What is in the middle is used, in the shape and size of the model."
 
 MAKE = "Make the film"
 STOP = "Stop"
-GO_ON = "Go on"
 EMPTY_SCREEN = "Your film will appear here and grow part by part."
 FILM_LABEL = "The film so far"
 PLAY = "Play"
@@ -56,6 +56,13 @@ REDO_INFO = (
     "Keeps what is before this part and makes the rest again with a new seed, of the lines that "
     "your story has now from here on."
 )
+REDO_WHOLE_INFO = (
+    "Makes the whole film again with a new seed, of the lines that your story has now."
+)
+GO_ON_INFO = (
+    "It is made of the story as it was when this film began. To use lines that you changed since, "
+    "make a new film or redo a part."
+)
 SEED_LABEL = "Seed"
 SEED_INFO = "The same seed makes the same film. Leave empty for a new one."
 OVERLAP_LABEL = "Overlap"
@@ -67,7 +74,7 @@ SMOOTHING_STEPS_INFO = "Steps of smoothing, here and for “Smooth it”."
 UPSCALING_STEPS_INFO = "Steps of upscaling, here and for “Upscale it”."
 DROP_LABEL = "Drop a film or its recipe here to get its story back"
 STOPPED = "Stopped. The film so far is kept."
-NOTHING_KEPT = "Stopped before the first part was done. Nothing was kept."
+NOTHING_KEPT = f"Stopped before the first part was done. “{TRY_AGAIN}” begins it anew."
 MAKE_LONGER = "Make it longer"
 GOES_ON_FROM_FRAMES = (
     "This model goes on from the last frames: each part is given the end of the one before."
@@ -183,8 +190,8 @@ def part_name(number: int, total: int, prompt: str, begin: float, end: float) ->
 
 def film_so_far(num_done: int, total: int) -> str:
     """How much there is."""
-    verb = "is" if num_done == 1 else "are"
-    return f"{num_done} of {total} parts {verb} done."
+    parts, verb = "part" if total == 1 else "parts", "is" if num_done == 1 else "are"
+    return f"{num_done} of {total} {parts} {verb} done."
 
 
 def clock(seconds: float) -> str:
@@ -195,11 +202,6 @@ def clock(seconds: float) -> str:
 def goes_on_from(prompt: str) -> str:
     """What the film begins with."""
     return f"Goes on from: “{prompt:.80}”"
-
-
-def redo_note(names: Sequence[str]) -> str:
-    """What is chosen."""
-    return " ".join((*names, REDO_INFO))
 
 
 def too_long_at_once(seconds: float) -> str:

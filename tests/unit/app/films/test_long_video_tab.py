@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
+from PIL import Image
 
+from app import texts
+from app.films import page
 from app.films.parts import part_files
 from app.films.service import Films
 from app.handlers.film_following import FilmFollowing
@@ -23,11 +26,13 @@ def tab(film_tab_and_tabs):
 
 
 @pytest.fixture
-def handlers(service, film_tab_and_tabs):
-    tab, tabs = film_tab_and_tabs
-    films = Films(service)
-    following = FilmFollowing(service, films, tab, tabs)
-    return LongVideoHandlers(service, films, tab, tabs, Visitors(), following)
+def following(service, film_tab_and_tabs):
+    return FilmFollowing(service, Films(service), *film_tab_and_tabs)
+
+
+@pytest.fixture
+def handlers(service, film_tab_and_tabs, following):
+    return LongVideoHandlers(service, Films(service), *film_tab_and_tabs, Visitors(), following)
 
 
 def rows(*lines):
@@ -39,6 +44,85 @@ def test_hints_and_length_are_told_while_a_line_is_still_empty(handlers, tab):
     told = handlers.read_form({"story": story})
     assert "Line 2: “purple” is new to this small model" in told[tab.note].value
     assert "6 seconds of film" in told[tab.cost]
+
+
+def test_the_words_of_a_whole_story_are_told_of_once(handlers, tab):
+    strange = [("a dragon over the castle", 2)] * 3
+    lines = [("a fox", 2), *strange, ("a panda", 2), ("a wild dragon", 2), ("a tiny panda", 2)]
+    told = handlers.read_form({"story": rows(*lines)})[tab.note].value
+    assert told.startswith("Lines 2 to 4, 6 and 7: “dragon”, “castle”, “wild”, “tiny” are new to")
+    assert told.count("python -m lavie convert") == 1
+    assert len(told.split("\n\n")) == 1
+
+
+def test_lines_that_are_too_long_are_told_of_once():
+    one = films_texts.unread_words({2: ["over", "there"]})
+    assert one.startswith("Line 2: The sentence is too long")
+    assert films_texts.unread_words({2: ["there"], 5: ["here"]}) == (
+        "Lines 2 and 5 are too long for this model. It will not read their ends."
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "way_out"),
+    [
+        ("picture", "a.png", "Give a PNG, JPEG or WebP."),
+        ("end_picture", "a.png", "Give a PNG, JPEG or WebP."),
+        ("video", "a.mp4", "Give an MP4, MKV or WebM that plays elsewhere."),
+    ],
+)
+def test_a_broken_file_is_taken_out_of_its_box_at_once(
+    handlers, tmp_path, monkeypatch, field, name, way_out
+):
+    said = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    (tmp_path / name).write_text("a text")
+    assert handlers.check_file(field, {"path": str(tmp_path / name)}) is None
+    (sentence,) = said
+    assert sentence.endswith(f"it is broken, or not what its name says. {way_out}")
+
+
+def test_a_file_that_can_be_used_stays_in_its_box(handlers, tmp_path):
+    Image.new("RGB", (64, 40)).save(tmp_path / "a.png")
+    assert handlers.check_file("picture", {"path": str(tmp_path / "a.png")}) == gr.skip()
+    assert handlers.check_file("picture", None) == gr.skip()
+
+
+def stopped(service, num_parts):
+    """A film of three parts that was stopped when so many were there."""
+    service.pause(True)
+    film = service.add(replace(A_FILM, story=(StoryLine("a fox", 2.0), StoryLine("a panda", 2.0))))
+    for index in range(num_parts):
+        latents = part_files(service.data / film.folder, index).latents
+        latents.parent.mkdir(parents=True, exist_ok=True)
+        latents.touch()
+    service.cancel(film.id)
+    return service.get(film.id)
+
+
+@pytest.mark.parametrize(
+    ("num_parts", "label", "sentence"),
+    [
+        (0, texts.TRY_AGAIN, "Stopped before the first part was done. “Try again” begins it anew."),
+        (1, texts.GO_ON, "Stopped. The film so far is kept."),
+    ],
+)
+def test_a_stopped_film_says_what_its_button_does(
+    service, following, tab, num_parts, label, sentence
+):
+    told = following.show(stopped(service, num_parts))
+    button, note = told[tab.result.retry], told[tab.result.progress].value
+    assert (button.visible, button.value) == (True, label)
+    assert sentence in note
+    assert films_texts.GO_ON_INFO in note
+    assert ("of 3 parts" in told[tab.result.timeline].value) == (num_parts > 0)
+    assert label in texts.interrupted(has_results=num_parts > 0)
+
+
+def test_a_redo_of_the_first_part_says_that_nothing_is_kept(service, following):
+    film = following._films.view(stopped(service, 2))
+    assert films_texts.REDO_WHOLE_INFO in page.redo_note(film, 0)
+    assert films_texts.REDO_INFO in page.redo_note(film, 1)
 
 
 @pytest.mark.parametrize("kept", [None, [], {"story": 7}, {"story": "["}, {"story": "[1]"}])
