@@ -32,7 +32,8 @@ def following(service, film_tab_and_tabs):
 
 @pytest.fixture
 def handlers(service, film_tab_and_tabs, following):
-    return LongVideoHandlers(service, Films(service), *film_tab_and_tabs, Visitors(), following)
+    tab, tabs = film_tab_and_tabs
+    return LongVideoHandlers(service, Films(service), tab, tabs, Visitors(), following)
 
 
 def rows(*lines):
