@@ -113,7 +113,8 @@ NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. 
 
 def line_is_unknown(number: int) -> str:
     """Say which line the model understands nothing of."""
-    return f"Line {number} of the story: {form.NO_KNOWN_WORD}"
+    way_out = f"Try one of the example stories, or {form.FULL_MODEL}"
+    return f"Line {number} of the story: {form.KNOWS_NONE} {way_out}"
 
 
 def no_room_before_end(overlap: int, most: int) -> str:

@@ -65,10 +65,9 @@ FULL_MODEL = (
     "The full model knows open language: `python -m lavie convert` fetches and prepares it, "
     "then start the studio with `--model`."
 )
-NO_KNOWN_WORD = (
-    "This small model knows none of these words. Click some below, or use the full model "
-    "(python -m lavie convert)."
-)
+KNOWS_NONE = "This small model knows none of these words."
+FULL_MODEL = "use the full model (python -m lavie convert)."
+NO_KNOWN_WORD = f"{KNOWS_NONE} Click some below, or {FULL_MODEL}"
 
 
 def size_info(minimum: float, maximum: float, step: float) -> str:
