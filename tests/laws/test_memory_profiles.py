@@ -53,7 +53,7 @@ def test_a_step_of_the_published_networks_takes_what_the_estimates_say(
     )
     assert peak == pytest.approx(profiles._STEP_BYTES[stage], rel=0.01)
     num_values = sum(weights.numel() for weights in unet.parameters())
-    assert num_values == pytest.approx(profiles._NUMBERS["unet"], rel=0.01)
+    assert num_values == pytest.approx(profiles.NUMBERS["unet"], rel=0.01)
 
 
 def test_guidance_in_turns_halves_what_a_step_of_smoothing_takes():
