@@ -22,7 +22,8 @@ from lavie.training.preview import take_captions, write_preview
 from lavie.training.stage import Stage
 from lavie.types import Frames
 
-Network = Callable[[Tensor, Tensor], UNet3DConditionOutput]
+Denoiser = Callable[[Tensor, Tensor], UNet3DConditionOutput]
+"""A network that knows its captions: of what it sees and the timesteps."""
 
 
 class DenoisingConfig(RunConfig):
@@ -68,7 +69,7 @@ class DenoisingStage(Stage):
         """The loss of each frame, ``(B, F + M)``; clips begin at 0 without a ``frame_index``."""
         text = self.embed_captions(batch, generator)
         latents, weight = self.model.encode_batch(batch, self._settings.focus_weight)
-        network: Network = partial(
+        network: Denoiser = partial(
             self.model.unet,
             encoder_hidden_states=text,
             num_images=batch.num_images,
@@ -79,7 +80,7 @@ class DenoisingStage(Stage):
         return self.objective.loss(prediction, target, timesteps, weight)
 
     def corrupt(
-        self, latents: Tensor, batch: JointBatch, network: Network, generator: torch.Generator
+        self, latents: Tensor, batch: JointBatch, network: Denoiser, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Make what the network sees, and what it should say of it.
 

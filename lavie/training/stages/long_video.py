@@ -11,7 +11,7 @@ from lavie.models import BaseUNet
 from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.pipelines.long_video import LongVideoPipeline
 from lavie.training.stages.base import BaseConfig, BaseStage
-from lavie.training.stages.denoising import Network
+from lavie.training.stages.denoising import Denoiser
 
 
 class LongVideoConfig(BaseConfig):
@@ -74,7 +74,7 @@ class LongVideoStage(BaseStage):
         self._nothing: Tensor | None = None
 
     def corrupt(
-        self, latents: Tensor, batch: JointBatch, network: Network, generator: torch.Generator
+        self, latents: Tensor, batch: JointBatch, network: Denoiser, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy latents, mask and given frames; of the stills nothing is given.
 
@@ -94,7 +94,7 @@ class LongVideoStage(BaseStage):
 
     @torch.no_grad()
     def _spoil(
-        self, latents: Tensor, nothing: Tensor, network: Network, generator: torch.Generator
+        self, latents: Tensor, nothing: Tensor, network: Denoiser, generator: torch.Generator
     ) -> Tensor:
         """Latents with the flaws of what was itself made.
 
