@@ -63,8 +63,8 @@ class FilmFollowing(Follower[LongVideoTab]):
         html = page.timeline(self._films.view(job), at_work=_is_growing(job))
         parts = {view.timeline: gr.HTML(html, visible=bool(html))}
         if not job.results:
-            nothing = {part: gr.Row(visible=False) for part in (view.next, view.downloads)}
-            nothing[view.choices] = gr.Row(visible=False)
+            below = (view.choices, view.next, view.downloads, view.seed_row)
+            nothing = {part: gr.Row(visible=False) for part in below}
             return {**parts, **nothing, **self._player(job, None)}
         choices = screen.versions(job)
         return {
@@ -77,7 +77,7 @@ class FilmFollowing(Follower[LongVideoTab]):
     def show_loss(self) -> Updates:
         """Say that there is no such film any more."""
         view = self._tab.result
-        hidden = (view.choices, view.next, view.downloads, view.redo_row)
+        hidden = (view.choices, view.next, view.downloads, view.seed_row, view.redo_row)
         return {
             view.screen: gr.HTML(screen.message(texts.LOST_JOB, is_alert=True), visible=True),
             view.player: page.NOTHING_TO_PLAY,
@@ -155,6 +155,8 @@ class FilmFollowing(Follower[LongVideoTab]):
                 value=str(result.video), visible=result.view != result.video
             ),
             view.download_recipe: str(result.recipe),
+            view.seed_row: gr.Row(visible=True),
+            view.used_seed: str(result.seed),
         }
 
     def _player(self, job: Job, result: Result | None) -> Updates:
@@ -190,5 +192,8 @@ def bind_film_following(
         tab.watched(),
         preprocess=False,
         **quick,
+    )
+    view.use_seed.click(
+        lambda seed: seed, view.used_seed, tab.form.seed, queue=False, show_progress="hidden"
     )
     return following.bind(blocks, asked)

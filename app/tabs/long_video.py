@@ -17,7 +17,7 @@ from app.request import MAX_SEED
 from app.tabs.form import create_sliders, create_switches
 from app.tabs.kept import kept
 from app.tabs.lora_picker import LoraPicker, create_lora_picker
-from app.tabs.result import create_download, create_next_buttons, create_versions
+from app.tabs.result import create_download, create_next_buttons, create_seed, create_versions
 from app.tabs.scripts import script
 from app.texts import films
 from app.watching import Watching
@@ -77,6 +77,9 @@ class FilmResult:
     download_view: gr.DownloadButton
     download_video: gr.DownloadButton
     download_recipe: gr.DownloadButton
+    seed_row: gr.Row
+    used_seed: gr.Textbox
+    use_seed: gr.Button
 
     def all(self) -> list[Shown]:
         """Everything in it."""
@@ -343,6 +346,8 @@ def _create_result() -> FilmResult:
             create_download(name, gr.DownloadButton, _PREFIX)
             for name in ("view", "video", "recipe")
         )
+    with gr.Row(visible=False, elem_id="film-seed-row") as seed_row:
+        used_seed, use_seed = create_seed(_PREFIX)
     return FilmResult(
         screen=display,
         player=player,
@@ -361,4 +366,7 @@ def _create_result() -> FilmResult:
         download_view=view,
         download_video=original,
         download_recipe=recipe,
+        seed_row=seed_row,
+        used_seed=used_seed,
+        use_seed=use_seed,
     )

@@ -82,15 +82,7 @@ def create_result() -> ResultView:
             recipe_file = create_download("recipe", gr.DownloadButton)
             made_file = gr.DownloadButton(elem_id=MADE_FILE_ID, elem_classes="unseen")
         with gr.Row(elem_id="seed-row"):
-            used_seed = gr.Textbox(
-                label=texts.USED_SEED_LABEL,
-                info=texts.USED_SEED_INFO,
-                interactive=False,
-                min_width=180,
-                scale=2,
-                elem_id="used-seed",
-            )
-            use_seed = gr.Button(texts.USE_SEED, size="sm", min_width=140, elem_id="use-seed")
+            used_seed, use_seed = create_seed()
         with gr.Accordion(texts.RECIPE_LABEL, open=False, elem_id="recipe-panel"):
             gr.Markdown(texts.RECIPE_NOTE)
             recipe = gr.JSON(label=texts.RECIPE_LABEL, show_label=False, elem_id="recipe")
@@ -152,6 +144,20 @@ def create_next_buttons(prefix: str = "") -> tuple[gr.Button, gr.Button]:
         for name, label in labels.items()
     )
     return smooth_it, upscale_it
+
+
+def create_seed(prefix: str = "") -> tuple[gr.Textbox, gr.Button]:
+    """The seed of a video, and a button that takes it into the form."""
+    used_seed = gr.Textbox(
+        label=texts.USED_SEED_LABEL,
+        info=texts.USED_SEED_INFO,
+        interactive=False,
+        min_width=180,
+        scale=2,
+        elem_id=f"{prefix}used-seed",
+    )
+    use_seed = gr.Button(texts.USE_SEED, size="sm", min_width=140, elem_id=f"{prefix}use-seed")
+    return used_seed, use_seed
 
 
 def create_download(name: str, button: type[_Button], prefix: str = "") -> _Button:

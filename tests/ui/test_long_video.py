@@ -17,6 +17,7 @@ pytestmark = pytest.mark.ui
 
 STORY = ("a fox in the snow", "a fox over the ocean", "a fox in the city")
 SECONDS = 0.75
+SEEDS = ("film-used-seed", "film-seed")
 
 
 @pytest.fixture
@@ -82,6 +83,12 @@ def test_a_story_grows_to_a_film_whose_end_is_redone_and_found_again(page, serve
     assert [row["prompt"] for row in recipe["story"]] == list(STORY)
     num_frames = sum(row["num_frames"] for row in recipe["parts"])
     assert len(read_video(first).frames) == num_frames == 18
+    used, typed = (page.locator(f"#{name} :is(input, textarea)") for name in SEEDS)
+    expect(used).to_have_value(str(recipe["seed"]))
+    expect(typed).to_have_value("")
+    page.locator("#film-use-seed").click()
+    expect(typed).to_have_value(str(recipe["seed"]))
+    typed.fill("")
 
     part(page, num_parts).click()
     page.get_by_role("button", name="Redo from here").click()
