@@ -1,4 +1,12 @@
 () => {
+  // A reload comes back to the tab that was open.
+  const kept = sessionStorage.getItem("lavie-tab"); // a new window begins with the first one
+  if (kept) document.getElementById(kept)?.click();
+  window.addEventListener("pagehide", () => {
+    const open = document.querySelector("button[role=tab][aria-selected=true]");
+    if (open) sessionStorage.setItem("lavie-tab", open.id);
+  });
+
   // A field that was refused may be out of sight, on a phone above all: bring the first one back.
   // Gradio may take back what it said there before anything was changed: then it is said again.
   let said = new Map(), lost = new Map();

@@ -190,7 +190,7 @@ def test_a_film_without_a_part_yet_is_found_again_with_one_screen(page):
     expect(page.locator("#film-display img")).to_be_visible()
     page.reload()
     page.wait_for_timeout(3000)  # the film is followed before its tab is there
-    open_tab(page)
+    expect(page.get_by_role("tab", name="Long video")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#film-display img")).to_be_visible()
     expect(page.locator("#film-player")).to_be_hidden()
     page.locator("#film-stop").click()
