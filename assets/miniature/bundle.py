@@ -1,7 +1,8 @@
 """Bundle the miniature: ``python assets/miniature/bundle.py base vae image motion base``.
 
 Names a stage and the finished runs in ``runs/miniature`` that made it, in their order. The model of
-the last one is written into this folder, in float16, and everyone's log into ``logs/``.
+the last one, or the mean of the last ones, is written into this folder, in float16, and everyone's
+log into ``logs/``.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from torch import nn
 
 FOLDER = Path(__file__).resolve().parent
@@ -37,12 +39,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=PIPELINES)
     parser.add_argument("runs", nargs="+", help="folders in runs/miniature, in order")
+    parser.add_argument("--mean", type=int, default=1, help="average the networks of so many runs")
     arguments = parser.parse_args()
     runs = ROOT / "runs" / "miniature"
-    pipeline = PIPELINES[arguments.stage].from_pretrained(runs / arguments.runs[-1] / "model")
-    for part in pipeline.components.values():
-        if isinstance(part, nn.Module):
-            part.half()
+    pipelines = [
+        PIPELINES[arguments.stage].from_pretrained(runs / name / "model")
+        for name in arguments.runs[-arguments.mean :]
+    ]
+    for pipeline in pipelines:
+        for part in pipeline.components.values():
+            if isinstance(part, nn.Module):
+                part.half()
+    pipeline = pipelines[-1]
+    if len(pipelines) > 1:
+        average([each.unet for each in pipelines])
     if arguments.stage == "base":
         with tempfile.TemporaryDirectory() as temporary:
             pipeline.save_pretrained(temporary)
@@ -54,6 +64,14 @@ def main() -> None:
     logs.mkdir(exist_ok=True)
     for name in arguments.runs:
         shutil.copy(runs / name / "metrics.jsonl", logs / f"{name}.jsonl")
+
+
+def average(networks: list[nn.Module]) -> None:
+    """Put the mean of all into the last one: a model soup (arXiv:2203.05482)."""
+    own = networks[-1].state_dict()
+    for name, weight in own.items():
+        every = torch.stack([network.state_dict()[name].float() for network in networks])
+        weight.copy_(every.mean(dim=0))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ STAGES = {
     "base-whole": "video_loss",
     "base-still": "video_loss",
     "base-any-size": "video_loss",
+    "base-grown": "video_loss",
     "vae-decoder": "psnr",
     "interpolation-plain": "loss",
     "interpolation-plain-again": "loss",
@@ -39,6 +40,7 @@ STAGES = {
     "long-video-noisy-again": "video_loss",
     "long-video-remade": "video_loss",
     "long-video-remade-again": "video_loss",
+    "long-video-six": "video_loss",
 }
 
 

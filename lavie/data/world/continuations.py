@@ -24,7 +24,7 @@ from lavie.data.world.vocabulary import MOTIONS, Split, compose_caption, triples
 from lavie.errors import InputError
 from lavie.types import Frames
 
-MAX_BEFORE = 4
+MAX_BEFORE = 6
 DISSOLVE_FRAMES = 6
 """Frames in which one place gives way to another."""
 

@@ -72,8 +72,8 @@ def test_some_frames_show_what_came_before():
 
 
 def test_too_few_frames_are_refused():
-    with pytest.raises(InputError, match="Use at least 5"):
-        world.render_continuation(0, num_frames=4)
+    with pytest.raises(InputError, match="Use at least 7"):
+        world.render_continuation(0, num_frames=MAX_BEFORE)
 
 
 def test_a_story_begins_as_clips_do_and_every_line_goes_on_from_the_last():
