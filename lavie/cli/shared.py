@@ -133,7 +133,7 @@ def choose_output(asked: Path | None) -> Path:
         output = OUTPUT_FOLDER / f"video-{max(numbers, default=0) + 1:04d}.mp4"
     check_output(output, ".mp4")
     if output.exists():
-        print(f"{output} will be replaced.", file=sys.stderr)
+        print(f"{output} is replaced when the new one is done.", file=sys.stderr)
     return output
 
 

@@ -16,35 +16,38 @@ from lavie.evaluation.spoiling import pick_word
 from lavie.evaluation.stories import FilmStory, make_stories
 from lavie.types import Frames, OnEvent
 
-NUM_NEW = 12
-"""Frames that a window adds to a film of the world, of which the rest is given to it."""
-
+_FEWEST_NEW, _MOST_NEW = 9, 15  # frames that a window adds to a film of the world
 _DARKER = 4  # levels in every part
 _BLUR = 0.2  # pixels more in every part
 
 
-def true_film(story: FilmStory, num_recursions: int) -> FilmedStory:
+def true_film(story: FilmStory, num_recursions: int, num_new: int | None = None) -> FilmedStory:
     """What a perfect model makes of a story.
 
     Args:
         story: What to film.
         num_recursions: Parts after the first.
+        num_new: Frames of each of these. None: the story's own number, as films all begin alike, so
+            that borders of one length would miss most places where a subject can be.
     """
-    lengths = (NUM_FRAMES, *[NUM_NEW] * num_recursions)
+    if num_new is None:
+        num_new = _FEWEST_NEW + story.seed % (_MOST_NEW + 1 - _FEWEST_NEW)
+    lengths = (NUM_FRAMES, *[num_new] * num_recursions)
     frames = render_story(story.seed, story.subject, [story.first], [sum(lengths)])
     lines = [story.first, story.second]
-    changed = render_story(story.seed, story.subject, lines, [NUM_FRAMES, NUM_NEW])
+    changed = render_story(story.seed, story.subject, lines, [NUM_FRAMES, num_new])
     return FilmedStory(story, frames, lengths, changed)
 
 
 def _paste_unrelated(film: FilmedStory, rng: np.random.Generator) -> FilmedStory:
     """Every part, and the second line's, from a film of its own."""
     frames, changed = film.frames.copy(), _changed(film).copy()
+    num_new = film.lengths[1]
     others = make_stories(len(film.lengths) + 1, int(rng.integers(2**31)))
     for part, other in zip(film.parts[1:], others, strict=False):
-        frames[part] = true_film(other, len(film.lengths)).frames[part]
+        frames[part] = true_film(other, len(film.lengths), num_new).frames[part]
     new = slice(film.lengths[0], None)
-    changed[new] = true_film(others[-1], 1).frames[new]
+    changed[new] = true_film(others[-1], 1, num_new).frames[new]
     return replace(film, frames=frames, changed=changed)
 
 
@@ -59,7 +62,7 @@ def _freeze(film: FilmedStory, rng: np.random.Generator) -> FilmedStory:
 def _change_subject(film: FilmedStory, rng: np.random.Generator) -> FilmedStory:
     """Another subject on the same way, from the second part on."""
     other = replace(film.story, subject=pick_word(rng, SUBJECTS, but=film.story.subject))
-    true = true_film(other, len(film.lengths) - 1)
+    true = true_film(other, len(film.lengths) - 1, film.lengths[1])
     start = film.lengths[0]
     return replace(
         film,

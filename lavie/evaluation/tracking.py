@@ -18,12 +18,14 @@ _MISSED = 4  # frames that a subject may be late in coming back; then it is lost
 _LONGEST_GAP = 20  # such frames; behind more of them a course says nothing
 
 _EDGE = 6.5  # pixels; nearer to an edge the judge takes a subject's visible part for all of it
-_CLEAR = 10.0  # pixels; from here on it is located well
+_CLEAR = 8.5  # pixels; from here on it is located within half of one
 _SLACK = 2.5  # pixels; a course is not known better than this where it comes to an edge
 _MEMORY = 10  # frames that say where a subject goes
 _MIN_BEFORE = 4  # of them
 _AHEAD = 12  # frames behind a border, of which
 _COMPARED = 6  # are compared, those where the subject is foreseen to be in the picture
+_COMING_IN = 3  # frames that say where a subject is that has just come in
+_MIN_INSIDE = 6  # clear frames; with fewer of them before a border it is still coming in
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class Track:
         while len(seen):
             recent = seen[seen > seen[-1] - _MEMORY]
             if len(recent) >= _MIN_BEFORE:
-                clear = recent[_from_edge(self.path[recent, :2]) >= _CLEAR]
+                clear = self._clear(recent)
                 fitted = clear if len(clear) >= _MIN_BEFORE else recent
-                return fit_course(fitted.astype(float), self.path[fitted, :2]), int(recent[-1])
+                return self._fit(fitted), int(recent[-1])
             seen = seen[: -len(recent)]
         return None
 
@@ -84,7 +86,9 @@ class Track:
         """Whether position and direction go on where a new segment begins.
 
         The course of the frames before the border is followed beyond it: there the subject has to
-        be, in the first frames and in those after them.
+        be, in the first frames and in those after them. One that has just come in has no course
+        before the border, as its visible part is taken for all of it: then that of the frames
+        behind the border is followed back, and has to meet it.
 
         Args:
             border: First frame of the new segment.
@@ -92,6 +96,8 @@ class Track:
         Returns:
             None if there is nothing to see, the subject being out of the picture on either side.
         """
+        if (comes_in := self._comes_in_at(border)) is not None:
+            return comes_in
         last = self.course_before(border)
         if last is None:
             return False
@@ -101,8 +107,9 @@ class Track:
         expected = _is_inside(foreseen)
         frames, foreseen = frames[expected][:_COMPARED], foreseen[expected][:_COMPARED]
         if len(frames) < _COMPARED // 2 or frames[0] - seen_last > _LONGEST_GAP:
-            hidden = ~self.is_seen[:border]
-            return None if self.is_out[:border][hidden][-1:].all() else False
+            hidden = np.flatnonzero(~self.is_seen[:border])
+            is_leaving = border - seen_last <= _MISSED
+            return None if is_leaving or self.is_out[hidden[-1:]].all() else False
         close = CLOSE + _DRIFT * (frames[0] - seen_last - 1)
         gaps = np.linalg.norm(wrapped(self.path[frames, :2] - foreseen), axis=1)
         gaps = gaps[self.is_seen[frames]]
@@ -110,6 +117,29 @@ class Track:
             return False
         middle = -(-len(gaps) // 2)
         return bool(np.median(gaps[:middle]) <= close and np.median(gaps[middle:]) <= close)
+
+    def _comes_in_at(self, border: int) -> bool | None:
+        """Whether one who is coming in before a border goes on; None if it is not coming in."""
+        before = np.arange(max(border - _COMING_IN, 0), border)
+        before = before[self.is_seen[before]]
+        recent = np.arange(max(border - _MEMORY, 0), border)
+        after = self._clear(np.arange(border, min(border + _AHEAD, len(self.path))))
+        is_new = len(self._clear(recent)) < _MIN_INSIDE
+        if not (is_new and len(before) and len(after) >= _MIN_BEFORE):
+            return None
+        places = self._fit(after).at(before.astype(float))
+        visible = places.clip(_EDGE, np.array((WIDTH, HEIGHT)) - _EDGE)
+        gaps = np.linalg.norm(self.path[before, :2] - visible, axis=1)
+        gaps += np.maximum(-_from_edge(places), 0)  # nothing would be visible there
+        return bool(np.median(gaps) <= CLOSE)
+
+    def _clear(self, frames: np.ndarray) -> np.ndarray:
+        """Those of some frames in which it is seen, and located well."""
+        is_clear = self.is_seen[frames] & (_from_edge(self.path[frames, :2]) >= _CLEAR)
+        return frames[is_clear]
+
+    def _fit(self, frames: np.ndarray) -> Course:
+        return fit_course(frames.astype(float), self.path[frames, :2])
 
 
 def track_subject(judge: Judge, frames: Frames) -> Track:

@@ -34,6 +34,9 @@ class Progressed:
     rows: tuple[dict[str, float], ...] = ()
 
 
+CHECKPOINTS = "checkpoints"
+"""Their folder within that of a run."""
+
 _NAME = re.compile(r"step-(\d{8})")
 
 

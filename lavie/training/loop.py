@@ -19,6 +19,7 @@ from lavie.data.sources import derive_generator
 from lavie.errors import Cancelled, ConfigError, LaVieError, TrainingError
 from lavie.models.fingerprint import hash_weights
 from lavie.training.checkpoint import (
+    CHECKPOINTS,
     Progressed,
     list_checkpoints,
     load_checkpoint,
@@ -29,7 +30,7 @@ from lavie.training.checkpoint import (
 )
 from lavie.training.metrics import Metrics
 from lavie.training.processes import keep_layouts, mean_over_processes
-from lavie.training.record import check_progress, check_record, write_record
+from lavie.training.record import check_record, warn_of_other_processes, write_record
 from lavie.training.stage import Stage
 from lavie.types import CancelToken, Measured, OnEvent, Preview, Progress
 
@@ -91,7 +92,7 @@ def train(
     ema = EMAModel(parameters, decay=config.ema_decay, foreach=True)
 
     # Resume
-    checkpoints = config.output / "checkpoints"
+    checkpoints = config.output / CHECKPOINTS
     done = Progressed(0, 0)
     if found := list_checkpoints(checkpoints):
         names = ["weights", "optimizer", "schedule", "ema", *(["scaler"] if scaler else [])]
@@ -102,7 +103,7 @@ def train(
         ema.load_state_dict(states["ema"])
         if scaler:
             scaler.load_state_dict(states["scaler"])
-        check_progress(done, config, accelerator.num_processes)
+        warn_of_other_processes(done, accelerator.num_processes)
         logger.info("Resumed stage %s at step %d.", stage.name, done.step)
     ema.to(accelerator.device)
     accelerator.wait_for_everyone()  # all have read the record and the checkpoint

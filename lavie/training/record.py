@@ -6,7 +6,12 @@ from pathlib import Path
 from lavie import __version__
 from lavie.config import dump_config, load_config
 from lavie.errors import ConfigError
-from lavie.training.checkpoint import Progressed
+from lavie.training.checkpoint import (
+    CHECKPOINTS,
+    Progressed,
+    list_checkpoints,
+    load_checkpoint,
+)
 from lavie.training.config import RunConfig
 
 logger = logging.getLogger(__name__)
@@ -29,7 +34,7 @@ FREE_TO_CHANGE = frozenset(
 
 
 def check_record(stage: str, config: RunConfig) -> None:
-    """Raise if the run's folder holds a run with other settings.
+    """Raise if the run's folder holds a run with other settings, or one that has done more steps.
 
     Args:
         stage: Name of the stage.
@@ -37,6 +42,7 @@ def check_record(stage: str, config: RunConfig) -> None:
 
     Raises:
         ConfigError: It does, or its record is broken.
+        CheckpointError: Its newest checkpoint is broken.
     """
     path = config.output / RECORD
     if not path.exists():
@@ -54,24 +60,22 @@ def check_record(stage: str, config: RunConfig) -> None:
                 f"{other_run}: its {key} is {before[key]}, not {value}. "
                 "Use another output, or the same settings to resume."
             )
+    if found := list_checkpoints(config.output / CHECKPOINTS):
+        done, _ = load_checkpoint(found[-1], [])
+        if done.step > config.num_steps:
+            raise ConfigError(
+                f"num_steps {config.num_steps} is less than the {done.step} steps already done in "
+                f"{config.output}. Use more, or another output."
+            )
 
 
-def check_progress(done: Progressed, config: RunConfig, num_processes: int) -> None:
-    """Raise if the settings ask for fewer steps than are done; warn if the processes are others.
+def warn_of_other_processes(done: Progressed, num_processes: int) -> None:
+    """Say so if a run goes on with another number of processes.
 
     Args:
         done: What the newest checkpoint says.
-        config: What is about to run.
-        num_processes: How many share the work.
-
-    Raises:
-        ConfigError: They do.
+        num_processes: How many share the work now.
     """
-    if done.step > config.num_steps:
-        raise ConfigError(
-            f"num_steps {config.num_steps} is less than the {done.step} steps already done in "
-            f"{config.output}. Use more, or another output."
-        )
     if done.num_processes not in (0, num_processes):
         logger.warning(
             "%d processes before, %d now: the data goes on in another order.",

@@ -43,6 +43,6 @@ def test_generate_writes_a_video_with_its_recipe(model_folder, tmp_path):
 
     again = lavie(*arguments, "--output", "fox.mp4", cwd=tmp_path)
     assert again.returncode == 0
-    assert again.stderr.strip() == "fox.mp4 will be replaced."
+    assert again.stderr.strip() == "fox.mp4 is replaced when the new one is done."
     assert "16 frames, 64x40, seed 7" in again.stdout
     assert np.array_equal(read_video(tmp_path / "fox.mp4").frames, video.frames)

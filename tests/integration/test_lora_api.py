@@ -78,7 +78,9 @@ def wait_for(ask, job_id: str, is_met, seconds: float = 600) -> dict:
 @pytest.fixture(scope="module")
 def lora(ask, client, train, studio) -> dict:
     """Trained, with a worker that is killed in the middle."""
-    job_id = train()["id"]
+    queued = train()
+    assert "only 3 different pictures" in queued["advice"]
+    job_id = queued["id"]
 
     def is_far(job) -> bool:
         assert job["state"] in ("queued", "running"), job

@@ -52,6 +52,40 @@ def test_what_a_window_is_given_may_not_show_who_is_out_of_the_picture():
     assert not lost.is_out_before(BORDER, 4)
 
 
+def coming_in(velocity, start):
+    """As the judge sees it: of one that is partly outside, the visible part is taken for all."""
+    places = np.array(start) + np.arange(NUM_FRAMES)[:, None] * np.array(velocity)
+    places = (places + 10) % (84, 60) - 10
+    inside = np.minimum(places, (64, 40) - places).min(axis=1)
+    path = np.column_stack([places.clip(7, (57, 33)), np.full(NUM_FRAMES, 20.0)])
+    return Track.of(path, tuple(np.where(inside > 4, "whole", "absent")))
+
+
+@pytest.mark.parametrize("velocity", [(2.4, 0), (-2.4, 0), (0, 1.2), (0, -1.2)])
+def test_who_comes_in_goes_on_wherever_the_border_is(velocity):
+    steps = np.arange(-10, 74 if velocity[0] else 50, 0.7)
+    starts = [(step, 20.0) if velocity[0] else (32.0, step) for step in steps]
+    tracks = [coming_in(velocity, start) for start in starts]
+    known = [track for track in tracks if track.course_before(BORDER) is not None]
+    answers = [track.continues_at(BORDER) for track in known]
+    assert False not in answers
+    assert True in answers
+
+
+@pytest.mark.parametrize("jump", [(0, 9), (9, 0), (-9, 0)])
+def test_who_has_just_come_in_can_jump_too(jump):
+    track = coming_in((2.4, 0), (5 - 15 * 2.4, 18.0))
+    assert track.continues_at(BORDER) is True
+    jumped = track.path[BORDER:] + np.array([*jump, 0])
+    assert changed(track, slice(BORDER, None), jumped).continues_at(BORDER) is False
+
+
+def test_who_is_on_the_way_out_is_no_break():
+    track = changed(straight((0, 1.2), (32.0, 14.0)), slice(BORDER, None), is_seen=False)
+    assert track.is_seen[BORDER - 1]
+    assert track.continues_at(BORDER) is None
+
+
 def test_a_jump_is_a_break():
     track = straight((0.5, 0))
     jumped = changed(track, slice(BORDER, None), track.path[BORDER:] + np.array([9, 0, 0]))

@@ -2,9 +2,9 @@ import pytest
 
 from lavie.config import load_config
 from lavie.errors import ConfigError
-from lavie.training.checkpoint import Progressed
+from lavie.training.checkpoint import CHECKPOINTS, Progressed, save_checkpoint
 from lavie.training.config import OptimizerConfig, RunConfig
-from lavie.training.record import check_progress, check_record, write_record
+from lavie.training.record import check_record, warn_of_other_processes, write_record
 
 HASH = "0123456789abcdef"
 COMMAND = "python -m lavie train {stage} --config {path}"
@@ -57,13 +57,16 @@ def test_a_damaged_record_is_refused(config):
 
 
 def test_steps_already_done_cannot_be_undone(config):
-    check_progress(Progressed(5, 10), config, 1)
+    write_record("vae", config, HASH, COMMAND)
+    save_checkpoint(config.output / CHECKPOINTS, Progressed(5, 10), {}, keep=2)
+    check_record("vae", config)
+    save_checkpoint(config.output / CHECKPOINTS, Progressed(6, 12), {}, keep=2)
     with pytest.raises(ConfigError, match="num_steps 5 is less than the 6"):
-        check_progress(Progressed(6, 12), config, 1)
+        check_record("vae", config)
 
 
-def test_another_number_of_processes_is_warned_of(config, caplog):
-    check_progress(Progressed(3, 6, num_processes=2), config, 2)
+def test_another_number_of_processes_is_warned_of(caplog):
+    warn_of_other_processes(Progressed(3, 6, num_processes=2), 2)
     assert not caplog.records
-    check_progress(Progressed(3, 6, num_processes=2), config, 1)
+    warn_of_other_processes(Progressed(3, 6, num_processes=2), 1)
     assert "2 processes before, 1 now" in caplog.text
