@@ -52,7 +52,7 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     add = parser.add_argument
     add("file", type=Path, help="any usual video, or a picture: " + ", ".join(PICTURES))
     add_story_flags(parser)
-    add("--prompt", help="what happens next, instead of a story; default: what the recipe says")
+    add("--prompt", help="what happens next, instead of a story; default: what its recipe says")
     add(
         "--seconds",
         type=seconds_of_line,
@@ -77,7 +77,8 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
         "A story is a text file with one line for each part: a prompt, and behind a bar the "
         "seconds it lasts, as 'a panda moving left over the ocean | 4'. The film has the size and "
         "pace of the model; of the given video the middle is cut out where shapes differ. Ctrl-C "
-        "keeps what is done, beside a film that is there already."
+        "keeps what is done, beside a film that is there already; given that file, without prompt "
+        "and story, it goes on with what was left."
     )
 
 
@@ -162,7 +163,7 @@ def make_film(
     # The door
     from lavie.media import LOSSLESS
     from lavie.pipelines import limits
-    from lavie.pipelines.story import read_story
+    from lavie.pipelines.story import read_story, rest_of, story_json
 
     read_story(story)
     stages = check_film_stages(arguments.stages)
@@ -194,6 +195,8 @@ def make_film(
             num_done, stop = _film_into(whole, film, with_start)
         seconds["long_video"] = time.perf_counter() - started
         recipe = film.recipe | said
+        if left := rest_of(film.parts, num_done, film.fps):
+            recipe["unfilmed"] = story_json(left)
         made = Generation(no_frames(*film.size), film.fps, settings["seed"], recipe)
         later = [] if stop is not None else stages
         kept = output if stop is None else _beside_what_is_there(output)
@@ -213,6 +216,8 @@ def make_film(
         sentence += f" Not done: {', '.join(stages)}."
     if kept != output:
         sentence += f" {output} stays as it was."
+    if left:
+        sentence += f" 'python -m lavie extend {kept}' goes on."
     if isinstance(stop, KeyboardInterrupt):
         raise KeyboardInterrupt(f"Stopped: {sentence}") from stop
     print(sentence, file=sys.stderr)
@@ -318,10 +323,22 @@ def _extend(arguments: argparse.Namespace) -> None:
         return
     with open_video(arguments.file) as video:
         source["recipe"] = video.metadata
-        shown = prompts_of(own_recipe(video))
-        told = story or _one_line(arguments, shown[-1] if shown else None)
+        recipe = own_recipe(video)
+        shown = prompts_of(recipe)
+        told = story or _unfilmed(arguments, recipe)
+        told = told or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
         make_film(arguments, told, video, {"source": source}, end)
+
+
+def _unfilmed(arguments: argparse.Namespace, recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is left of the story of a film that was stopped, unless something else is asked for."""
+    left = recipe.get("unfilmed")
+    if arguments.prompt is not None or arguments.seconds is not None or not isinstance(left, list):
+        return []
+    if left:
+        print(f"Goes on with the {len(left)} lines left of its story.", file=sys.stderr)
+    return left
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:

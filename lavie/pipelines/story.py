@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lavie.errors import InputError
@@ -177,6 +177,21 @@ def plan_parts(
             missing -= num_new
             there = min(there + num_new, num_given)
     return tuple(parts)
+
+
+def rest_of(parts: Sequence[Part], num_done: int, fps: float) -> list[StoryLine]:
+    """What is left of a story when its first parts are done; its noise stays what it would be.
+
+    Args:
+        parts: Of `plan_parts`.
+        num_done: How many of them are done.
+        fps: Frames per second.
+    """
+    left: dict[int, StoryLine] = {}
+    for part in parts[num_done:]:
+        line = left.get(part.line, StoryLine(part.prompt, 0.0, part.seed))
+        left[part.line] = replace(line, seconds=(line.seconds or 0.0) + part.num_new / fps)
+    return list(left.values())
 
 
 def _lines_of(text: str) -> Iterator[StoryLine]:

@@ -119,7 +119,8 @@ def test_a_film_that_is_stopped_replaces_no_film(lavie, tmp_path, monkeypatch):
     code, out, errors = lavie(*command)
     assert code == 130
     assert errors.splitlines()[-1] == (
-        "Stopped: 1 of 2 parts are done and kept in a-stopped.mp4. a.mp4 stays as it was."
+        "Stopped: 1 of 2 parts are done and kept in a-stopped.mp4. a.mp4 stays as it was. "
+        "'python -m lavie extend a-stopped.mp4' goes on."
     )
     assert out.startswith("a-stopped.mp4: 6 frames")
     assert lavie(*command, "--json")[1].startswith('{"output": "a-stopped-2.mp4"')
@@ -127,6 +128,43 @@ def test_a_film_that_is_stopped_replaces_no_film(lavie, tmp_path, monkeypatch):
     for name in ("a-stopped", "a-stopped-2"):
         assert len(read_video(tmp_path / f"{name}.mp4").frames) == 6
         assert (tmp_path / f"{name}.recipe.json").exists()
+
+
+def test_a_film_that_was_stopped_goes_on_with_what_was_left(lavie, tmp_path, monkeypatch):
+    story = "a fox | 1.25\na frog | 0.5\n"
+    (tmp_path / "story.txt").write_text(story)
+    command = ("generate", "--story", "story.txt", "--seed", 3)
+    assert lavie(*command, "--output", "whole.mp4")[0] == 0
+    segments = Film.segments
+
+    def interrupted(film):
+        yield next(segments(film))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Film, "segments", interrupted)
+        assert lavie(*command, "--output", "a.mp4")[0] == 130
+    code, _, said = lavie("extend", "a.mp4", "--output", "b.mp4")
+    assert code == 0
+    assert "Goes on with the 2 lines left of its story." in said
+    assert len(read_video("b.mp4").frames) == len(read_video("whole.mp4").frames) == 14
+    told = read_metadata(tmp_path / "b.mp4")
+    assert [(line["prompt"], line["seconds"]) for line in told["story"]] == [
+        ("a fox", 0.5),
+        ("a frog", 0.5),
+    ]
+    assert "unfilmed" not in told
+    assert lavie("extend", "a.mp4", "--prompt", "a pig", "--output", "c.mp4")[0] == 0
+    assert read_metadata(tmp_path / "c.mp4")["prompt"] == "a pig"
+
+
+def test_what_a_broken_recipe_has_left_is_refused(lavie, tmp_path):
+    lavie("generate", "--story", "story.txt", "--output", "a.mp4")
+    recipe = read_metadata(tmp_path / "a.mp4") | {"unfilmed": [{"prompt": 3}]}
+    write_video(tmp_path / "b.mp4", frames(4), 8, metadata=recipe)
+    code, _, errors = lavie("extend", "b.mp4")
+    assert code == 2
+    assert "Line 1 of the story" in errors
 
 
 def test_a_film_that_is_stopped_at_once_leaves_nothing(lavie, tmp_path, monkeypatch):

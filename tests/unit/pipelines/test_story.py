@@ -12,6 +12,7 @@ from lavie.pipelines.story import (
     plan_parts,
     prompts_of,
     read_story,
+    rest_of,
     story_json,
 )
 
@@ -124,6 +125,18 @@ def test_parts_have_seeds_of_their_own_and_those_of_a_line_stay_with_it():
     assert len({part.seed for part in parts}) == len(parts)
     shorter = plan([{"prompt": "a fox", "seconds": 1}, {"prompt": "a frog", "seed": 3}])
     assert shorter[-1].seed == 3
+
+
+@pytest.mark.parametrize("num_done", [0, 1, 2, 3, 4])
+def test_what_is_left_of_a_story_has_the_frames_and_the_noise_that_it_would_have_had(num_done):
+    parts = plan([{"prompt": "a fox", "seconds": 5}, "a pig", {"prompt": "a frog", "seed": 3}])
+    left = rest_of(parts, num_done, FPS)
+    again = plan_parts(left, 99, FPS, WINDOW, GIVEN, GIVEN) if left else ()
+    if num_done:
+        assert [(p.prompt, p.seed, p.num_new) for p in again] == [
+            (p.prompt, p.seed, p.num_new) for p in parts[num_done:]
+        ]
+    assert sum(p.num_new for p in parts[num_done:]) == round(sum(ln.seconds for ln in left) * FPS)
 
 
 @given(
