@@ -41,6 +41,7 @@ STAGES = {
     "long-video-remade": "video_loss",
     "long-video-remade-again": "video_loss",
     "long-video-six": "video_loss",
+    "long-video-large": "video_loss",
 }
 
 

@@ -17,6 +17,7 @@ from lavie.models import BaseUNet
 from lavie.models.given_frames import beside_given_frames, encode_nothing
 from lavie.models.latents import decode_latents
 from lavie.pipelines import limits
+from lavie.pipelines.easing import ease_in
 from lavie.pipelines.given_latents import GivenLatents
 from lavie.pipelines.schedulers import Scheduler, make_respaced, true_output
 from lavie.pipelines.story import Part
@@ -67,6 +68,8 @@ class LongVideoPipeline(TextToVideoPipeline):
         guidance_hides_given: Whether guidance leads away from a prediction that has seen neither
             the prompt nor what is given, and so on from what is given as well. In the published
             code that prediction has seen it too.
+        num_eased: Frames of a film over which what stands still goes from the look of the given
+            frames to that of the new ones, see `ease_in`; 0, as in the published code: none.
         prompt_suffix: Put behind every prompt, as in the training of the network.
         transition_suffix: The same where the last frame of a window is given too.
         latent_rgb_factors: For previews.
@@ -94,6 +97,7 @@ class LongVideoPipeline(TextToVideoPipeline):
         default_num_given: int = 1,
         holds_given: bool = False,
         guidance_hides_given: bool = False,
+        num_eased: int = 0,
         prompt_suffix: str = "",
         transition_suffix: str = "",
         latent_rgb_factors: list[list[float]] | None = None,
@@ -123,6 +127,7 @@ class LongVideoPipeline(TextToVideoPipeline):
             default_num_given=default_num_given,
             holds_given=holds_given,
             guidance_hides_given=guidance_hides_given,
+            num_eased=num_eased,
             prompt_suffix=prompt_suffix,
             transition_suffix=transition_suffix,
         )
@@ -250,6 +255,8 @@ class LongVideoPipeline(TextToVideoPipeline):
                 )
                 window = output.frames
             num_there = 0 if there is None else there.shape[2]
+            num_free = window.shape[2] - num_there - (0 if ends_with is None else num_last)
+            window = ease_in(window, num_there, min(self.config["num_eased"], num_free))
             start = 0 if shows_first and part is parts[0] else num_there
             stop = num_there + part.num_new
             pixels = decode_latents(

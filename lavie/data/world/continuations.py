@@ -183,7 +183,11 @@ def _as_a_clip_begins(motion: str, rng: np.random.Generator) -> _State:
 def _somewhere(motion: str, rng: np.random.Generator) -> _State:
     """Anywhere in the picture, mostly whole in it, in the middle of a motion."""
     x, y = rng.uniform(0, WIDTH), rng.uniform(HIGHEST, LOWEST)
-    height = rng.uniform(9, TALLEST) if motion == "grow" or rng.random() < 0.1 else SUBJECT_HEIGHT
+    height = SUBJECT_HEIGHT
+    if motion == "grow":  # in a film it is as large as it gets for most of the time
+        height = min(rng.uniform(9, 2 * TALLEST - 9), TALLEST)
+    elif rng.random() < 0.1:
+        height = rng.uniform(9, TALLEST)
     return _State(Pose(x, y, height), rng.uniform(0, np.pi) if motion == "bounce" else 0.0)
 
 

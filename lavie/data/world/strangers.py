@@ -41,8 +41,8 @@ def name_of_stranger(emoji: str) -> str:
 def render_stranger(seed: int, split: Split = "train", scale: int = 1) -> Clip:
     """A single thing in a place with a caption that names it, or several in any colours.
 
-    In half of all cases there are one to three things in changed colours, in a place or before any
-    ground, and the caption is "something".
+    In half of all cases there are one to three things, turned and in changed colours, in a place or
+    before any ground, and the caption is "something".
 
     Args:
         seed: Any integer of at least 0.
@@ -71,6 +71,7 @@ def render_stranger(seed: int, split: Split = "train", scale: int = 1) -> Clip:
         image = draw_emoji(emoji, round(height * scale))
         if not is_named:
             image = np.concatenate([_recolour(image[..., :3], rng), image[..., 3:]], axis=-1)
+            image = np.rot90(image, rng.integers(4))[:, :: rng.choice([1, -1])]
         left = round(float(rng.uniform(0, WIDTH)) * scale - image.shape[1] / 2)
         top = round(float(rng.uniform(0, HEIGHT)) * scale - image.shape[0] / 2)
         paste(canvas, image, left, top)

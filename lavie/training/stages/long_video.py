@@ -36,6 +36,8 @@ class LongVideoConfig(BaseConfig):
     learns to put them right instead of handing them on. 0: given frames are the clip's own."""
     guidance_hides_given: bool = False
     """How the trained model samples, see `LongVideoPipeline`; its usual guidance is then lower."""
+    num_eased: Annotated[int, Field(ge=0)] = 0
+    """Frames over which films go on to the look of a new window, see `ease_in`; learns nothing."""
 
     @model_validator(mode="after")
     def _leaves_something_to_make(self) -> Self:
@@ -128,6 +130,7 @@ class LongVideoStage(BaseStage):
             default_num_given=self._given_settings.max_given,
             holds_given=True,
             guidance_hides_given=self._given_settings.guidance_hides_given,
+            num_eased=self._given_settings.num_eased,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

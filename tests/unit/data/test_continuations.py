@@ -51,6 +51,14 @@ def test_a_subject_that_grows_does():
             assert area[-1] > area[clip.begins_at - 1]
 
 
+def test_many_that_grow_have_grown_before_and_stand_still():
+    clips = [world.render_continuation(seed, motions=["grow"]) for seed in range(60)]
+    heights = [clip.focus.max(axis=2).sum(axis=1) for clip in clips]  # (F,) each
+    still = [height for height in heights if np.ptp(height) == 0]
+    assert 8 <= len(still) <= 30
+    assert max(height[0] for height in still) > 28
+
+
 def test_a_new_place_comes_in_a_dissolve_after_what_was_before():
     num_changes = 0
     for seed in range(60):

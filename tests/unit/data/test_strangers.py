@@ -36,3 +36,20 @@ def test_half_of_the_pictures_name_what_they_show_in_words_that_mean_nothing():
     assert len(names) == len(world.STRANGERS)
     assert not names.keys() & world.caption_words()
     assert {caption.split()[1] for caption in named} <= names.keys()
+
+
+def test_what_has_no_name_may_stand_on_its_head(monkeypatch):
+    denser_below = np.dstack([np.full((20, 20, 3), 200), np.mgrid[1:21, 1:21][0] / 20])
+    monkeypatch.setattr(world.strangers, "draw_emoji", lambda *_: denser_below.astype(np.float32))
+
+    def densest_side(seed):
+        clip = world.render_stranger(seed)
+        focus = clip.focus[0]
+        inside = np.argwhere(focus > 0)
+        off = np.average(inside, axis=0, weights=focus[focus > 0]) - inside.mean(axis=0)
+        axis = int(abs(off).argmax())
+        return clip.caption != "something", (axis, bool(off[axis] > 0))
+
+    sides = {densest_side(seed) for seed in range(120)}
+    assert {side for is_named, side in sides if is_named} == {(0, True)}
+    assert len({side for is_named, side in sides if not is_named}) == 4

@@ -253,3 +253,23 @@ def test_older_samplers_walk_from_the_last_timestep_as_published(long_pipeline, 
     sampler = long_pipeline.make_sampler(settings)
     assert sampler.timesteps.tolist() == [999, 666, 333, 0]
     assert torch.isfinite(latents_of(long_pipeline, scheduler=name)).all()
+
+
+def test_films_are_eased_from_window_to_window_where_the_model_says_so():
+    eased, usual = make_tiny_long_video(num_eased=2), make_tiny_long_video()
+    parts = plan_parts(read_story("a fox | 1\na frog | 1"), 7, 8, 6, 2, 2)
+    last = torch.randn(1, LATENT_CHANNELS, 2, 4, 6)
+
+    def film(pipeline, **options):
+        settings = pipeline.check_settings(*SIZE.values())
+        given = {"num_given": 2, "first_latents": torch.zeros_like(last), **options}
+        return list(pipeline.segments(parts, settings, **given))
+
+    for options in ({}, {"last_latents": last}):
+        for one, other in zip(film(eased, **options), film(usual, **options), strict=True):
+            assert one.frames.shape == other.frames.shape
+    first, plain = film(eased)[0], film(usual)[0]
+    assert not np.array_equal(first.frames[:2], plain.frames[:2])
+    assert np.array_equal(first.frames[2:], plain.frames[2:])
+    ending = film(eased, last_latents=last)[-1]
+    assert torch.equal(ending.latents, last)
