@@ -71,7 +71,7 @@ def render_stranger(seed: int, split: Split = "train", scale: int = 1) -> Clip:
         image = draw_emoji(emoji, round(height * scale))
         if not is_named:
             image = np.concatenate([_recolour(image[..., :3], rng), image[..., 3:]], axis=-1)
-            image = np.rot90(image, rng.integers(4))[:, :: rng.choice([1, -1])]
+            image = np.rot90(image, int(rng.integers(4)))[:, :: 1 if rng.random() < 0.5 else -1]
         left = round(float(rng.uniform(0, WIDTH)) * scale - image.shape[1] / 2)
         top = round(float(rng.uniform(0, HEIGHT)) * scale - image.shape[0] / 2)
         paste(canvas, image, left, top)
