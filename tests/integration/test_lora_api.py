@@ -79,7 +79,7 @@ def wait_for(ask, job_id: str, is_met, seconds: float = 600) -> dict:
 def lora(ask, client, train, studio) -> dict:
     """Trained, with a worker that is killed in the middle."""
     queued = train()
-    assert "only 3 different pictures" in queued["advice"]
+    assert queued["advice"] is None
     job_id = queued["id"]
 
     def is_far(job) -> bool:
@@ -157,6 +157,12 @@ def test_a_training_is_ended_early_and_kept(ask, client, train):
     job = client.submit(job_id, api_name="/follow").result(timeout=600)
     assert (job["state"], job["error"]) == ("done", None)
     assert "zig" in [lora["token"] for lora in ask("loras")]
+
+
+def test_few_pictures_are_trained_on_with_advice(train, ask, pictures):
+    job = train(files=pictures[:2])
+    assert "only 2 different pictures" in job["advice"]
+    assert ask("cancel", job_id=job["id"])["state"] in ("cancelled", "running")
 
 
 @pytest.mark.parametrize(
