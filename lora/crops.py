@@ -75,7 +75,7 @@ def make_crops(
 
     The first crop is the plain one. A subject that fits stays whole. A cut-out stands anywhere in
     the frame, before each of the grounds in turn or, without any, a smooth one of other colours
-    each time; where a crop reaches beyond a picture, its border goes on.
+    each time; where a crop reaches beyond a picture, its ground goes on.
 
     Args:
         picture: uint8 ``(H, W, 4)``.
@@ -197,6 +197,32 @@ def _cover_box(subject: np.ndarray, aspect: float, draw: float) -> Box:
     return x - wide / 2, y - tall / 2, x + wide / 2, y + tall / 2
 
 
+def _with_ground(size: int, room: tuple[int, int], first: int, last: int) -> np.ndarray:
+    """Which rows or columns to show where there is to be room before and behind all of them.
+
+    The ground is mirrored there, back and forth between the border and the subject, which is not
+    seen twice; where nothing but subject is known, all is mirrored.
+
+    Args:
+        size: How many there are.
+        room: How many more are wanted before and behind.
+        first: Where the subject begins.
+        last: Where it ends, not included.
+    """
+    depths = (size, size) if first <= 0 and last >= size else (max(first, 1), max(size - last, 1))
+    before, behind = (
+        _back_and_forth(count, depth) for count, depth in zip(room, depths, strict=True)
+    )
+    return np.concatenate([before[::-1], np.arange(size), size - 1 - behind])
+
+
+def _back_and_forth(count: int, depth: int) -> np.ndarray:
+    """Steps away from a border, 1, 2, ... depth - 1 and back again; of depth 1 always 0."""
+    period = max(2 * (depth - 1), 1)
+    steps = np.arange(1, count + 1) % period
+    return np.minimum(steps, period - steps)
+
+
 def _within(centre: float, size: float, total: float) -> float:
     """A centre moved so that the piece lies inside, if it fits."""
     if size >= total:
@@ -233,9 +259,10 @@ def _cut(
     mask = Image.fromarray(np.pad(subject, room))
     focus = np.asarray(mask.resize(size, Image.Resampling.BOX, moved), np.float32)
     if ground is None:
-        # A mirrored border shows the same ground, where there is enough to mirror
-        fits = max(before[0], after[0]) < height and max(before[1], after[1]) < width
-        pixels = np.pad(picture[..., :3], [*room, (0, 0)], "reflect" if fits else "edge")
+        left, top, right, bottom = _bounds(subject > 0.1)  # and what may belong to it
+        rows = _with_ground(height, room[0], round(top), round(bottom))
+        columns = _with_ground(width, room[1], round(left), round(right))
+        pixels = picture[rows[:, None], columns, :3]
         frame = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, moved))
         return frame, focus
     padded = Image.fromarray(np.pad(picture, [*room, (0, 0)])).convert("RGBa")

@@ -8,7 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 _WORKING_SIDE = 160
-_PLAIN = 9.0  # levels that a plain ground is off its smooth surface, as a rule
+_PLAIN = 9.0  # levels that a plain ground is off its smooth surface
+_GROUND = 0.85  # of a picture's border is ground, as a rule
+_DEGREE = 5  # of the surface, along each side: shades may be uneven
+_FITS = 4
 _BEGINS, _IS_CLEAR = 14.0, 40.0  # levels between a thing and the ground, where it begins to count
 _LEAST, _MOST = 0.02, 0.8  # share of a picture that a thing takes
 
@@ -49,17 +52,17 @@ def _distance_from_ground(pixels: np.ndarray) -> np.ndarray | None:
     """Levels between each pixel and the ground, ``(h, w)``; None if there is no plain one."""
     h, w = pixels.shape[:2]
     rows, columns = np.meshgrid(np.linspace(-1, 1, h), np.linspace(-1, 1, w), indexing="ij")
-    terms = np.stack(
-        [np.ones_like(rows), rows, columns, rows * columns, rows**2, columns**2], axis=-1
-    )
+    powers = [axis**power for axis in (rows, columns) for power in range(1, _DEGREE + 1)]
+    terms = np.stack([np.ones_like(rows), rows * columns, *powers], axis=-1)
     depth = max(1, min(h, w) // 20)
     is_border = np.ones((h, w), bool)
     is_border[depth:-depth, depth:-depth] = False
-    surface, *_ = np.linalg.lstsq(terms[is_border], pixels[is_border], rcond=None)
-    distance = np.linalg.norm(pixels - terms @ surface, axis=-1)
-    if np.quantile(distance[is_border], 0.95) > _PLAIN:
-        return None
-    return distance
+    fitted, distance = is_border, np.zeros((h, w))
+    for _ in range(_FITS):  # without those pixels of the border that the thing itself reaches
+        surface, *_ = np.linalg.lstsq(terms[fitted], pixels[fitted], rcond=None)
+        distance = np.linalg.norm(pixels - terms @ surface, axis=-1)
+        fitted = is_border & (distance <= np.quantile(distance[is_border], _GROUND))
+    return distance if distance[fitted].max() <= _PLAIN else None
 
 
 def _reached_from_border(is_ground: np.ndarray) -> np.ndarray:

@@ -70,6 +70,18 @@ def test_a_subject_larger_than_the_shape_stays_whole():
     assert seen.any()
 
 
+def test_beyond_a_border_there_is_ground_and_no_second_subject():
+    rng = np.random.default_rng(0)
+    picture = np.full((90, 60, 4), 255, np.uint8)
+    picture[..., :3] = rng.integers(60, 120, (90, 60, 3))
+    picture[20:70, 4:50, :3] = (250, 30, 30)
+    made = make_crops(picture, 40, 64, 6, torch.Generator().manual_seed(0), shift=0.15)
+    for frame, focus in zip(made.frames, made.focus, strict=True):
+        is_red = frame[..., 0] > 190
+        assert is_red.sum() > 200
+        assert (is_red & (focus < 0.05)).sum() == 0
+
+
 def test_cutouts_stand_whole_on_grounds_that_differ():
     assert is_cutout(cutout())
     found = crops(cutout(), 16)

@@ -23,17 +23,31 @@ def shaded() -> np.ndarray:
     return plain() - np.linspace(0, 90, 120)[None, :, None]
 
 
+def kinked() -> np.ndarray:
+    """One shade in the upper third, another in the lower, and a slope between."""
+    shade = np.interp(np.arange(80), [25, 55], [0, 70])
+    return np.full((80, 120, 3), (240.0, 170.0, 240.0)) - shade[:, None, None] * (1, 0, 0)
+
+
 def noisy() -> np.ndarray:
     return np.random.default_rng(0).uniform(0, 255, (80, 120, 3))
 
 
-@pytest.mark.parametrize("ground", [plain(), shaded()])
+@pytest.mark.parametrize("ground", [plain(), shaded(), kinked()])
 def test_a_plain_ground_is_taken_away_and_what_is_enclosed_stays(ground):
     alpha = cut_out(picture_of_a_ring(ground))[..., 3]
     assert alpha[5, 5] == 0
     assert alpha[40, 105] == 0
     assert alpha[40, 42] == 255  # the ring
     assert alpha[40, 60] == 255  # its hole
+
+
+def test_a_thing_that_stands_on_the_border_is_taken_off_its_ground():
+    picture = picture_of_a_ring(shaded())
+    picture[40:, 50:70, :3] = (200, 30, 30)  # a foot down to the border
+    alpha = cut_out(picture)[..., 3]
+    assert alpha[5, 5] == alpha[75, 10] == 0
+    assert alpha[79, 60] == alpha[40, 42] == 255
 
 
 def test_a_picture_full_of_things_stays_as_it_is():
