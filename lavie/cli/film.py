@@ -337,7 +337,8 @@ def _unfilmed(arguments: argparse.Namespace, recipe: dict[str, Any]) -> list[dic
     if arguments.prompt is not None or arguments.seconds is not None or not isinstance(left, list):
         return []
     if left:
-        print(f"Goes on with the {len(left)} lines left of its story.", file=sys.stderr)
+        lines = "line" if len(left) == 1 else f"{len(left)} lines"
+        print(f"Goes on with the {lines} left of its story.", file=sys.stderr)
     return left
 
 
