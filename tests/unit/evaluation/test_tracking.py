@@ -69,7 +69,7 @@ def test_who_comes_in_goes_on_wherever_the_border_is(velocity):
     known = [track for track in tracks if track.course_before(BORDER) is not None]
     answers = [track.continues_at(BORDER) for track in known]
     assert False not in answers
-    assert True in answers
+    assert answers.count(True) > len(answers) // 4
 
 
 @pytest.mark.parametrize("jump", [(0, 9), (9, 0), (-9, 0)])
