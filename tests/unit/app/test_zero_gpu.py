@@ -1,4 +1,8 @@
-"""A stand-in for ``spaces.GPU`` forks a process for each call, as ZeroGPU does."""
+"""A stand-in for ``spaces.GPU`` forks a process for each call, as ZeroGPU does.
+
+What other tests left in this one, such as threads that hold locks, may stop a process forked from
+it for good; so each of these begins in a new one.
+"""
 
 import multiprocessing
 import os
@@ -17,6 +21,8 @@ from lavie.errors import Cancelled, ConfigError, InputError
 from lavie.types import CancelToken, Progress
 from tests.unit.app.conftest import StepRunner
 from tests.unit.app.files import make_result
+
+pytestmark = pytest.mark.new_process
 
 
 class ForkedGpu:
