@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lavie.data.world import PLACES, STILL_OPENINGS, STYLES, SUBJECTS, compose_caption
+from lavie.data.world import (
+    MOTIONS,
+    MOVING_SUBJECTS,
+    PLACES,
+    STILL_OPENINGS,
+    STYLES,
+    SUBJECTS,
+    compose_caption,
+)
 from lora.efforts import Kind
 from lora.words import Tokenizer, knows, world_words
 
@@ -73,8 +81,8 @@ class Language:
         openings = STILL_OPENINGS if self.is_world else _OPENINGS
         return tuple(f"{opening}{article(self.phrase)}" for opening in openings)
 
-    def prior_captions(self, count: int, seed: int) -> list[str]:
-        """Sentences without the trigger word, for stills that the model makes of its own.
+    def prior_captions(self, count: int, seed: int, moves: bool = False) -> list[str]:
+        """Sentences without the trigger word, for what the model makes of its own.
 
         Of the class, where the model knows it; half of them, or all, of ordinary things, so that
         none of those becomes the new one.
@@ -82,10 +90,11 @@ class Language:
         Args:
             count: How many.
             seed: Decides which.
+            moves: Whether they are of clips, for a model of the world, instead of stills.
         """
         rng = np.random.default_rng([seed, 11])
         if self.is_world:
-            return [self._world_caption(index, rng) for index in range(count)]
+            return [self._world_caption(index, rng, moves) for index in range(count)]
         openings = [o for o in _OPENINGS if "close" not in o]
         of_class = [f"{o}{article(self.class_word)}" for o in openings] if self.class_word else []
         captions: list[str] = []
@@ -104,14 +113,17 @@ class Language:
         subject = article(self.phrase)
         return (f"{subject} moving slowly", f"{subject} on a beach", f"{subject} in the snow")
 
-    def _world_caption(self, index: int, rng: np.random.Generator) -> str:
-        subjects = list(SUBJECTS)
-        subject = subjects[int(rng.integers(len(subjects)))]
+    def _world_caption(self, index: int, rng: np.random.Generator, moves: bool) -> str:
+        subjects = list(MOVING_SUBJECTS if moves else SUBJECTS)  # few clips: each in turn
+        drawn = int(rng.integers(len(subjects)))
+        subject = subjects[index % len(subjects) if moves else drawn]
         if self.class_is_known and index % 2:
             subject = self.class_word
         place = list(PLACES)[index % len(PLACES)]
+        motions = list(MOTIONS)
+        motion = motions[(index + index // len(motions)) % len(motions)] if moves else None
         style = "colour" if rng.random() < 0.8 else list(STYLES)[1 + int(rng.integers(2))]
-        return compose_caption(subject, place, None, style, rng)
+        return compose_caption(subject, place, motion, style, rng)
 
     def _with_trigger(self, caption: str) -> str:
         """A caption that names the new thing: as it is, or with what it is replaced by its name."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from lavie.data.world.clips import Pose
 from lora.cutouts import is_cutout
 
 Box = tuple[float, float, float, float]
@@ -28,8 +29,8 @@ class Crops:
     """Pieces of a picture.
 
     Args:
-        frames: uint8 ``(V, H, W, 3)``.
-        focus: float32 ``(V, H, W)`` in [0, 1], 1 where the subject is.
+        frames: uint8 ``(V, H, W, 3)``, or ``(V, F, H, W, 3)`` of clips.
+        focus: float32 ``(V, H, W)`` or ``(V, F, H, W)`` in [0, 1], 1 where the subject is.
         grounds: Which of the grounds that were given each stands before; -1 where it is none.
     """
 
@@ -111,6 +112,52 @@ def make_crops(
         focus.append(mask)
     stands_before = [i % len(grounds) if cut_out and grounds else -1 for i in range(count)]
     return Crops(np.stack(frames), np.stack(focus), tuple(stands_before))
+
+
+def make_clips(
+    picture: np.ndarray,
+    height: int,
+    width: int,
+    paths: Sequence[Sequence[Pose]],
+    grounds: Sequence[np.ndarray],
+    mirror: bool = False,
+) -> Crops:
+    """Show a cut-out on its way through a frame, in several clips of F frames.
+
+    Args:
+        picture: uint8 ``(H, W, 4)``, a cut-out.
+        height: Of the clips, in pixels.
+        width: Of the clips, in pixels.
+        paths: V times F poses, where it is in each frame, in pixels of the clips.
+        grounds: As for `make_crops`, at least one.
+        mirror: Whether the thing looks the other way in every second clip.
+
+    Returns:
+        Frames ``(V, F, H, W, 3)`` and focus ``(V, F, H, W)``.
+    """
+    frames: list[np.ndarray] = []
+    focus: list[np.ndarray] = []
+    for index, path in enumerate(paths):
+        shown = picture[:, ::-1] if mirror and index % 2 else picture
+        subject = find_subject(shown)
+        left, top, right, bottom = _bounds(subject)
+        middle = (left + right) / 2, (top + bottom) / 2
+        for pose in path:
+            least = (right - left) / (0.9 * width)
+            zoom = max((bottom - top) / pose.height, least)  # pixels of the picture for one
+            box = (
+                middle[0] - pose.x * zoom,
+                middle[1] - pose.y * zoom,
+                middle[0] + (width - pose.x) * zoom,
+                middle[1] + (height - pose.y) * zoom,
+            )
+            ground = grounds[index % len(grounds)]
+            frame, mask = _cut(shown, subject, box, (width, height), ground)
+            frames.append(frame)
+            focus.append(mask)
+    shape = len(paths), len(paths[0]), height, width
+    stands_before = tuple(index % len(grounds) for index in range(len(paths)))
+    return Crops(np.stack(frames).reshape(*shape, 3), np.stack(focus).reshape(shape), stands_before)
 
 
 def _moved(box: Box, subject: Box, shift: float, zoom: float, draws: list[float]) -> Box:

@@ -10,6 +10,8 @@ Kind = Literal["thing", "character", "style"]
 Effort = Literal["quick", "normal", "thorough"]
 
 _USUAL: Mapping[str, Any] = {
+    "moves": False,
+    "whole": False,
     "dropout": 0.0,
     "train_text_encoder": False,
     "caption_dropout": 0.1,
@@ -25,13 +27,16 @@ _USUAL: Mapping[str, Any] = {
 _SMALL: Mapping[str, Any] = {
     "parts": ("attention", "feed_forward", "projections", "convolutions", "conditioning"),
     "timesteps": (0, 800),  # above, a still says where a thing is, which is for motion to decide
+    "moves": True,
+    "whole": True,
     "rank": 64,  # as many as its narrower layers have channels
-    "alpha": 64.0,
-    "learning_rate": 1.5e-3,
-    "embedding_learning_rate": 5e-3,
+    "weight_decay": 0.0,
+    "learning_rate": 1.2e-3,
+    "embedding_learning_rate": 1e-3,
     "batch_size": 16,
-    "prior_weight": 1.0,
-    "prior_rows": 2,
+    "prior_weight": 0.3,
+    "prior_rows": 1,
+    "prior_every": 1,
     "num_prior_images": 32,
     "focus_weight": 3.0,
     "num_variants": 128,
@@ -39,20 +44,27 @@ _SMALL: Mapping[str, Any] = {
     "zoom": 0.05,
     "ema_decay": 0.97,
     "gradient_checkpointing": False,
-    "sample_every": 75,
-    "checkpoint_every": 25,
+    "checkpoint_every": 50,
     "evaluate_every": 20,
     "patience": 100,
+}
+_MOVING: Mapping[str, Any] = {  # what differs for the small one, in clips
+    "timesteps": (0, 1000),  # where a thing is, is what its caption says
+    "prior_weight": 2.0,
+    "prior_rows": 16,
+    "prior_every": 3,
+    "num_prior_images": 8,
+    "num_variants": 16,
 }
 _LARGE: Mapping[str, Any] = {
     "parts": ("attention",),
     "rank": 16,
-    "alpha": 16.0,
     "learning_rate": 1e-4,
     "embedding_learning_rate": 5e-4,
     "batch_size": 1,
     "prior_weight": 1.0,
     "prior_rows": 1,
+    "prior_every": 1,
     "num_prior_images": 50,
     "min_snr_gamma": 5.0,
     "focus_weight": 1.0,
@@ -61,26 +73,30 @@ _LARGE: Mapping[str, Any] = {
     "zoom": 0.1,
     "ema_decay": 0.99,
     "gradient_checkpointing": True,
-    "sample_every": 200,
     "checkpoint_every": 50,
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 120, "normal": 400, "thorough": 1500}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 550, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
+_NUM_SAMPLES = 4  # on the way
 
 
-def recipe(effort: Effort, is_small: bool) -> dict[str, Any]:
+def recipe(effort: Effort, is_small: bool, moves: bool = False) -> dict[str, Any]:
     """All settings that a person may leave open, by name.
 
     Args:
         effort: How long to train.
         is_small: Whether the model is of the miniature's kind, else of Stable Diffusion's.
+        moves: Whether pictures are shown as clips.
     """
+    num_steps = num_steps_of(effort, is_small)
     return {
         **_USUAL,
         **(_SMALL if is_small else _LARGE),
-        "num_steps": num_steps_of(effort, is_small),
+        **(_MOVING if moves else {}),
+        "num_steps": num_steps,
+        "sample_every": -(-num_steps // _NUM_SAMPLES),
     }
 
 
@@ -90,6 +106,6 @@ def num_steps_of(effort: Effort, is_small: bool) -> int:
 
 
 def num_pictures_per_step(is_small: bool) -> int:
-    """Stills that one step sees, those of the model's own included."""
-    own = _SMALL if is_small else _LARGE
-    return own["batch_size"] + own["prior_rows"]
+    """Stills, or frames of clips, of a step on average, those of the model's own included."""
+    own = recipe("normal", is_small, is_small)
+    return own["batch_size"] + round(own["prior_rows"] / own["prior_every"])

@@ -16,18 +16,20 @@ from lora.words import WORD_END, knows, world_words
 
 
 def initial_vector(
-    tokenizer: CLIPTokenizer, table: Tensor, class_word: str, is_style: bool
+    tokenizer: CLIPTokenizer, table: Tensor, class_word: str, is_style: bool, seed: int = 0
 ) -> Tensor:
     """What a trigger word means before anything is learnt, ``(1, D)``.
 
-    The meaning of the class word where the model knows it; else the mean of all subjects, or
-    styles, of the world; else the mean of all whole words.
+    The meaning of the class word where the model knows it; else a point drawn among all subjects,
+    or styles, of the world; else among all whole words. One that is near none of these leaves them
+    what they mean while the layers learn what it shows; their mean is near all of them.
 
     Args:
         tokenizer: The model's.
         table: Its embeddings, ``(V, D)``.
         class_word: What the new thing is; may be empty.
         is_style: Whether it is a style.
+        seed: Of what is drawn.
     """
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     if class_word and knows(tokenizer, class_word):
@@ -36,8 +38,9 @@ def initial_vector(
     kin = [word for word in (world if is_style else SUBJECTS) if knows(tokenizer, word)]
     if not world_words(tokenizer) or not kin:
         kin = [token.removesuffix(WORD_END) for token in vocabulary if token.endswith(WORD_END)]
-    rows = [vocabulary[word + WORD_END] for word in sorted(kin)]
-    return table[rows].mean(dim=0, keepdim=True)
+    vectors = table[[vocabulary[word + WORD_END] for word in sorted(kin)]].float()
+    noise = torch.randn(1, table.shape[1], generator=torch.Generator().manual_seed(seed))
+    return vectors.mean(0) + vectors.std(0, correction=0) * noise.to(vectors)
 
 
 class LearnedWords(nn.Module):
@@ -64,7 +67,12 @@ class LearnedWords(nn.Module):
 
 
 def learn_word(
-    word: str, class_word: str, is_style: bool, tokenizer: CLIPTokenizer, encoder: CLIPTextModel
+    word: str,
+    class_word: str,
+    is_style: bool,
+    tokenizer: CLIPTokenizer,
+    encoder: CLIPTextModel,
+    seed: int = 0,
 ) -> LearnedWords:
     """Make a word one token of a model, with an embedding that learns.
 
@@ -74,9 +82,10 @@ def learn_word(
         is_style: Whether it is a style.
         tokenizer: Gets the word.
         encoder: Gets the embedding.
+        seed: As for `initial_vector`.
     """
     known = cast(nn.Embedding, encoder.get_input_embeddings())
-    start = initial_vector(tokenizer, known.weight.detach(), class_word, is_style)
+    start = initial_vector(tokenizer, known.weight.detach(), class_word, is_style, seed)
     tokenizer.add_tokens([word])
     learned = LearnedWords(known, start)
     encoder.set_input_embeddings(learned)

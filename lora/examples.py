@@ -11,22 +11,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from einops import rearrange, reduce
+from einops import reduce, repeat
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lavie.data.sources import derive_generator
-from lavie.data.world import PLACES
+from lavie.data.world import MOTIONS, PLACES
+from lavie.data.world.clips import Pose, motion_path
 from lavie.data.world.drawing import place_background
 from lavie.errors import CheckpointError
 from lavie.media import frames_to_pixels
 from lavie.models.latents import encode_pixels
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import CancelToken
-from lora.crops import make_crops
-from lora.cutouts import cut_out
+from lora.crops import make_clips, make_crops
+from lora.cutouts import cut_out, is_cutout
 from lora.opening import open_picture
 from lora.settings import PersonalRun
 
@@ -34,34 +36,51 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[int, int], None]
 
-_TENSORS = ("latents", "focus", "prior", "places")
+_TENSORS = ("latents", "focus", "prior", "places", "motions")
 _AT_ONCE = 8  # stills that the model makes together
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """All stills of a run, encoded once.
+    """All stills of a run, or clips, encoded once.
 
     Args:
-        latents: ``(P, V, C, 1, h, w)``: V crops of P pictures.
-        focus: ``(P, V, 1, 1, h, w)`` in [0, 1], where their subject is.
-        prior: ``(N, C, 1, h, w)``: stills that the model has made of its own; N may be 0.
+        latents: ``(P, V, C, F, h, w)``: V crops of P pictures, F frames of each; 1 of stills.
+        focus: ``(P, V, 1, F, h, w)`` in [0, 1], where their subject is.
+        prior: ``(N, C, F, h, w)``: what the model has made of its own; N may be 0.
         places: Whole numbers ``(P, V)``: which place of the run's each crop shows, or -1.
+        motions: Likewise which motion.
     """
 
     latents: Tensor
     focus: Tensor
     prior: Tensor
     places: Tensor
+    motions: Tensor
+
+    def caption(self, run: PersonalRun, said: str, picture: int, crop: int) -> str:
+        """What is said of a picture, and what one of its crops shows besides.
+
+        Args:
+            run: Its settings.
+            said: Of the picture.
+            picture: Its number.
+            crop: The crop's.
+        """
+        motion, place = int(self.motions[picture, crop]), int(self.places[picture, crop])
+        words = [said]
+        words += [MOTIONS[run.motions[motion]][0]] if motion >= 0 else []
+        words += [PLACES[run.places[place]][0]] if place >= 0 else []
+        return " ".join(words)
 
 
 @dataclass(frozen=True)
 class StillBatch:
-    """Stills of one step: those of the new thing first, then the model's own.
+    """Stills of one step, or clips: those of the new thing first, then the model's own.
 
     Args:
-        latents: ``(B, C, 1, h, w)``.
-        weight: ``(B, 1, 1, h, w)``, how much each cell counts.
+        latents: ``(B, C, F, h, w)``.
+        weight: ``(B, 1, F, h, w)``, how much each cell counts.
         captions: What is said of each.
         num_prior: How many of them, at the end, are the model's own.
     """
@@ -102,7 +121,7 @@ def prepare_examples(
     if (found := _read(path, run.pictures)) is not None:
         return found
     total, done = len(images) + len(prior_captions), 0
-    encoded: list[tuple[Tensor, Tensor, Tensor]] = []
+    encoded: list[tuple[Tensor, ...]] = []
     prior: list[Tensor] = []
     for index, image in enumerate(images):
         encoded.append(_encode(run, pipeline, image, index, is_told=bool(captions[index])))
@@ -111,8 +130,8 @@ def prepare_examples(
         some = prior_captions[start : start + _AT_ONCE]
         prior.append(_imagine(run, pipeline, some, start, cancel))
         done = _tell(done + len(some) - 1, total, report, cancel)
-    latents, focus, places = (torch.stack(parts) for parts in zip(*encoded, strict=True))
-    examples = Examples(latents, focus, torch.cat(prior) if prior else latents[0][:0], places)
+    latents, focus, *shown = (torch.stack(parts) for parts in zip(*encoded, strict=True))
+    examples = Examples(latents, focus, torch.cat(prior) if prior else latents[0][:0], *shown)
     _write(examples, path, run.pictures)
     return examples
 
@@ -146,12 +165,13 @@ def draw_batches(
             picture = int(torch.randperm(num_pictures, generator=order)[index % num_pictures])
             crop = int(torch.randint(num_crops, (1,), generator=generator))
             said = captions[picture]
-            words = said[int(torch.randint(len(said), (1,), generator=generator))]
-            if (place := int(examples.places[picture, crop])) >= 0:
-                words = f"{words} {PLACES[run.places[place]][0]}"
+            drawn = int(torch.randint(len(said), (1,), generator=generator))
+            is_moving = bool(examples.motions[picture, crop] >= 0)  # no "photo of" a clip
+            words = examples.caption(run, said[0 if is_moving else drawn], picture, crop)
             focus = examples.focus[picture, crop]
             rows.append((examples.latents[picture, crop], focus, words))
-        num_prior = run.prior_rows if len(examples.prior) else 0
+        sees_prior = len(examples.prior) and number % run.prior_every == 0
+        num_prior = run.prior_rows if sees_prior else 0
         for _ in range(num_prior):
             index = int(torch.randint(len(examples.prior), (1,), generator=generator))
             nowhere = torch.zeros_like(rows[0][1])
@@ -167,32 +187,52 @@ def draw_batches(
 
 def _encode(
     run: PersonalRun, pipeline: TextToVideoPipeline, image: Path, index: int, is_told: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Latents ``(V, C, 1, h, w)`` of the crops of a picture, where its subject is, and places.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Latents ``(V, C, F, h, w)`` of a picture's crops, where its subject is, places and motions.
 
-    What stands before a plain ground is taken off it, unless a person says of what is to be seen.
+    What stands before a plain ground is taken off it, unless a person says of what is to be seen;
+    in clips, what can't be taken off stands still.
     """
     video = run.video
     picture = open_picture(image)
     if run.kind != "style" and not is_told:
         picture = cut_out(picture)
-    crops = make_crops(
-        picture,
-        video.height,
-        video.width,
-        run.num_variants,
-        derive_generator(run.seed, "crops", index),
-        run.shift,
-        run.zoom,
-        run.mirror,
-        () if is_told else [place_background(place) for place in run.places],
-    )
-    pixels = rearrange(frames_to_pixels(crops.frames[None]), "1 C V H W -> V C 1 H W")
-    latents = encode_pixels(pipeline.vae, pixels.to(pipeline.vae.device)).cpu()
+    generator = derive_generator(run.seed, "crops", index)
+    grounds = () if is_told else [place_background(place) for place in run.places]
+    numbers = [-1] * run.num_variants
+    if run.motions and not is_told and is_cutout(picture):
+        count = len(run.motions)  # beside as many places: each motion before all of them in turn
+        numbers = [(each + each // count + index) % count for each in range(run.num_variants)]
+        paths = [_path(run, number, generator) for number in numbers]
+        crops = make_clips(picture, video.height, video.width, paths, grounds, run.mirror)
+        frames, focus = crops.frames, crops.focus
+    else:
+        crops = make_crops(
+            picture,
+            video.height,
+            video.width,
+            run.num_variants,
+            generator,
+            run.shift,
+            run.zoom,
+            run.mirror,
+            grounds,
+        )
+        frames, focus = (
+            repeat(part, "V ... -> V F ...", F=run.num_frames)
+            for part in (crops.frames, crops.focus)
+        )
+    pixels = frames_to_pixels(frames).to(pipeline.vae.device)
+    latents = encode_pixels(pipeline.vae, pixels).cpu()
     size = video.height // latents.shape[-2]
-    focus = torch.from_numpy(crops.focus)
-    cells = reduce(focus, "V (h s) (w t) -> V 1 1 h w", "mean", s=size, t=size)
-    return latents, cells, torch.tensor(crops.grounds)
+    cells = reduce(torch.from_numpy(focus), "V F (h s) (w t) -> V 1 F h w", "mean", s=size, t=size)
+    return latents, cells, torch.tensor(crops.grounds), torch.tensor(numbers)
+
+
+def _path(run: PersonalRun, motion: int, generator: torch.Generator) -> list[Pose]:
+    """One of the ways on which the world's own subjects do this."""
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    return motion_path(run.motions[motion], run.num_frames, np.random.default_rng(seed))
 
 
 def _imagine(
@@ -202,15 +242,15 @@ def _imagine(
     start: int,
     cancel: CancelToken | None,
 ) -> Tensor:
-    """Latents ``(N, C, 1, h, w)`` of stills that the model makes, nothing temporal in them."""
+    """Latents ``(N, C, F, h, w)`` that the model makes, nothing temporal in stills."""
     numbers = range(start, start + len(captions))
     output: Any = pipeline(
         list(captions),
         height=run.video.height,
         width=run.video.width,
-        num_frames=1,
+        num_frames=run.num_frames,
         generator=[derive_generator(run.seed, "prior", number) for number in numbers],
-        network=partial(pipeline.unet, num_images=1),
+        network=pipeline.unet if run.motions else partial(pipeline.unet, num_images=1),
         output_type="latent",
         cancel=cancel,
     )

@@ -33,6 +33,14 @@ _NUM_LEARNT_PER_RANK: Mapping[SpatialPart, int] = {
     "conditioning": 48_320,
 }
 _NUM_TEMPORAL_PER_RANK, _NUM_TEXT_PER_RANK = 99_840, 73_728
+_NUM_WHOLE: Mapping[SpatialPart, int] = {
+    "attention": 93_511_680,
+    "feed_forward": 148_684_800,
+    "projections": 24_780_800,
+    "convolutions": 564_224_000,
+    "conditioning": 25_804_800,
+}
+_NUM_WHOLE_TEMPORAL, _NUM_WHOLE_TEXT = 49_561_600, 28_311_552
 _STEP_BYTES = {True: 0.703e9, False: 2.223e9}
 """Of one still of 320x512 in half precision, with activations computed again or kept, where
 attention alone learns."""
@@ -71,6 +79,7 @@ def estimate_training(
     parts: Collection[SpatialPart] = ("attention",),
     also_temporal: bool = False,
     train_text_encoder: bool = False,
+    whole: bool = False,
 ) -> TrainingMemory:
     """Estimate what a training of the published base model takes.
 
@@ -84,11 +93,18 @@ def estimate_training(
         parts: Which spatial layers learn.
         also_temporal: Whether attention over time learns too.
         train_text_encoder: Whether the text encoder's attention does.
+        whole: Whether layers learn as a whole instead of a LoRA on them.
     """
     itemsize = 2 if half else 4
-    per_rank = sum(_NUM_LEARNT_PER_RANK[part] for part in set(parts))
-    per_rank += also_temporal * _NUM_TEMPORAL_PER_RANK + train_text_encoder * _NUM_TEXT_PER_RANK
-    resident = _NUM_FROZEN * itemsize + rank * per_rank * _BYTES_PER_LEARNT[optimizer]
+    if whole:
+        learnt = sum(_NUM_WHOLE[part] for part in set(parts))
+        learnt += also_temporal * _NUM_WHOLE_TEMPORAL + train_text_encoder * _NUM_WHOLE_TEXT
+    else:
+        learnt = sum(_NUM_LEARNT_PER_RANK[part] for part in set(parts))
+        learnt += also_temporal * _NUM_TEMPORAL_PER_RANK + train_text_encoder * _NUM_TEXT_PER_RANK
+        learnt *= rank
+    num_frozen = _NUM_FROZEN - learnt * whole
+    resident = num_frozen * itemsize + learnt * _BYTES_PER_LEARNT[optimizer]
     is_usual = set(parts) <= {"attention"} and not also_temporal
     per_still = (_STEP_BYTES if is_usual else _MOST_STEP_BYTES)[checkpointing]
     step = per_still * rows * area / _AREA * itemsize / HALF
@@ -100,7 +116,7 @@ def estimate_training(
 
 def memory_lines(run: PersonalRun) -> list[str]:
     """What a dry run says of memory: of the published model with the settings of a run."""
-    rows = run.batch_size + run.prior_rows
+    rows = (run.batch_size + run.prior_rows) * run.num_frames
     usual, here = (
         estimate_training(),
         estimate_training(
@@ -113,6 +129,7 @@ def memory_lines(run: PersonalRun) -> list[str]:
             run.parts,
             run.also_temporal,
             run.train_text_encoder,
+            run.whole,
         ),
     )
     return [

@@ -9,13 +9,14 @@ import torch
 from pydantic import Field, model_validator
 
 from lavie.config import Config
-from lavie.data.world import HEIGHT, PLACES, WIDTH
-from lavie.errors import InputError
+from lavie.data.world import HEIGHT, MOTIONS, PLACES, WIDTH
+from lavie.errors import ConfigError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
 from lavie.training.model import VideoConfig, check_size
 from lavie.training.stages.denoising import DenoisingConfig
+from lora.cutouts import cut_out, is_cutout
 from lora.efforts import Effort, Kind, recipe
 from lora.inject import SpatialPart
 from lora.limits import (
@@ -24,6 +25,7 @@ from lora.limits import (
     MAX_PICTURES,
     MAX_TRIGGER_LENGTH,
 )
+from lora.opening import open_picture
 from lora.words import check_trigger, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -65,26 +67,34 @@ class PersonalConfig(Config):
     rank: Annotated[int, Field(ge=1, le=256)] | None = None
     """Rank of the matrices: more can hold more, and forgets more."""
     alpha: Annotated[float, Field(gt=0)] | None = None
-    """Scale of the product, divided by the rank."""
+    """Scale of the product, divided by the rank; null: the rank."""
+    moves: bool | None = None
+    """Whether a thing that can be taken off its ground is shown in clips of the model's own world,
+    doing what the caption says, instead of in stills; only a model of that world can."""
+    whole: bool | None = None
+    """Whether layers learn as a whole, and the file gets the LoRA of ``rank`` that is nearest to
+    what they came to: faster than a LoRA where a layer has hardly more channels than that."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Share of a layer's inputs that its LoRA does not see while it learns."""
     parts: tuple[SpatialPart, ...] | None = None
     """Which spatial layers learn: attention, feed_forward, projections, convolutions,
     conditioning."""
     also_temporal: bool = False
-    """Whether attention over time learns too: an ablation; it only sees stills."""
+    """Whether attention over time learns too: an ablation."""
     train_text_encoder: bool | None = None
     """Whether the text encoder's attention gets a LoRA as well."""
     train_embedding: bool | None = None
     """Whether the trigger word gets an embedding of its own; null: if the model would spell it."""
     batch_size: Annotated[int, Field(ge=1)] | None = None
-    """Stills of the new thing in a step."""
+    """Stills of the new thing in a step; a clip counts as many as it has frames."""
     prior_weight: Annotated[float, Field(ge=0)] | None = None
     """How much stills count that the model has made of its own, so that it stays what it was."""
     prior_rows: Annotated[int, Field(ge=0)] | None = None
-    """Such stills in a step, besides those of the new thing."""
+    """Such stills in a step, besides those of the new thing, counted likewise."""
+    prior_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps from one that sees them to the next."""
     num_prior_images: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Such stills in all; 0 makes none."""
+    """Such stills or clips in all; 0 makes none."""
     min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
     """Min-SNR loss weighting (arXiv:2303.09556); null: none."""
     timesteps: Levels | None = None
@@ -148,6 +158,11 @@ class PersonalConfig(Config):
                 f"There are {len(self.captions)} captions for {len(self.images)} images. "
                 "Give one for each, or none."
             )
+        if self.whole and (self.alpha is not None or self.dropout):
+            raise ValueError(
+                "Layers that learn as a whole have no alpha and no dropout. Leave both out, or set "
+                "whole to false."
+            )
         if self.held_out and len(self.images) < 3:
             raise ValueError(
                 f"Of {len(self.images)} images none can be kept apart. Use 3, or no held_out."
@@ -167,6 +182,7 @@ class PersonalRun(DenoisingConfig):
     kind: Kind
     rank: int
     alpha: float
+    whole: bool
     dropout: float
     parts: tuple[SpatialPart, ...]
     also_temporal: bool
@@ -174,6 +190,7 @@ class PersonalRun(DenoisingConfig):
     embedding_learning_rate: float
     prior_weight: float
     prior_rows: int
+    prior_every: int
     num_prior_images: int
     num_variants: int
     shift: float
@@ -184,8 +201,15 @@ class PersonalRun(DenoisingConfig):
     num_samples: int
     places: tuple[str, ...]
     """Places of the world that a cut-out stands in, for a model that knows them."""
+    motions: tuple[str, ...]
+    """What it does there, in clips; none: it is shown in stills."""
     is_small: Annotated[bool, Field(exclude=True)] = False
     """Whether the model learns as the miniature does; ``base`` says it in the record of a run."""
+
+    @property
+    def num_frames(self) -> int:
+        """F, of what it learns from: 1 for stills."""
+        return self.video.num_frames if self.motions else 1
 
 
 _SMALL_WEIGHTS = 100_000_000
@@ -206,9 +230,13 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
     """
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
     given = {name: value for name, value in config.model_dump().items() if value is not None}
-    values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
     check_trigger(config.token, pipeline.tokenizer)
     is_new_everywhere = bool(world_words(pipeline.tokenizer))
+    video = _video(config, pipeline)
+    is_in_world = is_new_everywhere and (video.height, video.width) == (HEIGHT, WIDTH)
+    values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
+    moves = _moves(config, values["moves"], is_in_world)
+    values = {**recipe(config.effort, is_small, moves), **given}
     is_learnt = is_new_everywhere or spells(pipeline.tokenizer, config.token)
     learns_word = values.get("train_embedding", is_learnt)
     if learns_word is False and is_new_everywhere:
@@ -218,14 +246,13 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
             "train_embedding",
         )
     on_gpu = torch.cuda.is_available()
-    video = _video(config, pipeline)
-    is_of_the_world = (video.height, video.width) == (HEIGHT, WIDTH)
+    num_frames = video.num_frames if moves else 1
     prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
     return PersonalRun(
         output=config.output,
         seed=config.seed,
         num_steps=values["num_steps"],
-        batch_size=values["batch_size"],
+        batch_size=max(1, values["batch_size"] // num_frames),
         gradient_accumulation_steps=values["gradient_accumulation_steps"],
         mixed_precision=values.get("mixed_precision", usual_precision() if on_gpu else "no"),
         gradient_checkpointing=values["gradient_checkpointing"],
@@ -246,14 +273,16 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         token=config.token,
         kind=config.kind,
         rank=values["rank"],
-        alpha=values["alpha"],
+        alpha=values.get("alpha", float(values["rank"])),
+        whole=values["whole"],
         dropout=values["dropout"],
         parts=values["parts"],
         also_temporal=config.also_temporal,
         train_embedding=learns_word,
         embedding_learning_rate=values["embedding_learning_rate"],
         prior_weight=values["prior_weight"] if prior_rows else 0.0,
-        prior_rows=prior_rows,
+        prior_rows=-(-prior_rows // num_frames),
+        prior_every=values["prior_every"],
         num_prior_images=values["num_prior_images"] if prior_rows else 0,
         num_variants=values["num_variants"],
         shift=values["shift"],
@@ -262,9 +291,33 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         held_out=config.held_out,
         patience=values["patience"],
         num_samples=config.num_samples,
-        places=tuple(PLACES) if is_new_everywhere and is_of_the_world else (),
+        places=tuple(PLACES) if is_in_world else (),
+        motions=tuple(MOTIONS) if moves else (),
         is_small=is_small,
     )
+
+
+def _moves(config: PersonalConfig, wanted: bool, is_in_world: bool) -> bool:
+    """Whether the pictures are shown in clips: not unless half of them can be.
+
+    Raises:
+        ConfigError: That was asked for, and they cannot.
+    """
+    if not wanted:
+        return False
+    captions = config.captions or ("",) * len(config.images)
+    is_movable = [
+        not caption.strip() and is_cutout(cut_out(open_picture(image)))
+        for image, caption in zip(config.images, captions, strict=True)
+        if is_in_world and config.kind != "style"
+    ]
+    can = 2 * sum(is_movable) >= len(config.images)
+    if config.moves and not can:
+        raise ConfigError(
+            "moves: true takes a thing before plain grounds, no captions, and a model of the world "
+            "in its own size. Leave it out."
+        )
+    return can
 
 
 def _video(config: PersonalConfig, pipeline: TextToVideoPipeline) -> VideoConfig:

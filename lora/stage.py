@@ -1,4 +1,4 @@
-"""Stage ``lora``: a model learns one thing more from a few stills; motion stays what it was."""
+"""Stage ``lora``: a model learns one thing more from a few pictures, in space alone."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownVariableType=false
@@ -30,7 +30,7 @@ from lora.header import RESULT
 from lora.inject import spatial_modules
 from lora.metadata import thumbnail_of
 from lora.settings import PersonalRun
-from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+from lora.weights import Lora, LoraLayer, Network, adaptable_layers, nearest_layer
 
 _ADAPTER = "personal"
 _TEXT_PARTS = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -38,23 +38,25 @@ _HELD_OUT_LEVELS = (100, 300, 500, 700, 850, 950)
 
 
 class LoraStage(DenoisingStage):
-    """Denoise stills of the new thing, and of the model's own, with layers in space alone.
+    """Denoise pictures of the new thing, and what the model made before, by layers in space alone.
 
-    Each still is a row of its own that bypasses everything temporal, so what moves in the videos
-    comes from layers that never change.
+    As a still, each is a row of its own that bypasses everything temporal. A model of the world
+    can also be shown a thing in clips, moving as everything moves there: so layers in space learn
+    what those over time, which never change, will ask of them.
 
     Args:
         config: Settings of the run.
         pipeline: The model; it gets the adapters, and makes the samples.
         examples: What to learn from.
         captions: All that is said of each picture.
-        prior_captions: What is said of each of the model's own stills.
+        prior_captions: What is said of each of the model's own.
         class_word: What the new thing is; may be empty.
         sample_prompts: What the sample videos show.
         metadata: For the file.
         cancel: Looked at in every step of a sample video, which is then left out.
 
-    Source: LaVie (arXiv:2309.15103), section 5.6; the prior as in DreamBooth (arXiv:2208.12242).
+    Source: LaVie (arXiv:2309.15103), section 5.6, for stills; the prior as in DreamBooth
+    (arXiv:2208.12242). The clips, and layers that learn as a whole, are ours.
     """
 
     name = "lora"
@@ -82,12 +84,16 @@ class LoraStage(DenoisingStage):
         self.sample_prompts = tuple(sample_prompts)
         num_learnt = len(examples.latents) - config.held_out
         self._held_out = examples.latents[num_learnt:, 0]
-        self._held_out_captions = [said[0] for said in captions[num_learnt:]]
+        self._held_out_captions = [
+            examples.caption(config, captions[picture][0], picture, 0)
+            for picture in range(num_learnt, len(captions))
+        ]
         self._learnt = Examples(
             examples.latents[:num_learnt],
             examples.focus[:num_learnt],
             examples.prior,
             examples.places[:num_learnt],
+            examples.motions[:num_learnt],
         )
         self._captions = captions[:num_learnt]
         self._prior_captions = prior_captions
@@ -105,6 +111,7 @@ class LoraStage(DenoisingStage):
                 config.kind == "style",
                 pipeline.tokenizer,
                 pipeline.text_encoder,
+                config.seed,
             )
 
     def _add_adapters(self) -> None:
@@ -114,6 +121,14 @@ class LoraStage(DenoisingStage):
         if config.train_text_encoder:
             layers = adaptable_layers(self.model.text_encoder)
             self._adapted["text_encoder"] = [n for n in layers if n.endswith(_TEXT_PARTS)]
+        if config.whole:
+            for module in self._adapted_modules().values():
+                module.weight.data = module.weight.data.float()
+                module.weight.requires_grad_(True)
+            self._before = {
+                key: _copy(module.weight) for key, module in self._adapted_modules().items()
+            }
+            return
         for network, modules in self._adapted.items():
             if modules:
                 adaptable: Any = getattr(self.model, network)
@@ -132,6 +147,14 @@ class LoraStage(DenoisingStage):
             if learns:
                 parameter.data = parameter.data.float()  # small steps need all digits
 
+    def _adapted_modules(self) -> dict[tuple[Network, str], Any]:
+        """The layers that learn."""
+        return {
+            (network, name): getattr(self.model, network).get_submodule(name)
+            for network, names in self._adapted.items()
+            for name in names
+        }
+
     def parameter_groups(self, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
         """The layers, and the trigger word at a pace of its own."""
         vectors = None if self.words is None else self.words.vectors
@@ -142,7 +165,7 @@ class LoraStage(DenoisingStage):
         return groups
 
     def batches(self, start: int, rank: int, world_size: int) -> Iterator[StillBatch]:
-        """Stills, each a row of its own."""
+        """Stills or clips, each a row of its own."""
         return draw_batches(
             self.config, self._learnt, self._captions, self._prior_captions, start, rank
         )
@@ -161,7 +184,7 @@ class LoraStage(DenoisingStage):
         )
         prediction = self._predict(noisy, timesteps, self._embed(texts))
         weight = batch.weight.to(noisy.device)
-        losses = self.objective.loss(prediction, target, timesteps, weight)[:, 0]
+        losses = self.objective.loss(prediction, target, timesteps, weight).mean(dim=1)
         num_own = len(losses) - batch.num_prior
         own = losses[:num_own].mean()
         if not batch.num_prior:
@@ -230,20 +253,23 @@ class LoraStage(DenoisingStage):
     def lora(self) -> Lora:
         """What has been learnt so far."""
         layers: dict[Network, dict[str, LoraLayer]] = {"unet": {}, "text_encoder": {}}
-        for network, names in self._adapted.items():
-            for name in names:
-                module: Any = getattr(self.model, network).get_submodule(name)
-                layers[network][name] = LoraLayer(
+        for (network, name), module in self._adapted_modules().items():
+            layers[network][name] = (
+                nearest_layer(_copy(module.weight) - self._before[network, name], self.config.rank)
+                if self.config.whole
+                else LoraLayer(
                     _copy(module.lora_A[_ADAPTER].weight),
                     _copy(module.lora_B[_ADAPTER].weight),
                     self.config.alpha,
                 )
+            )
         embeddings = {} if self.words is None else {self.config.token: _copy(self.words.vectors)}
         return Lora(layers, embeddings, self.metadata)
 
     def _predict(self, noisy: Tensor, timesteps: Tensor, text: Tensor) -> Tensor:
-        """Each still alone; a video of one frame where layers over time learn too."""
-        num_images = 0 if self.config.also_temporal else 1
+        """Each still alone; a video of one frame where layers over time learn too; and clips."""
+        is_video = bool(self.config.motions) or self.config.also_temporal
+        num_images = 0 if is_video else 1
         return self.model.unet(noisy, timesteps, text, num_images=num_images).sample
 
     def _embed(self, texts: Sequence[str]) -> Tensor:

@@ -156,15 +156,17 @@ def prepare(config: PersonalConfig) -> Prepared:
     language = Language.of(*words, pipeline.tokenizer)
     given = config.captions or ("",) * len(config.images)
     captions = tuple(language.own_captions(caption.strip()) for caption in given)
-    prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed))
+    moves = bool(run.motions)
+    prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed, moves))
     return Prepared(run, pipeline, language, captions, prior_captions)
 
 
 def _too_large(run: PersonalRun) -> str:
     """What is said where a training does not fit: what it is, and what would be less."""
     rows, video = run.batch_size + run.prior_rows, run.video
+    shown = "clips" if run.motions else "stills"
     return (
-        f"Learning from stills of {video.height}x{video.width}, {rows} a step, does not fit the "
+        f"Learning from {shown} of {video.height}x{video.width}, {rows} a step, does not fit the "
         "device's memory. Use a smaller height and width, a smaller batch_size, or "
         "gradient_checkpointing."
     )

@@ -1,9 +1,14 @@
 """A LoRA in memory: what it adds to which layers, in the networks' own names."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false
+# (the libraries say little of their types)
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+import torch
 from torch import Tensor, nn
 
 Network = Literal["unet", "text_encoder"]
@@ -79,6 +84,26 @@ def adaptable_layers(network: nn.Module) -> dict[str, tuple[int, ...]]:
             weight: Tensor = layer.weight
             shapes[name] = tuple(weight.shape)
     return shapes
+
+
+def nearest_layer(change: Tensor, rank: int) -> LoraLayer:
+    """The LoRA of a rank that is nearest to a change of a layer's weight.
+
+    Args:
+        change: ``(D_out, D_in)``, or ``(C_out, C_in, k, k)`` of a convolution.
+        rank: At most; a matrix of fewer rows or columns needs no more of it, and gets none.
+
+    Source: Eckart and Young (1936): the first singular values, and nothing else.
+    """
+    up, values, down = torch.linalg.svd(change.flatten(1).float(), full_matrices=False)
+    rank = min(rank, len(values))
+    root = values[:rank].sqrt()
+    ones = (1,) * (change.dim() - 2)
+    return LoraLayer(
+        (root[:, None] * down[:rank]).reshape(rank, *change.shape[1:]).contiguous(),
+        (up[:, :rank] * root).reshape(-1, rank, *ones).contiguous(),
+        float(rank),
+    )
 
 
 def shape_wanted(layer: LoraLayer) -> tuple[int, ...]:

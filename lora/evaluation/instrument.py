@@ -12,7 +12,6 @@ from torch import nn
 from lavie.data.world import MOTIONS, NEWCOMERS, PLACES, SUBJECTS, render_thing
 from lavie.data.world.drawing import sprite
 from lavie.evaluation.judge import Judge, to_images
-from lavie.evaluation.likeness import known_things
 from lavie.evaluation.measured import for_each
 from lavie.evaluation.rates import Rate
 from lavie.evaluation.rows import Row, rate_rows, with_target
@@ -66,7 +65,6 @@ def measure_known_clips(
         kinds: Keys of `TITLES`.
         on_event: Told after every clip.
     """
-    gallery = known_things()
     names = [name for name in (*SUBJECTS, *NEWCOMERS) for _ in range(num_clips)]
     scenes = [(place, motion) for place in PLACES for motion in MOTIONS]
 
@@ -83,7 +81,7 @@ def measure_known_clips(
                 frames = render_thing(number, partial(sprite, name), place, motion)
             if kind == "encoded" and encode is not None:
                 frames = encode(frames)
-            reading = read_clip(gallery, judge, frames)
+            reading = read_clip(judge, frames)
             return KnownClip(name, place, motion, frames, reading)
 
         return for_each(names, measure, kind, on_event)
@@ -126,8 +124,8 @@ def instrument_rows(clips: Mapping[str, Sequence[KnownClip]]) -> dict[str, list[
         rows[kind] += rate_rows("named as another thing", wrong)
         rows[kind] += rate_rows("unclear", [name is None for name in said])
         if is_true:
-            nearest = [clip.reading.likeness.nearest == clip.name for clip in of_kind]
-            rows[kind] += rate_rows("nearest, clear or not", nearest)
+            nearest = [clip.reading.nearest == clip.name for clip in of_kind]
+            rows[kind] += rate_rows("nearest, of those without strangers", nearest)
             rows[kind] += _other_rows(of_kind)
             rows[kind] += _worst(of_kind)
     return rows

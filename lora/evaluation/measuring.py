@@ -9,7 +9,6 @@ import torch
 
 from lavie.evaluation.judge import Judge
 from lavie.evaluation.kept_films import KeptFilms
-from lavie.evaluation.likeness import known_things
 from lavie.evaluation.measured import for_each
 from lavie.evaluation.measures import psnr
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -46,7 +45,7 @@ class Video:
         """
         likeness = self.reading.likeness
         if attribute == "subject":
-            return likeness.name == self.asked.subject
+            return self.reading.nearest == self.asked.subject
         if attribute == "place":
             return likeness.place == self.asked.place
         return getattr(self.reading, attribute) == self.asked.motion
@@ -75,7 +74,7 @@ class MeasuredLesson:
     def is_recognised(self, video: Video) -> bool:
         """Whether a video shows what was learnt."""
         reading = video.reading
-        said = reading.look if self.lesson.kind == "style" else reading.likeness.name
+        said = reading.look if self.lesson.kind == "style" else reading.nearest
         return said == self.lesson.name
 
 
@@ -161,11 +160,9 @@ class Measuring:
     def _read(
         self, name: str, prompts: Sequence[str], videos: np.ndarray, look: str | None
     ) -> list[Video]:
-        gallery = known_things(look=None if look is None else NEW_LOOKS[look])
-
         def read(index: int, prompt: str) -> Video:
             frames = videos[index]
-            reading = read_clip(gallery, self.judge, frames)
+            reading = read_clip(self.judge, frames, None if look is None else NEW_LOOKS[look])
             return Video(self.asked[index], prompt, frames, reading)
 
         return for_each(prompts, read, f"{name}: reading", self.on_event)

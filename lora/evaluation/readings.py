@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lavie.evaluation.judge import Judge, judge_clips
-from lavie.evaluation.likeness import Gallery, Likeness
+from lavie.evaluation.likeness import Likeness, Look, known_things
 from lavie.evaluation.motion import read_motion
 from lavie.types import Frames
 from lora.evaluation.looks import read_look
@@ -14,29 +14,32 @@ class Reading:
     """What is said of a clip.
 
     Args:
-        likeness: The thing, by comparison with all that are known, and the place.
-        motion: By the way of the thing; where none is clear, by the judge. None if it fits none.
+        nearest: The thing of all that there are in this project, the world's and newcomers, whose
+            picture comes nearest.
+        likeness: The same by comparison with strangers too, if it is near enough; and the place.
+        motion: By the way of the nearest thing. None if it fits none.
         judge_motion: By the bundled judge, a network that knows the world's own subjects.
         look: One of `LOOKS`.
     """
 
+    nearest: str
     likeness: Likeness
     motion: str | None
     judge_motion: str | None
     look: str
 
 
-def read_clip(gallery: Gallery, judge: Judge, frames: Frames) -> Reading:
+def read_clip(judge: Judge, frames: Frames, look: Look | None = None) -> Reading:
     """Say what a clip shows.
 
     Args:
-        gallery: All known things, in the look that the clip should have.
         judge: In eval mode.
         frames: uint8 ``(F, H, W, 3)``, F at least 2.
+        look: That the clip should have; None: as the world is.
     """
-    likeness = gallery.recognise(frames)
+    likeness = known_things(look=look).recognise(frames)
+    own = known_things(0, look)
+    nearest = own.recognise(frames).nearest
+    motion, _ = read_motion(own.follow(frames, nearest))
     (verdict,) = judge_clips(judge, [frames])
-    motion = verdict.motion
-    if likeness.name is not None:
-        motion, _ = read_motion(gallery.follow(frames, likeness.name))
-    return Reading(likeness, motion, verdict.motion, read_look(frames))
+    return Reading(nearest, likeness, motion, verdict.motion, read_look(frames))

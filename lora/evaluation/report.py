@@ -92,12 +92,12 @@ def lesson_rows(
         own = [each.is_recognised(video) for video in each.videos]
         rows += rate_rows(f"  {each.lesson.name}", own)
     if all(each.lesson.kind == "thing" for each in lessons):
-        nearest = [
-            video.reading.likeness.nearest == each.lesson.name
+        clear = [
+            video.reading.likeness.name == each.lesson.name
             for each in lessons
             for video in each.videos
         ]
-        rows += rate_rows("nearest to what was learnt, clear or not", nearest)
+        rows += rate_rows("clearly so, among strangers too", clear)
     else:
         rows += rate_rows("subject as asked, in the style", _right(lessons, "subject"))
     for attribute, title in _ATTRIBUTES.items():

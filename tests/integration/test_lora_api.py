@@ -20,8 +20,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
 
-NUM_STEPS = 45
-FIRST_CHECKPOINT = 25
+NUM_STEPS = 70
+FIRST_CHECKPOINT = 50
 PROMPT = "a zog moving left over the ocean"
 
 

@@ -8,8 +8,8 @@ from lora.settings import PersonalConfig
 QUICK = {
     "num_steps": 4,
     "batch_size": 2,
+    "whole": False,
     "rank": 2,
-    "alpha": 2.0,
     "num_variants": 3,
     "num_prior_images": 2,
     "prior_rows": 1,

@@ -25,7 +25,7 @@ from lavie.training.checkpoint import list_checkpoints
 from lavie.training.loop import train
 from lavie.types import CancelToken, Measured, Preview, Progress
 from lora.formats import read_lora
-from lora.inject import attach
+from lora.inject import attach, merge
 from lora.train import check_images, make_stage, prepare, train_lora
 from tests.unit.lora.personal import draw_pictures, personal_config
 
@@ -90,14 +90,42 @@ def test_training_leaves_every_weight_of_the_model_bit_for_bit(config, model_fol
             assert torch.equal(trained[name], weight), name
 
 
+def test_layers_that_learn_as_a_whole_come_to_a_file_that_does_the_same(config, model_folder):
+    run = config(whole=True, rank=64, ema_decay=0.0, train_text_encoder=True)
+    prepared = prepare(run)
+    stage = make_stage(run, prepared)
+    learning = [name for name, weight in stage.named_parameters() if weight.requires_grad]
+    assert not any(map(BaseUNet.is_temporal, learning))
+    train(stage)
+    trained = dict(prepared.pipeline.unet.named_parameters())
+    pipeline = TextToVideoPipeline.from_pretrained(model_folder)
+    adapted = {f"{name}.weight" for name in stage.lora().layers["unet"]}
+    for name, weight in pipeline.unet.named_parameters():
+        assert torch.equal(weight, trained[name]) != (name in adapted), name
+    attach(pipeline, stage.lora(), "mine")
+    merge(pipeline)
+    for name, weight in pipeline.unet.named_parameters():
+        torch.testing.assert_close(weight, trained[name], atol=1e-5, rtol=1e-4)
+
+
+def test_a_whole_layer_is_written_in_the_rank_that_was_asked_for(config, model_folder):
+    path = train_lora(config(whole=True, rank=3))
+    pipeline = TextToVideoPipeline.from_pretrained(model_folder)
+    lora = read_lora(path, pipeline.unet, pipeline.text_encoder)
+    assert lora.ranks == (3,)
+    assert lora.metadata["ss_network_alpha"] == "3"
+    assert all(layer.scale == 1 for layer in lora.layers["unet"].values())
+
+
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(config, at):
-    whole = train_lora(config("whole"))
+def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(config, at, whole):
+    unbroken = train_lora(config("unbroken", whole=whole))
     token = CancelToken()
     with pytest.raises(Cancelled, match="resume"):
-        train_lora(config("stopped"), stop_after(at, token), token)
-    assert len(list_checkpoints(whole.parent.parent / "stopped" / "checkpoints")) > 0
-    assert_equal_files(train_lora(config("stopped")), whole)
+        train_lora(config("stopped", whole=whole), stop_after(at, token), token)
+    assert len(list_checkpoints(unbroken.parent.parent / "stopped" / "checkpoints")) > 0
+    assert_equal_files(train_lora(config("stopped", whole=whole)), unbroken)
 
 
 def test_a_kill_loses_only_what_came_after_the_checkpoint(config):

@@ -18,7 +18,7 @@ ASKED = make_prompts(4)
 
 def video(asked, name, motion=None, place=None, look="colour"):
     likeness = Likeness(name, name or "fox", 0.7, 0.2, 0.0, place or asked.place)
-    reading = Reading(likeness, motion or asked.motion, motion or asked.motion, look)
+    reading = Reading(name or "fox", likeness, motion or asked.motion, motion or asked.motion, look)
     return Video(asked, "a prompt", FRAMES, reading)
 
 
@@ -61,6 +61,7 @@ def test_what_is_wrong_is_counted(picture):
     rows = rows_of(measured)
     found = numbers(rows["things"])
     assert found["recognised as what was learnt"] == (0.5, False)
+    assert found["clearly so, among strangers too"] == (0.5, None)
     assert found["motion, as asked"] == (0.75, None)
     assert found["seconds of training"] == (200.0, False)
     assert {row.is_reached for row in rows["all_layers"]} == {None}
