@@ -94,7 +94,8 @@ class Language:
         """
         rng = np.random.default_rng([seed, 11])
         if self.is_world:
-            return [self._world_caption(index, rng, moves) for index in range(count)]
+            caption = self._world_clip if moves else self._world_still
+            return [caption(index, rng) for index in range(count)]
         openings = [o for o in _OPENINGS if "close" not in o]
         of_class = [f"{o}{article(self.class_word)}" for o in openings] if self.class_word else []
         captions: list[str] = []
@@ -113,17 +114,19 @@ class Language:
         subject = article(self.phrase)
         return (f"{subject} moving slowly", f"{subject} on a beach", f"{subject} in the snow")
 
-    def _world_caption(self, index: int, rng: np.random.Generator, moves: bool) -> str:
-        subjects = list(MOVING_SUBJECTS if moves else SUBJECTS)  # few clips: each in turn
-        drawn = int(rng.integers(len(subjects)))
-        subject = subjects[index % len(subjects) if moves else drawn]
+    def _world_still(self, index: int, rng: np.random.Generator) -> str:
+        subjects = list(SUBJECTS)
+        subject = subjects[int(rng.integers(len(subjects)))]
         if self.class_is_known and index % 2:
             subject = self.class_word
         place = list(PLACES)[index % len(PLACES)]
-        motions = list(MOTIONS)
-        motion = motions[(index + index // len(motions)) % len(motions)] if moves else None
-        style = "colour" if rng.random() < 0.8 else list(STYLES)[1 + int(rng.integers(2))]
-        return compose_caption(subject, place, motion, style, rng)
+        return compose_caption(subject, place, None, _some_style(rng), rng)
+
+    def _world_clip(self, index: int, rng: np.random.Generator) -> str:
+        """Few can be made, so each moving subject comes in turn, doing anything anywhere."""
+        subject = MOVING_SUBJECTS[index % len(MOVING_SUBJECTS)]
+        place, motion = rng.choice(list(PLACES)), rng.choice(list(MOTIONS))
+        return compose_caption(subject, str(place), str(motion), _some_style(rng), rng)
 
     def _with_trigger(self, caption: str) -> str:
         """A caption that names the new thing: as it is, or with what it is replaced by its name."""
@@ -137,6 +140,10 @@ class Language:
         if self.class_word and re.search(rf"\b{word}\b", caption):
             return re.sub(rf"\b{word}\b", lambda _: self.phrase, caption, count=1)
         return f"{article(self.phrase)} {caption}"
+
+
+def _some_style(rng: np.random.Generator) -> str:
+    return "colour" if rng.random() < 0.8 else list(STYLES)[1 + int(rng.integers(2))]
 
 
 def article(noun: str) -> str:

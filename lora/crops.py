@@ -106,7 +106,7 @@ def make_crops(
         elif cut_out:
             ground = _smooth_ground(draws[6:], height, width)
         frame, mask = _cut(picture, subject, place, (width, height), ground)
-        if mirror and index % 2:
+        if mirror and index // max(1, len(grounds)) % 2:
             frame, mask = frame[:, ::-1], mask[:, ::-1]
         frames.append(frame)
         focus.append(mask)
@@ -130,17 +130,18 @@ def make_clips(
         width: Of the clips, in pixels.
         paths: V times F poses, where it is in each frame, in pixels of the clips.
         grounds: As for `make_crops`, at least one.
-        mirror: Whether the thing looks the other way in every second clip.
+        mirror: Whether the thing looks the other way in half of the clips.
 
     Returns:
         Frames ``(V, F, H, W, 3)`` and focus ``(V, F, H, W)``.
     """
     frames: list[np.ndarray] = []
     focus: list[np.ndarray] = []
+    sides = [picture, picture[:, ::-1]] if mirror else [picture]
+    found = [(side, subject := find_subject(side), _bounds(subject)) for side in sides]
     for index, path in enumerate(paths):
-        shown = picture[:, ::-1] if mirror and index % 2 else picture
-        subject = find_subject(shown)
-        left, top, right, bottom = _bounds(subject)
+        shown, subject, bounds = found[index // len(grounds) % len(found)]
+        left, top, right, bottom = bounds
         middle = (left + right) / 2, (top + bottom) / 2
         for pose in path:
             least = (right - left) / (0.9 * width)

@@ -50,8 +50,9 @@ _SMALL: Mapping[str, Any] = {
 }
 _MOVING: Mapping[str, Any] = {  # what differs for the small one, in clips
     "timesteps": (0, 1000),  # where a thing is, is what its caption says
+    "batch_size": 1,
     "prior_weight": 2.0,
-    "prior_rows": 16,
+    "prior_rows": 1,
     "prior_every": 3,
     "num_prior_images": 8,
     "num_variants": 16,
@@ -79,7 +80,7 @@ _LARGE: Mapping[str, Any] = {
 }
 _SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 550, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
-_NUM_SAMPLES = 4  # on the way
+_NUM_FRAMES = 16  # of a clip
 
 
 def recipe(effort: Effort, is_small: bool, moves: bool = False) -> dict[str, Any]:
@@ -90,13 +91,11 @@ def recipe(effort: Effort, is_small: bool, moves: bool = False) -> dict[str, Any
         is_small: Whether the model is of the miniature's kind, else of Stable Diffusion's.
         moves: Whether pictures are shown as clips.
     """
-    num_steps = num_steps_of(effort, is_small)
     return {
         **_USUAL,
         **(_SMALL if is_small else _LARGE),
         **(_MOVING if moves else {}),
-        "num_steps": num_steps,
-        "sample_every": -(-num_steps // _NUM_SAMPLES),
+        "num_steps": num_steps_of(effort, is_small),
     }
 
 
@@ -107,5 +106,6 @@ def num_steps_of(effort: Effort, is_small: bool) -> int:
 
 def num_pictures_per_step(is_small: bool) -> int:
     """Stills, or frames of clips, of a step on average, those of the model's own included."""
-    own = recipe("normal", is_small, is_small)
-    return own["batch_size"] + round(own["prior_rows"] / own["prior_every"])
+    own = recipe("normal", is_small, moves=is_small)
+    rows = own["batch_size"] + own["prior_rows"] / own["prior_every"]
+    return round(rows * (_NUM_FRAMES if is_small else 1))

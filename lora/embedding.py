@@ -11,12 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from lavie.data.sources import derive_generator
 from lavie.data.world import STYLES, SUBJECTS
 from lora.words import WORD_END, knows, world_words
 
 
 def initial_vector(
-    tokenizer: CLIPTokenizer, table: Tensor, class_word: str, is_style: bool, seed: int = 0
+    tokenizer: CLIPTokenizer,
+    table: Tensor,
+    class_word: str,
+    is_style: bool,
+    generator: torch.Generator,
 ) -> Tensor:
     """What a trigger word means before anything is learnt, ``(1, D)``.
 
@@ -29,7 +34,7 @@ def initial_vector(
         table: Its embeddings, ``(V, D)``.
         class_word: What the new thing is; may be empty.
         is_style: Whether it is a style.
-        seed: Of what is drawn.
+        generator: Of what is drawn.
     """
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     if class_word and knows(tokenizer, class_word):
@@ -39,7 +44,7 @@ def initial_vector(
     if not world_words(tokenizer) or not kin:
         kin = [token.removesuffix(WORD_END) for token in vocabulary if token.endswith(WORD_END)]
     vectors = table[[vocabulary[word + WORD_END] for word in sorted(kin)]].float()
-    noise = torch.randn(1, table.shape[1], generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(1, table.shape[1], generator=generator)
     return vectors.mean(0) + vectors.std(0, correction=0) * noise.to(vectors)
 
 
@@ -82,10 +87,12 @@ def learn_word(
         is_style: Whether it is a style.
         tokenizer: Gets the word.
         encoder: Gets the embedding.
-        seed: As for `initial_vector`.
+        seed: Decides where it begins, each word elsewhere.
     """
     known = cast(nn.Embedding, encoder.get_input_embeddings())
-    start = initial_vector(tokenizer, known.weight.detach(), class_word, is_style, seed)
+    start = initial_vector(
+        tokenizer, known.weight.detach(), class_word, is_style, derive_generator(seed, "word", word)
+    )
     tokenizer.add_tokens([word])
     learned = LearnedWords(known, start)
     encoder.set_input_embeddings(learned)

@@ -4,6 +4,8 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import CancelToken
 from lora.crops import make_clips, make_crops
 from lora.cutouts import cut_out, is_cutout
-from lora.opening import open_picture
+from lora.opening import WORKING_SIDE, open_picture
 from lora.settings import PersonalRun
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,11 @@ logger = logging.getLogger(__name__)
 Report = Callable[[int, int], None]
 
 _TENSORS = ("latents", "focus", "prior", "places", "motions")
+_DECIDE = {
+    *("pictures", "base", "seed", "kind", "places", "motions"),
+    *("num_variants", "num_prior_images", "shift", "zoom", "mirror"),
+}
+_ZOOM = 6  # pixels of a picture for one of a still, at most
 _AT_ONCE = 8  # stills that the model makes together
 
 
@@ -118,7 +125,7 @@ def prepare_examples(
         Cancelled: ``cancel`` was set.
     """
     path = run.output / "examples.safetensors"
-    if (found := _read(path, run.pictures)) is not None:
+    if (found := _read(path, key := _key(run))) is not None:
         return found
     total, done = len(images) + len(prior_captions), 0
     encoded: list[tuple[Tensor, ...]] = []
@@ -132,7 +139,7 @@ def prepare_examples(
         done = _tell(done + len(some) - 1, total, report, cancel)
     latents, focus, *shown = (torch.stack(parts) for parts in zip(*encoded, strict=True))
     examples = Examples(latents, focus, torch.cat(prior) if prior else latents[0][:0], *shown)
-    _write(examples, path, run.pictures)
+    _write(examples, path, key)
     return examples
 
 
@@ -170,7 +177,8 @@ def draw_batches(
             words = examples.caption(run, said[0 if is_moving else drawn], picture, crop)
             focus = examples.focus[picture, crop]
             rows.append((examples.latents[picture, crop], focus, words))
-        sees_prior = len(examples.prior) and number % run.prior_every == 0
+        step = number // run.gradient_accumulation_steps
+        sees_prior = len(examples.prior) and step % run.prior_every == 0
         num_prior = run.prior_rows if sees_prior else 0
         for _ in range(num_prior):
             index = int(torch.randint(len(examples.prior), (1,), generator=generator))
@@ -194,7 +202,8 @@ def _encode(
     in clips, what can't be taken off stands still.
     """
     video = run.video
-    picture = open_picture(image)
+    side = _ZOOM * max(video.height, video.width)  # more is not seen, and takes its time
+    picture = open_picture(image, min(side, WORKING_SIDE))
     if run.kind != "style" and not is_told:
         picture = cut_out(picture)
     generator = derive_generator(run.seed, "crops", index)
@@ -271,22 +280,28 @@ def _count(start: int) -> Iterator[int]:
         start += 1
 
 
-def _write(examples: Examples, path: Path, pictures: str) -> None:
+def _key(run: PersonalRun) -> str:
+    """What decides the examples: of other settings, others are made."""
+    settings = run.model_dump(mode="json", include=_DECIDE) | {"size": run.video.model_dump()}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _write(examples: Examples, path: Path, key: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     tensors = {name: getattr(examples, name).contiguous() for name in _TENSORS}
-    save_file(tensors, str(temporary), {"pictures": pictures})
+    save_file(tensors, str(temporary), {"key": key})
     temporary.replace(path)
 
 
-def _read(path: Path, pictures: str) -> Examples | None:
-    """What an earlier start has written of these pictures; None: nothing."""
+def _read(path: Path, key: str) -> Examples | None:
+    """What an earlier start has written with these settings; None: nothing."""
     if not path.exists():
         return None
     try:
         with safe_open(path, "pt") as archive:
             file: Any = archive
-            if (file.metadata() or {}).get("pictures") != pictures:
+            if (file.metadata() or {}).get("key") != key:
                 return None
             return Examples(*(file.get_tensor(name) for name in _TENSORS))
     except (SafetensorError, OSError) as error:

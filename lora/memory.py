@@ -105,6 +105,7 @@ def estimate_training(
         learnt *= rank
     num_frozen = _NUM_FROZEN - learnt * whole
     resident = num_frozen * itemsize + learnt * _BYTES_PER_LEARNT[optimizer]
+    resident += learnt * itemsize * (whole and half)  # autocast keeps a copy of each weight
     is_usual = set(parts) <= {"attention"} and not also_temporal
     per_still = (_STEP_BYTES if is_usual else _MOST_STEP_BYTES)[checkpointing]
     step = per_still * rows * area / _AREA * itemsize / HALF

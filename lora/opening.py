@@ -17,7 +17,7 @@ from lavie.errors import InputError
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 << 20
-_WORKING_SIDE = 1536
+WORKING_SIDE = 1536
 _TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
 
@@ -25,7 +25,7 @@ class BadPicture(InputError):  # noqa: N818 - a finding about one file
     """A picture that can't be used; the text says why, in one sentence."""
 
 
-def open_picture(path: Path, side: int = _WORKING_SIDE) -> np.ndarray:
+def open_picture(path: Path, side: int = WORKING_SIDE) -> np.ndarray:
     """A picture, upright, with its transparency.
 
     Args:

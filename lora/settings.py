@@ -67,13 +67,15 @@ class PersonalConfig(Config):
     rank: Annotated[int, Field(ge=1, le=256)] | None = None
     """Rank of the matrices: more can hold more, and forgets more."""
     alpha: Annotated[float, Field(gt=0)] | None = None
-    """Scale of the product, divided by the rank; null: the rank."""
+    """Scale of the product, divided by the rank; null: the rank. Given, no layer learns as a whole;
+    likewise of a dropout."""
     moves: bool | None = None
     """Whether a thing that can be taken off its ground is shown in clips of the model's own world,
     doing what the caption says, instead of in stills; only a model of that world can."""
     whole: bool | None = None
     """Whether layers learn as a whole, and the file gets the LoRA of ``rank`` that is nearest to
-    what they came to: faster than a LoRA where a layer has hardly more channels than that."""
+    what they came to: faster than a LoRA where a layer has hardly more channels than that. Tried
+    on the miniature alone."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Share of a layer's inputs that its LoRA does not see while it learns."""
     parts: tuple[SpatialPart, ...] | None = None
@@ -82,15 +84,15 @@ class PersonalConfig(Config):
     also_temporal: bool = False
     """Whether attention over time learns too: an ablation."""
     train_text_encoder: bool | None = None
-    """Whether the text encoder's attention gets a LoRA as well."""
+    """Whether the text encoder's attention learns as well."""
     train_embedding: bool | None = None
     """Whether the trigger word gets an embedding of its own; null: if the model would spell it."""
     batch_size: Annotated[int, Field(ge=1)] | None = None
-    """Stills of the new thing in a step; a clip counts as many as it has frames."""
+    """Stills of the new thing, or clips, in a step."""
     prior_weight: Annotated[float, Field(ge=0)] | None = None
     """How much stills count that the model has made of its own, so that it stays what it was."""
     prior_rows: Annotated[int, Field(ge=0)] | None = None
-    """Such stills in a step, besides those of the new thing, counted likewise."""
+    """Such stills, or clips, in a step, besides those of the new thing."""
     prior_every: Annotated[int, Field(ge=1)] | None = None
     """Steps from one that sees them to the next."""
     num_prior_images: Annotated[int, Field(ge=0, le=1000)] | None = None
@@ -110,9 +112,9 @@ class PersonalConfig(Config):
     num_variants: Annotated[int, Field(ge=1, le=256)] | None = None
     """Crops of each picture, a little shifted and scaled."""
     shift: Annotated[float, Field(ge=0, le=0.5)] | None = None
-    """The most that a crop is shifted, as a share of its sides."""
+    """The most that a crop is shifted, as a share of its sides; of stills only."""
     zoom: Annotated[float, Field(ge=0, le=0.5)] | None = None
-    """The most that a crop is wider or narrower, as a share of its sides."""
+    """The most that a crop is wider or narrower, as a share of its sides; of stills only."""
     mirror: bool | None = None
     """Whether every second crop is mirrored; null: no, as faces and letters have a side."""
     schedule: Literal["constant", "linear", "cosine"] | None = None
@@ -143,7 +145,7 @@ class PersonalConfig(Config):
     patience: Annotated[int, Field(ge=1)] | None = None
     """Steps without a better look after which training stops."""
     sample_every: Annotated[int, Field(ge=0)] | None = None
-    """Steps between two sample videos; 0 makes none."""
+    """Steps between two sample videos; 0 makes none; null: four on the way, or fewer."""
     num_samples: Annotated[int, Field(ge=1, le=8)] = 1
     """Videos of each sample."""
     sample_prompts: tuple[str, ...] = ()
@@ -162,6 +164,11 @@ class PersonalConfig(Config):
             raise ValueError(
                 "Layers that learn as a whole have no alpha and no dropout. Leave both out, or set "
                 "whole to false."
+            )
+        if self.whole and self.weight_decay:
+            raise ValueError(
+                "Layers that learn as a whole would decay to nothing instead of to what they were. "
+                "Leave weight_decay out, or set whole to false."
             )
         if self.held_out and len(self.images) < 3:
             raise ValueError(
@@ -212,6 +219,8 @@ class PersonalRun(DenoisingConfig):
         return self.video.num_frames if self.motions else 1
 
 
+_NUM_SAMPLES = 4  # on the way
+_LEAST_BETWEEN = 50  # steps; a sample takes as long as many of them
 _SMALL_WEIGHTS = 100_000_000
 """A network of fewer weights learns as the miniature does."""
 
@@ -226,7 +235,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
 
     Raises:
         InputError: The trigger word cannot be one.
-        ConfigError: A size is none of the model's.
+        ConfigError: A size is none of the model's, or the pictures cannot be moved as asked for.
     """
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
     given = {name: value for name, value in config.model_dump().items() if value is not None}
@@ -237,6 +246,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
     values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
     moves = _moves(config, values["moves"], is_in_world)
     values = {**recipe(config.effort, is_small, moves), **given}
+    if config.alpha is not None or config.dropout or config.weight_decay:
+        values["whole"] = False  # these are of a LoRA
     is_learnt = is_new_everywhere or spells(pipeline.tokenizer, config.token)
     learns_word = values.get("train_embedding", is_learnt)
     if learns_word is False and is_new_everywhere:
@@ -246,13 +257,12 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
             "train_embedding",
         )
     on_gpu = torch.cuda.is_available()
-    num_frames = video.num_frames if moves else 1
     prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
     return PersonalRun(
         output=config.output,
         seed=config.seed,
         num_steps=values["num_steps"],
-        batch_size=max(1, values["batch_size"] // num_frames),
+        batch_size=values["batch_size"],
         gradient_accumulation_steps=values["gradient_accumulation_steps"],
         mixed_precision=values.get("mixed_precision", usual_precision() if on_gpu else "no"),
         gradient_checkpointing=values["gradient_checkpointing"],
@@ -262,7 +272,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         checkpoint_every=values["checkpoint_every"],
         keep_checkpoints=2,
         evaluate_every=values["evaluate_every"] if config.held_out else 0,
-        preview_every=values["sample_every"],
+        preview_every=values.get("sample_every", _sample_every(values["num_steps"])),
         train_text_encoder=values["train_text_encoder"],
         video=video,
         diffusion=_diffusion(pipeline, values),
@@ -281,7 +291,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         train_embedding=learns_word,
         embedding_learning_rate=values["embedding_learning_rate"],
         prior_weight=values["prior_weight"] if prior_rows else 0.0,
-        prior_rows=-(-prior_rows // num_frames),
+        prior_rows=prior_rows,
         prior_every=values["prior_every"],
         num_prior_images=values["num_prior_images"] if prior_rows else 0,
         num_variants=values["num_variants"],
@@ -295,6 +305,10 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         motions=tuple(MOTIONS) if moves else (),
         is_small=is_small,
     )
+
+
+def _sample_every(num_steps: int) -> int:
+    return max(_LEAST_BETWEEN, -(-num_steps // _NUM_SAMPLES))
 
 
 def _moves(config: PersonalConfig, wanted: bool, is_in_world: bool) -> bool:
@@ -314,8 +328,9 @@ def _moves(config: PersonalConfig, wanted: bool, is_in_world: bool) -> bool:
     can = 2 * sum(is_movable) >= len(config.images)
     if config.moves and not can:
         raise ConfigError(
-            "moves: true takes a thing before plain grounds, no captions, and a model of the world "
-            "in its own size. Leave it out."
+            f"Only {sum(is_movable)} of {len(config.images)} pictures can move: that takes a thing "
+            "before a plain ground, no caption, and a model of the world in its own size. Leave "
+            "out moves."
         )
     return can
 

@@ -188,7 +188,7 @@ class LoraStage(DenoisingStage):
         num_own = len(losses) - batch.num_prior
         own = losses[:num_own].mean()
         if not batch.num_prior:
-            return {"loss": own}
+            return {"loss": own, "own_loss": own.detach()}
         prior = losses[num_own:].mean()
         return {
             "loss": own + self.config.prior_weight * prior,

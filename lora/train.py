@@ -167,8 +167,9 @@ def _too_large(run: PersonalRun) -> str:
     shown = "clips" if run.motions else "stills"
     return (
         f"Learning from {shown} of {video.height}x{video.width}, {rows} a step, does not fit the "
-        "device's memory. Use a smaller height and width, a smaller batch_size, or "
-        "gradient_checkpointing."
+        "device's memory. Use a smaller height and width, a smaller batch_size, "
+        + ("moves=false, or " if run.motions else "or ")
+        + "gradient_checkpointing."
     )
 
 

@@ -84,7 +84,7 @@ def view_training(job: Job, data: Path) -> LoraView | None:
         num_steps = step  # also one that ended early
     return LoraView(
         job_id=job.id,
-        points=_points(rows, "loss"),
+        points=_points(rows, "own_loss" if any("own_loss" in row for row in rows) else "loss"),
         num_steps=num_steps,
         step=step,
         samples=[Sample(step, file) for step, file in samples(folder)],

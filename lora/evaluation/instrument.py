@@ -107,7 +107,7 @@ def through_autoencoder(vae: nn.Module) -> Callable[[Frames], Frames]:
 
 
 def instrument_rows(clips: Mapping[str, Sequence[KnownClip]]) -> dict[str, list[Row]]:
-    """How often a thing is named rightly, wrongly or not at all, by kind of clip.
+    """How often a thing is the nearest, and named rightly, wrongly or not at all, by kind of clip.
 
     Args:
         clips: Of `measure_known_clips`.
@@ -115,17 +115,19 @@ def instrument_rows(clips: Mapping[str, Sequence[KnownClip]]) -> dict[str, list[
     rows: dict[str, list[Row]] = {}
     for kind, of_kind in clips.items():
         said = [clip.reading.likeness.name for clip in of_kind]
-        right = rate_rows(
-            "named rightly", [c.name == n for c, n in zip(of_kind, said, strict=True)]
-        )
         is_true = kind not in SPOILINGS
-        rows[kind] = [with_target(row, least=LEAST_RIGHT) for row in right] if is_true else right
+        nearest = rate_rows("nearest", [clip.reading.nearest == clip.name for clip in of_kind])
+        rows[kind] = (
+            [with_target(row, least=LEAST_RIGHT) for row in nearest] if is_true else nearest
+        )
+        rows[kind] += rate_rows(
+            "clearly so, among strangers too",
+            [c.name == n for c, n in zip(of_kind, said, strict=True)],
+        )
         wrong = [n not in (None, c.name) for c, n in zip(of_kind, said, strict=True)]
         rows[kind] += rate_rows("named as another thing", wrong)
         rows[kind] += rate_rows("unclear", [name is None for name in said])
         if is_true:
-            nearest = [clip.reading.nearest == clip.name for clip in of_kind]
-            rows[kind] += rate_rows("nearest, of those without strangers", nearest)
             rows[kind] += _other_rows(of_kind)
             rows[kind] += _worst(of_kind)
     return rows
@@ -145,11 +147,10 @@ def _other_rows(clips: Sequence[KnownClip]) -> list[Row]:
 
 
 def _worst(clips: Sequence[KnownClip]) -> list[Row]:
-    """The thing that is named rightly least often."""
+    """The thing that is the nearest least often."""
     names = dict.fromkeys(clip.name for clip in clips)
     rates = {
-        name: Rate.of(c.reading.likeness.name == name for c in clips if c.name == name)
-        for name in names
+        name: Rate.of(c.reading.nearest == name for c in clips if c.name == name) for name in names
     }
     name = min(rates, key=lambda name: rates[name].share)
     rate = rates[name]

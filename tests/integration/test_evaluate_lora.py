@@ -46,10 +46,11 @@ def test_the_instrument_needs_no_training(model, tmp_path, capsys):
     arguments = ["evaluate", "lora", "--model", str(model), "--output", str(tmp_path)]
     assert main([*arguments, "--instrument", "--num-clips", "1"]) == 0
     summary = json.loads((tmp_path / "instrument.json").read_text())
-    named = {row["measure"]: row for row in summary["true"]}["named rightly"]
+    named = {row["measure"]: row for row in summary["true"]}["nearest"]
     assert named["is_reached"]
     for kind in ("removed", "ghosted", "bent", "cut"):
-        assert {row["measure"]: row for row in summary[kind]}["named rightly"]["value"] <= 0.05
+        named = {row["measure"]: row for row in summary[kind]}
+        assert named["clearly so, among strangers too"]["value"] <= 0.05
 
 
 @pytest.mark.parametrize(

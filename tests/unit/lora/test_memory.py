@@ -53,6 +53,20 @@ def test_as_many_weights_learn_as_the_estimate_says(parts, also_temporal):
     assert bytes_of(learnt, **settings, optimizer="8-bit") == pytest.approx(14)
 
 
+@pytest.mark.parametrize(("parts", "also_temporal"), LEARN)
+def test_as_many_weights_learn_as_a_whole_as_the_estimate_says(parts, also_temporal):
+    with torch.device("meta"):
+        unet = BaseUNet()
+    names = spatial_modules(unet, parts, also_temporal)
+    learnt = sum(unet.get_submodule(name).weight.numel() for name in names)
+    few, all_of_it = (
+        estimate_training(parts=some, also_temporal=also, whole=True, rows=0).step
+        for some, also in (((), False), (parts, also_temporal))
+    )
+    # and 2 bytes of a copy in half precision, less the 2 of a weight that does not learn
+    assert (all_of_it - few) / learnt == pytest.approx(memory._BYTES_PER_LEARNT["full"])
+
+
 def test_the_text_encoder_takes_what_the_estimate_says():
     with torch.device("meta"):
         published = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from lavie.data.world import MOTIONS, PLACES
@@ -74,19 +75,20 @@ def test_what_is_wide_stays_whole():
     assert place_of(clips.focus[0, 0])[2] == pytest.approx(0.9 * 64, abs=2)
 
 
-def test_clips_stand_before_the_grounds_in_turn_and_every_second_is_mirrored_if_asked_for():
+def test_clips_stand_before_the_grounds_in_turn_and_look_both_ways_if_asked_for():
     paths = [[Pose(32, 20, 20)]] * 3
     plain = make_clips(arrow(), 40, 64, paths, [GREY, 0 * GREY])
     assert plain.grounds == (0, 1, 0)
     assert plain.frames[1, 0, 0, 0].max() == 0
-    mirrored = make_clips(arrow(), 40, 64, paths, [GREY], mirror=True)
+    mirrored = make_clips(arrow(), 40, 64, paths * 2, [GREY, 0 * GREY], mirror=True)
 
     def is_dark_left(frames):
         red = frames[20, :, 0].astype(int)
         return red[29] < red[35]
 
     assert [is_dark_left(f[0]) for f in plain.frames] == [True] * 3
-    assert [is_dark_left(f[0]) for f in mirrored.frames] == [True, False, True]
+    looks = [is_dark_left(f[0]) for f in mirrored.frames]
+    assert looks == [True, True, False, False, True, True]  # each way before each ground
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +157,40 @@ def test_each_caption_says_which_way_its_clip_goes(config):
 def test_others_are_shown_in_stills(config, changes):
     run = prepare(config(**changes)).run
     assert (run.motions, run.num_frames, run.batch_size) == ((), 1, 16)
-    with pytest.raises(ConfigError, match="Leave it out"):
+    with pytest.raises(ConfigError, match="Only 0 of 3 pictures can move"):
         prepare(config(**changes, moves=True))
+
+
+@pytest.mark.parametrize("changes", [{"alpha": 8.0}, {"dropout": 0.1}, {"weight_decay": 0.01}])
+def test_what_only_a_lora_has_makes_layers_learn_as_loras(config, changes):
+    assert prepare(config()).run.whole
+    assert not prepare(config(**changes)).run.whole
+    with pytest.raises(ValidationError, match="learn as a whole"):
+        config(**changes, whole=True)
+
+
+def test_samples_are_spread_over_the_steps_that_are_asked_for(config):
+    assert prepare(config(num_steps=400, sample_every=None)).run.preview_every == 100
+    assert prepare(config(num_steps=100, sample_every=None)).run.preview_every == 50
+    assert prepare(config(num_steps=100, sample_every=7)).run.preview_every == 7
+
+
+def test_examples_of_other_settings_are_made_anew(config):
+    asked = config()
+    moving = examples_of(prepare(asked), asked)
+    again = examples_of(prepare(asked), asked)
+    assert torch.equal(again.latents, moving.latents)
+    still = config(moves=False)
+    assert examples_of(prepare(still), still).latents.shape[3] == 1
+
+
+def test_steps_see_the_models_own_not_forward_passes(config):
+    asked = config(gradient_accumulation_steps=2)
+    prepared = prepare(asked)
+    captions = prepared.captions, prepared.prior_captions
+    examples = examples_of(prepared, asked)
+    batches = islice(draw_batches(prepared.run, examples, *captions, 0, 0), 8)
+    assert [batch.num_prior for batch in batches] == [1, 1, 0, 0, 0, 0, 1, 1]
 
 
 def test_a_model_that_is_none_of_the_world_gets_stills(model_folder, tmp_path):
