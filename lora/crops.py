@@ -138,10 +138,10 @@ def make_clips(
     frames: list[np.ndarray] = []
     focus: list[np.ndarray] = []
     sides = [picture, picture[:, ::-1]] if mirror else [picture]
-    found = [(side, subject := find_subject(side), _bounds(subject)) for side in sides]
+    found = [(side, find_subject(side)) for side in sides]
     for index, path in enumerate(paths):
-        shown, subject, bounds = found[index // len(grounds) % len(found)]
-        left, top, right, bottom = bounds
+        shown, subject = found[index // len(grounds) % len(found)]
+        left, top, right, bottom = _bounds(subject)
         middle = (left + right) / 2, (top + bottom) / 2
         for pose in path:
             least = (right - left) / (0.9 * width)
