@@ -14,7 +14,7 @@ _USUAL: Mapping[str, Any] = {
     "whole": False,
     "dropout": 0.0,
     "train_text_encoder": False,
-    "caption_dropout": 0.1,
+    "caption_dropout": 0.0,  # guidance leads away from what a model shows without a caption
     "prior_every": 1,
     "timesteps": (0, 1000),
     "high_noise_share": 0.0,
@@ -56,6 +56,14 @@ _MOVING: Mapping[str, Any] = {  # what differs for the small one, in clips
     "prior_every": 3,
     "num_prior_images": 8,
     "num_variants": 16,
+    "focus_weight": 8.0,
+}
+_LOOKS: Mapping[str, Any] = {  # what differs for the small one, of styles
+    "timesteps": (0, 1000),  # the noisiest decide the colours
+    "high_noise_share": 0.3,
+    "high_noise": (700, 1000),
+    "learning_rate": 8e-4,  # more, and subjects dissolve
+    "prior_weight": 1.0,
 }
 _LARGE: Mapping[str, Any] = {
     "parts": ("attention",),
@@ -77,22 +85,26 @@ _LARGE: Mapping[str, Any] = {
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 550, "thorough": 1500}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 600, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 _NUM_FRAMES = 16  # of a clip
 
 
-def recipe(effort: Effort, is_small: bool, moves: bool = False) -> dict[str, Any]:
+def recipe(
+    effort: Effort, is_small: bool, moves: bool = False, is_style: bool = False
+) -> dict[str, Any]:
     """All settings that a person may leave open, by name.
 
     Args:
         effort: How long to train.
         is_small: Whether the model is of the miniature's kind, else of Stable Diffusion's.
         moves: Whether pictures are shown as clips.
+        is_style: Whether a style is learnt.
     """
     return {
         **_USUAL,
         **(_SMALL if is_small else _LARGE),
+        **(_LOOKS if is_small and is_style else {}),
         **(_MOVING if moves else {}),
         "num_steps": num_steps_of(effort, is_small),
     }

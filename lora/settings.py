@@ -245,7 +245,8 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
     is_in_world = is_new_everywhere and (video.height, video.width) == (HEIGHT, WIDTH)
     values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
     moves = _moves(config, values["moves"], is_in_world)
-    values = {**recipe(config.effort, is_small, moves), **given}
+    is_style = config.kind == "style"
+    values = {**recipe(config.effort, is_small, moves, is_style), **given}
     if config.alpha is not None or config.dropout or config.weight_decay:
         values["whole"] = False  # these are of a LoRA
     is_learnt = is_new_everywhere or spells(pipeline.tokenizer, config.token)

@@ -81,7 +81,7 @@ def measure_known_clips(
                 frames = render_thing(number, partial(sprite, name), place, motion)
             if kind == "encoded" and encode is not None:
                 frames = encode(frames)
-            reading = read_clip(judge, frames)
+            reading = read_clip(judge, frames, name)
             return KnownClip(name, place, motion, frames, reading)
 
         return for_each(names, measure, kind, on_event)

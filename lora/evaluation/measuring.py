@@ -9,6 +9,7 @@ import torch
 
 from lavie.evaluation.judge import Judge
 from lavie.evaluation.kept_films import KeptFilms
+from lavie.evaluation.likeness import Look
 from lavie.evaluation.measured import for_each
 from lavie.evaluation.measures import psnr
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -103,7 +104,7 @@ class Measuring:
     def measure_base(self) -> list[Video]:
         """What the model makes of ordinary subjects."""
         prompts = [asked.ordinary for asked in self.asked]
-        return self._read("base", prompts, self._film("base", prompts), None)
+        return self._read("base", prompts, self._film("base", prompts))
 
     def measure_lesson(
         self, lesson: Lesson, learnt: Learnt, base: Sequence[Video], variant: str
@@ -129,13 +130,13 @@ class Measuring:
             unchanged = self._film(f"{name}-unchanged", ordinary)
         finally:
             detach(self.pipeline)
-        look = lesson.name if is_style else None
+        thing, look = (None, NEW_LOOKS[lesson.name]) if is_style else (lesson.name, None)
         return MeasuredLesson(
             lesson,
             learnt.seconds,
-            self._read(name, prompts, taught, look),
+            self._read(name, prompts, taught, thing, look),
             untaught,
-            self._read(name, ordinary, unchanged, None),
+            self._read(name, ordinary, unchanged),
             [psnr(new, old.frames) for new, old in zip(unchanged, base, strict=False)],
         )
 
@@ -158,11 +159,18 @@ class Measuring:
         return self.kept.get(name, make_all)["frames"]
 
     def _read(
-        self, name: str, prompts: Sequence[str], videos: np.ndarray, look: str | None
+        self,
+        name: str,
+        prompts: Sequence[str],
+        videos: np.ndarray,
+        thing: str | None = None,
+        look: Look | None = None,
     ) -> list[Video]:
+        """Say what videos show; without a thing, each is asked for its scene's own subject."""
+
         def read(index: int, prompt: str) -> Video:
-            frames = videos[index]
-            reading = read_clip(self.judge, frames, None if look is None else NEW_LOOKS[look])
-            return Video(self.asked[index], prompt, frames, reading)
+            frames, asked = videos[index], self.asked[index]
+            reading = read_clip(self.judge, frames, thing or asked.subject, look)
+            return Video(asked, prompt, frames, reading)
 
         return for_each(prompts, read, f"{name}: reading", self.on_event)

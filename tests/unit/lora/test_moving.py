@@ -157,6 +157,9 @@ def test_each_caption_says_which_way_its_clip_goes(config):
 def test_others_are_shown_in_stills(config, changes):
     run = prepare(config(**changes)).run
     assert (run.motions, run.num_frames, run.batch_size) == ((), 1, 16)
+    is_style = run.kind == "style"  # whose colours are decided where there is most noise
+    assert run.diffusion.timesteps == (0, 1000 if is_style else 800)
+    assert bool(run.diffusion.high_noise_share) == is_style
     with pytest.raises(ConfigError, match="Only 0 of 3 pictures can move"):
         prepare(config(**changes, moves=True))
 
