@@ -21,6 +21,7 @@ from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import Job
 from app.jobs.store import MAX_QUEUED, JobStore
 from app.line import Line
+from app.loras.choice import choose_loras
 from app.loras.files import has_learnt
 from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest
@@ -217,6 +218,19 @@ class Service(JobBook, Workplace):
         if job.can_go_on and isinstance(job.request, FilmRequest):
             check_model(job.request, self.card)
         return self._queue_again(job, owner, address)
+
+    def card_with(self, loras: object, owner: str = "") -> ModelCard:
+        """What the model says of itself where it has the LoRAs that a form names, if it can.
+
+        Args:
+            loras: As for `choose_loras`; what is wrong with them is said elsewhere.
+            owner: Whose form it is.
+        """
+        try:
+            uses = choose_loras(loras, self.shelf.finder(owner), self.card.name)
+        except InputError:
+            return self.card
+        return self.card.with_words(use.token for use in uses)
 
     def finish(self, job_id: str, owner: str = "", address: str = "") -> Job:
         """Have a training end as soon as it can with what it has learnt so far.

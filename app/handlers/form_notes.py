@@ -9,8 +9,10 @@ from gradio.events import Dependency
 
 from app import screen, texts
 from app.checks import COST_FIELDS
+from app.request import LORAS
 from app.service import Service
 from app.tabs.text_to_video import TextToVideoTab
+from app.visitors import Visitors
 from app.words import Words, compose
 from lavie.errors import InputError
 
@@ -24,12 +26,16 @@ class FormNotes:
         service: Knows the model and this computer.
         tab: The components to read and update.
         words: The words that can be clicked together, if any.
+        visitors: Tells who asks.
     """
 
-    def __init__(self, service: Service, tab: TextToVideoTab, words: Words | None) -> None:
+    def __init__(
+        self, service: Service, tab: TextToVideoTab, words: Words | None, visitors: Visitors
+    ) -> None:
         self._service = service
         self._tab = tab
         self._words = words
+        self._visitors = visitors
 
     def show_costs(self, *values: object) -> Updates:
         """Say beside the switches what they bring and what they cost on this computer."""
@@ -49,9 +55,9 @@ class FormNotes:
             self._tab.cost_timer: gr.Timer(active=not is_known),
         }
 
-    def read_prompt(self, prompt: str) -> Updates:
+    def read_prompt(self, prompt: str, loras: object, owner: str) -> Updates:
         """Say which words of a prompt the model will not read, and mark those it offers."""
-        card, prompt = self._service.card, prompt or ""
+        card = self._service.card_with(loras, owner)
         unknown, unread = card.unknown_words(prompt), card.unread_words(prompt)
         notes = [texts.unread_words(unread)] if unread else []
         notes += [texts.unknown_words(unknown)] if unknown else []
@@ -61,7 +67,7 @@ class FormNotes:
             updates |= zip(self._tab.composer, self._words.find(prompt), strict=True)
         return updates
 
-    def read_form(self, kept: object) -> Updates:
+    def read_form(self, kept: object, request: gr.Request | None = None) -> Updates:
         """`show_costs` and `read_prompt` for a form as its browser keeps it.
 
         Gradio takes back what it said beside a field as soon as anything answers that was given the
@@ -70,7 +76,9 @@ class FormNotes:
         values = kept if isinstance(kept, dict) else {}
         defaults = {name: limits.default for name, limits in self._service.card.ranges.items()}
         costs = (values.get(name, defaults.get(name)) for name in COST_FIELDS)
-        return {**self.show_costs(*costs), **self.read_prompt(str(values.get("prompt") or ""))}
+        prompt, loras = str(values.get("prompt") or ""), values.get(LORAS)
+        read = self.read_prompt(prompt, loras, self._visitors.owner(request))
+        return {**self.show_costs(*costs), **read}
 
     def show_model(self) -> Updates:
         """Say that the model is being loaded, or that it cannot be; look no more once it is."""

@@ -203,13 +203,13 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
             source = found[self._tab.source] = ""
         return {**found, **self.choose_beginning(begin, source)}
 
-    def read_form(self, kept: object) -> Updates:
+    def read_form(self, kept: object, request: gr.Request | None = None) -> Updates:
         """Say what the story takes here, and which of its words the model does not know."""
         values = kept if isinstance(kept, dict) else {}
         form = self._tab.form
         usual = {name: getattr(form, name).value for name in _COST_FIELDS}
         story, overlap, steps = (values.get(name, usual[name]) for name in _COST_FIELDS)
-        hints = self._hints(story)
+        hints = self._hints(story, values.get("loras"), self._visitors.owner(request))
         note = gr.Markdown("\n\n".join(hints), visible=bool(hints))
         updates: Updates = {self._tab.note: note}
         try:
@@ -232,8 +232,8 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         told = as_text(film_texts.goes_on_from(given.name))
         return {self._tab.source_note: f'<p role="status">{told}</p>'}
 
-    def _hints(self, story: object) -> list[str]:
-        card = self._service.card
+    def _hints(self, story: object, loras: object, owner: str) -> list[str]:
+        card = self._service.card_with(loras, owner)
         rows = [(number, row["prompt"]) for number, row in written_rows(story)]
         hints = []
         for read, tell in (

@@ -141,7 +141,7 @@ class TrainingFollowing(Follower[TrainingPanel]):
 
     def _buttons(self, job: Job, view: LoraView) -> Updates:
         is_running = job.state == "running"
-        is_asked = job.is_cancel_requested or job.is_finish_requested
+        is_asked = not job.is_over and (job.is_cancel_requested or job.is_finish_requested)
         return {
             self._tab.pause: gr.Button(
                 page_texts.CANCELLING if job.is_cancel_requested else texts.PAUSE,

@@ -42,7 +42,7 @@ def create_text_to_video_handlers(
     """
     following = Following(service, tab)
     asking = Asking(service, tab, visitors, editor, following)
-    return TextToVideoHandlers(asking, following, FormNotes(service, tab, words))
+    return TextToVideoHandlers(asking, following, FormNotes(service, tab, words, visitors))
 
 
 def bind_text_to_video(

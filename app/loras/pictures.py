@@ -1,6 +1,7 @@
 """The pictures that a LoRA learns from: checked at the door, kept for the job, then forgotten."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,9 @@ MAX_PIXELS_IN_ALL = 500_000_000
 
 _ONE_AT_A_TIME = Lock()
 """To look at a hundred pictures takes a processor for a while."""
+
+_SECONDS_TO_BE_QUEUED = 60.0
+"""From when the last picture of a training is kept until its job is there, at most."""
 
 _LARGEST_KEPT = 2048
 _THUMBNAIL_SIZE = 96
@@ -100,9 +104,15 @@ def forget_pictures(job: Job, data: Path, is_needed: Callable[[str], bool]) -> N
         return
     for file in (picture.file for picture in request.pictures):
         with GIVING:
-            is_given_again = file.exists() and file.stat().st_mtime > job.created.timestamp()
+            is_given_again = file.exists() and _is_new(file, job)
             if not is_given_again and not is_needed(file.name):
                 file.unlink(missing_ok=True)
+
+
+def _is_new(file: Path, job: Job) -> bool:
+    """Whether a file was given again since a job began, so lately that its own may be to come."""
+    given = file.stat().st_mtime
+    return given > job.created.timestamp() and time.time() - given < _SECONDS_TO_BE_QUEUED
 
 
 def _write(path: Path, target: Path) -> None:

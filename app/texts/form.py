@@ -61,13 +61,9 @@ HEIGHT_LABEL = "Height"
 FRAMES_LABEL = "Frames"
 FRAMES_INFO = "How many pictures the video has."
 SURPRISE = "Surprise me"
-FULL_MODEL = (
-    "The full model knows open language: `python -m lavie convert` fetches and prepares it, "
-    "then start the studio with `--model`."
-)
 KNOWS_NONE = "This small model knows none of these words."
-FULL_MODEL = "use the full model (python -m lavie convert)."
-NO_KNOWN_WORD = f"{KNOWS_NONE} Click some below, or {FULL_MODEL}"
+FULL_MODEL = "Use the full model (python -m lavie convert)."
+NO_KNOWN_WORD = f"{KNOWS_NONE} Click some below. {FULL_MODEL}"
 
 
 def size_info(minimum: float, maximum: float, step: float) -> str:

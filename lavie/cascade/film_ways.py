@@ -16,7 +16,6 @@ from lavie.pipelines.long_video import LongVideoPipeline, Segment
 from lavie.pipelines.stages import stage_generator
 from lavie.pipelines.story import Part, StoryLine, plan_parts
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lavie.pipelines.video_pipeline import Network
 from lavie.types import Frames, StageName
 
 WayName = Literal["recursion", "free_noise"]
@@ -109,7 +108,6 @@ class Recursion:
                 output: Any = self._base(
                     part.prompt,
                     generator=stage_generator("base", part.seed),
-                    network=self._opening_network(),
                     output_type="latent",
                     **asdict(self._opening_settings),
                     **options,
@@ -137,26 +135,6 @@ class Recursion:
             if segment is None:
                 return
             yield segment
-
-    def _opening_network(self) -> Network | None:
-        """The base network until its noise is as weak as the model says, then the windows' own.
-
-        None: the base alone. Source: experts for different noise levels, as in eDiff-I
-        (arXiv:2211.01324).
-        """
-        limit = self._pipeline.config["takes_over_below"]
-        own: Network | None = None
-
-        def network(sample: Tensor, timestep: Tensor, text: Tensor) -> Any:  # noqa: ANN401
-            nonlocal own
-            if timestep >= limit:
-                return self._base.unet(sample, timestep, text)
-            if own is None:
-                self._stages.begin(self.stage)
-                own = self._pipeline.given_nothing(self._opening_settings)
-            return own(sample, timestep, text)
-
-        return network if limit else None
 
     def _encode(self, frames: Frames | None) -> Tensor | None:
         if frames is None:

@@ -70,9 +70,6 @@ class LongVideoPipeline(TextToVideoPipeline):
             code that prediction has seen it too.
         num_eased: Frames of a film over which what stands still goes from the look of the given
             frames to that of the new ones, see `ease_in`; 0, as in the published code: none.
-        takes_over_below: Timestep below which this network makes a film's first window, too, which
-            the base network has begun: so all of a film is finished by one hand. That takes the
-            base's own latents and noise schedule. 0, as published: the base makes all of it.
         prompt_suffix: Put behind every prompt, as in the training of the network.
         transition_suffix: The same where the last frame of a window is given too.
         latent_rgb_factors: For previews.
@@ -101,7 +98,6 @@ class LongVideoPipeline(TextToVideoPipeline):
         holds_given: bool = False,
         guidance_hides_given: bool = False,
         num_eased: int = 0,
-        takes_over_below: int = 0,
         prompt_suffix: str = "",
         transition_suffix: str = "",
         latent_rgb_factors: list[list[float]] | None = None,
@@ -132,7 +128,6 @@ class LongVideoPipeline(TextToVideoPipeline):
             holds_given=holds_given,
             guidance_hides_given=guidance_hides_given,
             num_eased=num_eased,
-            takes_over_below=takes_over_below,
             prompt_suffix=prompt_suffix,
             transition_suffix=transition_suffix,
         )
@@ -174,11 +169,12 @@ class LongVideoPipeline(TextToVideoPipeline):
         prompts = default_to(call.arguments.get("prompt_embeds"), prompt)
         batch_size = len(prompts) if isinstance(prompts, list | tuple | Tensor) else 1
         given = GivenLatents((batch_size, *shape), first_latents, last_latents)
+        nothing = encode_nothing(self.vae, *shape[2:]).to(self._execution_device)
         (latents,) = super().__call__(
             prompt,
             *args,
             output_type="latent",
-            network=self._seeing(given, shape),
+            network=self._seeing(given, nothing),
             return_dict=False,
             **options,
         )
@@ -295,18 +291,8 @@ class LongVideoPipeline(TextToVideoPipeline):
         num_given = default_to(num_given, min(self.config["default_num_given"], most))
         return limits.check_whole_number(num_given, "num_given", 1, most)
 
-    def given_nothing(self, settings: TextToVideoSettings) -> Network:
-        """The network as one for a window of which nothing is given.
-
-        Args:
-            settings: Of the window.
-        """
-        shape = self.latent_shape(settings)
-        return self._seeing(GivenLatents((1, *shape), None, None), shape)
-
-    def _seeing(self, given: GivenLatents, shape: tuple[int, int, int, int]) -> Network:
+    def _seeing(self, given: GivenLatents, nothing: Tensor) -> Network:
         """The network with mask and given frames beside the noisy latents."""
-        nothing = encode_nothing(self.vae, *shape[2:]).to(self._execution_device)
 
         def network(sample: Tensor, timestep: Tensor, text: Tensor) -> UNet3DConditionOutput:
             known = given.put_into(torch.zeros_like(sample))

@@ -38,8 +38,6 @@ class LongVideoConfig(BaseConfig):
     """How the trained model samples, see `LongVideoPipeline`; its usual guidance is then lower."""
     num_eased: Annotated[int, Field(ge=0)] = 0
     """Frames over which films go on to the look of a new window, see `ease_in`; learns nothing."""
-    takes_over_below: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Timestep below which the trained model makes first windows too, see `LongVideoPipeline`."""
 
     @model_validator(mode="after")
     def _leaves_something_to_make(self) -> Self:
@@ -133,7 +131,6 @@ class LongVideoStage(BaseStage):
             holds_given=True,
             guidance_hides_given=self._given_settings.guidance_hides_given,
             num_eased=self._given_settings.num_eased,
-            takes_over_below=self._given_settings.takes_over_below,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

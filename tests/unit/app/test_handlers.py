@@ -165,7 +165,7 @@ def test_the_chips_follow_the_prompt(service, card):
     words = words_of(card)
     tab = create_tab(card, words)
     handlers = create_handlers(service, tab, words)
-    updates = handlers.notes.read_prompt("A dragon moving left over the ocean")
+    updates = handlers.notes.read_prompt("A dragon moving left over the ocean", "", "")
     assert "“dragon”" in updates[tab.note].value
     assert tab.composer is not None
     assert [updates[chip] for chip in tab.composer] == [None, "left", "ocean", "colour"]

@@ -57,33 +57,6 @@ def test_guidance_is_for_windows_that_go_on_and_the_beginning_gets_its_own_in_pr
     assert not np.array_equal(alone.frames, usual.frames)
 
 
-def test_the_windows_network_finishes_what_the_base_has_begun_where_the_model_says_so(tmp_path):
-    cascade = Cascade.from_pretrained(write_tiny_film_model(tmp_path), device="cpu")
-    long_video = cascade.pipeline("long_video")
-    long_video.register_to_config(takes_over_below=600)
-    at_work: list[tuple[str, int, int]] = []
-    for name in ("base", "long_video"):
-        cascade.pipeline(name).unet.register_forward_pre_hook(
-            lambda _, arguments, name=name: at_work.append(
-                (name, int(arguments[1]), arguments[0].shape[1])
-            )
-        )
-    film = cascade.film(STORY, seed=3, height=16, width=24, num_inference_steps=4)
-    begun = next(film.segments())
-    timesteps = [timestep for _, timestep, _ in at_work]
-    assert timesteps == sorted(timesteps, reverse=True)
-    assert len(timesteps) == 4
-    assert timesteps[0] >= 600 > timesteps[-1]
-    for name, timestep, channels in at_work:
-        assert name == ("base" if timestep >= 600 else "long_video")
-        assert channels == cascade.pipeline(name).unet.config["in_channels"]
-    long_video.register_to_config(takes_over_below=0)
-    alone = cascade.generate(
-        "a fox", seed=3, height=16, width=24, num_frames=6, num_inference_steps=4
-    )
-    assert not np.array_equal(begun.frames, alone.frames)
-
-
 def test_a_part_made_again_leaves_what_is_before_it(cascade, whole):
     film = cascade.film(STORY, seed=3, height=16, width=24)
     first = next(film.segments())

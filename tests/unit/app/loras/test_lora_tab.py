@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -233,6 +234,10 @@ def test_a_paused_training_goes_on_and_a_cancelled_one_is_gone(
     shown = updates_of(handlers.following.resume_for(job_id, Watching()))[-1]
     assert "Paused" in shown[tab.training.progress]
     assert shown[tab.training.retry].visible
+    job = service.get(job_id)
+    view = replace(handlers.following._loras.view(job), can_finish=True)
+    finish = handlers.following._buttons(job, view)[tab.training.finish]
+    assert (finish.visible, finish.interactive) == (True, True)
     handlers.buttons.retry(job_id)
     assert service.wait(job_id, timeout=10).state == "done"
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from app.loras.choice import picks_text
 from app.loras.files import learnt_file, metrics_file, training_folder
 from app.loras.pictures import keep_pictures
 from app.loras.request import LoraTrainingRequest
@@ -52,6 +53,31 @@ def test_a_training_leaves_a_lora_a_video_and_no_pictures(studio, training, wait
     assert studio.loras.view(job).pictures == []
     assert studio.service.history()[0].id == job.id
     assert studio.service.seconds_for(job.request.training) is not None  # learnt
+
+
+def test_pictures_given_to_two_trainings_go_with_the_last_one(
+    studio, training, monkeypatch, wait_until
+):
+    monkeypatch.setattr("app.loras.pictures._SECONDS_TO_BE_QUEUED", 0.0)
+    studio.service.pause(True)
+    first, second = (studio.loras.submit(training) for _ in range(2))
+    studio.loras.discard(second.id)
+    given = studio.service.data / "given"
+    assert len(list(given.iterdir())) == 3
+    studio.service.pause(False)
+    assert studio.service.wait(first.id, LONG).state == "done"
+    wait_until(lambda: not list(given.iterdir()))
+
+
+def test_a_trigger_word_is_known_where_its_lora_is_named(studio, training):
+    studio.train(training)
+    (entry,) = studio.loras.list()
+    card, service = replace(studio.service.card, vocabulary=frozenset({"a"})), studio.service
+    service.card = card
+    for named in ([{"id": entry.id, "weight": 1}], picks_text([(entry.id, 1)])):
+        assert service.card_with(named).unknown_words("a zog") == []
+    for named in (None, "", "[", picks_text([("nothing", 1)])):
+        assert service.card_with(named).unknown_words("a zog") == ["zog"]
 
 
 def test_pictures_are_kept_on_purpose(studio, training):
