@@ -90,7 +90,8 @@ def test_temporal_attention(units, num_frames: int, dtype: torch.dtype):
 def test_timestep_sinusoid(units):
     model = BaseUNet(block_out_channels=(64, 64, 64, 64), attention_head_dim=2)
     sinusoid = model.time_proj(units["in.timesteps"])
-    assert_equals_recording(sinusoid, units, "timestep_sinusoid.64", torch.float32)
+    # Of an argument near 1000, a float32 is only known to 6e-5: processors round it differently
+    torch.testing.assert_close(sinusoid, units["out.timestep_sinusoid.64"], atol=6e-5, rtol=0)
 
 
 @BOTH
