@@ -93,6 +93,19 @@ class Service(JobBook, Workplace):
         """
         return check_form(values, self.card, self.shelf.finder(owner))
 
+    def card_with(self, loras: object, owner: str = "") -> ModelCard:
+        """What the model says of itself where it has the LoRAs that a form names, if it can.
+
+        Args:
+            loras: As for `choose_loras`; what is wrong with them is said elsewhere.
+            owner: Whose form it is.
+        """
+        try:
+            uses = choose_loras(loras, self.shelf.finder(owner), self.card.name)
+        except InputError:
+            return self.card
+        return self.card.with_words(use.token for use in uses)
+
     def check_next(
         self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object
     ) -> StageRequest:
@@ -218,19 +231,6 @@ class Service(JobBook, Workplace):
         if job.can_go_on and isinstance(job.request, FilmRequest):
             check_model(job.request, self.card)
         return self._queue_again(job, owner, address)
-
-    def card_with(self, loras: object, owner: str = "") -> ModelCard:
-        """What the model says of itself where it has the LoRAs that a form names, if it can.
-
-        Args:
-            loras: As for `choose_loras`; what is wrong with them is said elsewhere.
-            owner: Whose form it is.
-        """
-        try:
-            uses = choose_loras(loras, self.shelf.finder(owner), self.card.name)
-        except InputError:
-            return self.card
-        return self.card.with_words(use.token for use in uses)
 
     def finish(self, job_id: str, owner: str = "", address: str = "") -> Job:
         """Have a training end as soon as it can with what it has learnt so far.

@@ -87,11 +87,18 @@ def test_temporal_attention(units, num_frames: int, dtype: torch.dtype):
     assert torch.equal(bias, units[f"out.rel_bias.f{num_frames}"])
 
 
+@pytest.fixture
+def alike_on_every_processor(monkeypatch):
+    """MKL, which reads this as torch is loaded, else takes another cosine where it finds AVX2."""
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+
+
+@pytest.mark.new_process
+@pytest.mark.usefixtures("alike_on_every_processor")
 def test_timestep_sinusoid(units):
     model = BaseUNet(block_out_channels=(64, 64, 64, 64), attention_head_dim=2)
     sinusoid = model.time_proj(units["in.timesteps"])
-    # Of an argument near 1000, a float32 is only known to 6e-5: processors round it differently
-    torch.testing.assert_close(sinusoid, units["out.timestep_sinusoid.64"], atol=6e-5, rtol=0)
+    assert_equals_recording(sinusoid, units, "timestep_sinusoid.64", torch.float32)
 
 
 @BOTH

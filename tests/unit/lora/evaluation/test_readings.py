@@ -32,7 +32,7 @@ def test_a_clip_in_a_look_is_compared_in_that_look(judge):
 
 
 def test_the_way_is_that_of_the_thing_asked_for_also_where_another_is_nearer(judge):
-    """Half octopus, half fox, in every frame: the way is the octopus' whichever is nearer."""
+    """A third of an octopus and two thirds of a fox in every frame, on nearly the same way."""
     mixed = np.mean(
         [
             render_thing(1, partial(sprite, name), "grass", "left").astype(float)
