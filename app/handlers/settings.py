@@ -117,14 +117,18 @@ class SettingsHandlers:
 
     def use_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
         """Fill in the settings of a preset; nothing happens if there is none of that name yet."""
-        chosen = next((p for p in self._presets(request) if p.name == name), None)
-        sources, form = self._tab.sources, self._tab.form
-        delete = gr.Button(interactive=chosen is not None and chosen.is_own)
+        chosen = self._preset(name, request)
         values = chosen.values if chosen else {}
         return {
-            sources.delete_preset: delete,
-            **{getattr(form, field): value for field, value in values.items()},
+            **self.name_preset(name, request),
+            **{getattr(self._tab.form, field): value for field, value in values.items()},
         }
+
+    def name_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
+        """Let a preset be deleted if it is one of the visitor's own."""
+        chosen = self._preset(name, request)
+        is_own = chosen is not None and chosen.is_own
+        return {self._tab.sources.delete_preset: gr.Button(interactive=is_own)}
 
     def save_preset(self, name: str | None, request: gr.Request | None, *values: object) -> Updates:
         """Keep the settings of the form under a name."""
@@ -180,6 +184,9 @@ class SettingsHandlers:
     def _presets(self, request: gr.Request | None) -> list[Preset]:
         return self._service.presets.all(self._service.card, self._visitors.owner(request))
 
+    def _preset(self, name: str | None, request: gr.Request | None) -> Preset | None:
+        return next((p for p in self._presets(request) if p.name == name), None)
+
     def _offer(self, presets: list[Preset], name: str | None) -> Updates:
         names = [preset.name for preset in presets]
         return {
@@ -208,9 +215,11 @@ def bind_settings(
         control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
     tab.generate.click(lambda: gr.HTML(visible=False), None, tab.restored, **quick)
     tab.surprise.click(handlers.surprise, None, form.prompt, **quick)
-    sources.preset.input(
+    # A dropdown says "input" twice for a choice: the second, late, would undo what is typed then.
+    sources.preset.select(
         handlers.use_preset, sources.preset, [sources.delete_preset, *settings], **heard
     )
+    sources.preset.input(handlers.name_preset, sources.preset, sources.delete_preset, **heard)
     sources.save_preset.click(
         handlers.save_preset,
         [sources.preset, *settings],

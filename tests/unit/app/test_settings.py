@@ -115,6 +115,8 @@ def test_own_settings_are_saved_by_name_and_deleted(handlers, tab, settings, toa
     assert toasts == [texts.PRESET_SAVED]
     updates = handlers.use_preset("mine")
     assert updates[tab.sources.delete_preset].interactive
+    assert list(handlers.name_preset("mine")) == [tab.sources.delete_preset]
+    assert not handlers.name_preset("min")[tab.sources.delete_preset].interactive
     assert [updates[getattr(tab.form, field)] for field in PRESET_FIELDS] == settings
     deleted = handlers.delete_preset("mine")
     assert "Deleted: “mine”" in deleted[tab.sources.undo.note]
