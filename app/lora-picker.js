@@ -60,7 +60,9 @@ element.addEventListener("click", ({ target }) => {
   const fields = [...document.querySelectorAll(root()?.dataset.sentence ?? "none")];
   const field = fields.find((one) => !one.value.trim()) ?? fields[0];
   if (!words || !field || field.value.includes(words)) return;
-  field.value = `${field.value} ${words}`.trim();
+  const { value, selectionStart: start, selectionEnd: end } = field; // where somebody wrote last, or what is selected
+  const at = start === end ? end + value.slice(end).search(/\s|$/) : start; // not within a word
+  field.value = [value.slice(0, at), words, value.slice(Math.max(at, end))].map((part) => part.trim()).filter(Boolean).join(" ");
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
 });

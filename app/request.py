@@ -45,15 +45,17 @@ class Range:
             InputError: It is missing, no number, outside the range or between two steps.
         """
         name = field.removeprefix("num_").replace("_", " ").capitalize()
-        advice = _plain(self.minimum if self.default is None else self.default)
+        limits = _plain(self.minimum), _plain(self.maximum)
+        advice = texts.one_between(*limits) if self.default is None else _plain(self.default)
         if value is None or value == "":
             raise InputError(texts.number_is_missing(name, advice), field)
         value = _as_number(value)
         if isinstance(value, str):
             raise InputError(texts.not_a_number(name, value, advice), field)
         if not self.minimum <= value <= self.maximum:
-            limits = _plain(self.minimum), _plain(self.maximum)
-            raise InputError(texts.out_of_range(name, _plain(value), *limits, advice), field)
+            number = _plain(value)
+            nearest = limits[value > self.minimum] if self.default is None else advice
+            raise InputError(texts.out_of_range(name, number, *limits, nearest), field)
         if self.step and value % self.step:
             below = value // self.step * self.step
             nearest = _plain(below), _plain(below + self.step)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import texts
 from app.checks import check_form, check_next_stage, check_rows, later_efforts
@@ -21,8 +22,9 @@ from app.jobs.dispatcher import Dispatcher
 from app.jobs.job import Job
 from app.jobs.store import MAX_QUEUED, JobStore
 from app.line import Line
-from app.loras.choice import choose_loras
+from app.loras.choice import choose_loras, is_made_for
 from app.loras.files import has_learnt
+from app.loras.hints import trigger_hints
 from app.loras.pictures import forget_pictures, without_pictures
 from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import Shelf
@@ -35,6 +37,9 @@ from app.texts import lora_rules
 from app.workplace import Workplace
 from lavie.errors import InputError
 from lavie.types import StageName
+
+if TYPE_CHECKING:
+    from lora.registry import Entry
 
 _PRESETS_FILE = Path("private") / "presets.json"
 _PRIVATE = Policy()
@@ -93,18 +98,27 @@ class Service(JobBook, Workplace):
         """
         return check_form(values, self.card, self.shelf.finder(owner))
 
-    def card_with(self, loras: object, owner: str = "") -> ModelCard:
-        """What the model says of itself where it has the LoRAs that a form names, if it can.
+    def card_for(self, owner: str = "") -> ModelCard:
+        """What the model says of itself to one who has LoRAs: their trigger words are known."""
+        return self.card.with_words(entry.token for entry in self._fitting_loras(owner))
+
+    def trigger_hints(self, prompts: Sequence[str], loras: object, owner: str = "") -> list[str]:
+        """Sentences about trigger words without their LoRA, and LoRAs without their trigger word.
 
         Args:
+            prompts: What has been written so far.
             loras: As for `choose_loras`; what is wrong with them is said elsewhere.
             owner: Whose form it is.
         """
         try:
             uses = choose_loras(loras, self.shelf.finder(owner), self.card.name)
         except InputError:
-            return self.card
-        return self.card.with_words(use.token for use in uses)
+            return []
+        return trigger_hints(prompts, uses, self._fitting_loras(owner))
+
+    def _fitting_loras(self, owner: str) -> "list[Entry]":
+        entries = self.shelf.list(owner)
+        return [entry for entry in entries if is_made_for(entry, self.card.name)]
 
     def check_next(
         self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object

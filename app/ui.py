@@ -90,7 +90,7 @@ def create_page(
             service, lora_tab, tabs, pickers, words, visitors, sets
         )
         trainings = lora_handlers.following
-        lora_asked, lora_ended = bind_lora(page, lora_tab, lora_handlers)
+        lora_asked, lora_ended = bind_lora(page, tabs, lora_tab, lora_handlers)
         asked += lora_asked
         ended += lora_ended
         queue_handlers = QueueHandlers(

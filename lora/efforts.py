@@ -14,7 +14,7 @@ _USUAL: Mapping[str, Any] = {
     "whole": False,
     "dropout": 0.0,
     "train_text_encoder": False,
-    "caption_dropout": 0.0,  # guidance leads away from what a model shows without a caption
+    "caption_dropout": 0.1,
     "prior_every": 1,
     "timesteps": (0, 1000),
     "high_noise_share": 0.0,
@@ -51,10 +51,11 @@ _SMALL: Mapping[str, Any] = {
 _MOVING: Mapping[str, Any] = {  # what differs for the small one, in clips
     "timesteps": (0, 1000),  # where a thing is, is what its caption says
     "batch_size": 1,
-    "prior_weight": 2.0,
+    "prior_weight": 4.0,
     "prior_rows": 1,
     "prior_every": 3,
-    "num_prior_images": 8,
+    "caption_dropout": 0.3,  # of what is seen in a third of the steps
+    "num_prior_images": 16,
     "num_variants": 16,
     "focus_weight": 8.0,
 }
@@ -85,7 +86,7 @@ _LARGE: Mapping[str, Any] = {
     "evaluate_every": 50,
     "patience": 300,
 }
-_SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 600, "thorough": 1500}
+_SMALL_STEPS: Mapping[Effort, int] = {"quick": 200, "normal": 400, "thorough": 1500}
 _LARGE_STEPS: Mapping[Effort, int] = {"quick": 400, "normal": 1000, "thorough": 2500}
 _NUM_FRAMES = 16  # of a clip
 

@@ -25,9 +25,10 @@ def initial_vector(
 ) -> Tensor:
     """What a trigger word means before anything is learnt, ``(1, D)``.
 
-    The meaning of the class word where the model knows it; else a point drawn among all subjects,
-    or styles, of the world; else among all whole words. One that is near none of these leaves them
-    what they mean while the layers learn what it shows; their mean is near all of them.
+    The meaning of the class word where the model knows it; else a point drawn as far from the mean
+    of all subjects of the world, or of all styles, as these are, on a way that leads to none of
+    them; else drawn around the mean of all whole words. A subject that is nearer than others would
+    become the new thing; the mean itself is near all of them.
 
     Args:
         tokenizer: The model's.
@@ -44,8 +45,11 @@ def initial_vector(
     if not world_words(tokenizer) or not kin:
         kin = [token.removesuffix(WORD_END) for token in vocabulary if token.endswith(WORD_END)]
     vectors = table[[vocabulary[word + WORD_END] for word in sorted(kin)]].float()
-    noise = torch.randn(1, table.shape[1], generator=generator)
-    return vectors.mean(0) + vectors.std(0, correction=0) * noise.to(vectors)
+    away = vectors - vectors.mean(0)
+    noise = torch.randn(1, table.shape[1], generator=generator).to(vectors)
+    if len(kin) < table.shape[1]:  # else there is no way that leads away from all of them
+        noise -= noise @ torch.linalg.pinv(away) @ away
+    return vectors.mean(0) + functional.normalize(noise) * away.norm(dim=1).mean()
 
 
 class LearnedWords(nn.Module):

@@ -44,7 +44,8 @@ _DECIDE = {
     *("num_variants", "num_prior_images", "shift", "zoom", "mirror"),
 }
 _ZOOM = 6  # pixels of a picture for one of a still, at most
-_AT_ONCE = 8  # stills that the model makes together
+_AT_ONCE = 8  # stills that the model makes together; of clips, each is told of
+_STEPS_OF_CLIPS = 8  # enough for what noise is added to, and from which the model has to tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +134,9 @@ def prepare_examples(
     for index, image in enumerate(images):
         encoded.append(_encode(run, pipeline, image, index, is_told=bool(captions[index])))
         done = _tell(done, total, report, cancel)
-    for start in range(0, len(prior_captions), _AT_ONCE):
-        some = prior_captions[start : start + _AT_ONCE]
+    num_together = 1 if run.motions else _AT_ONCE
+    for start in range(0, len(prior_captions), num_together):
+        some = prior_captions[start : start + num_together]
         prior.append(_imagine(run, pipeline, some, start, cancel))
         done = _tell(done + len(some) - 1, total, report, cancel)
     latents, focus, *shown = (torch.stack(parts) for parts in zip(*encoded, strict=True))
@@ -258,6 +260,7 @@ def _imagine(
         height=run.video.height,
         width=run.video.width,
         num_frames=run.num_frames,
+        num_inference_steps=_STEPS_OF_CLIPS if run.motions else None,
         generator=[derive_generator(run.seed, "prior", number) for number in numbers],
         network=pipeline.unet if run.motions else partial(pipeline.unet, num_images=1),
         output_type="latent",

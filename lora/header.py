@@ -36,6 +36,12 @@ class Header:
     metadata: Mapping[str, str]
 
     @property
+    def is_of_unet(self) -> bool:
+        """Whether it changes nothing but the U-Net, which is all that a folder of peft's holds."""
+        others = ("lora_te", "text_encoder", "bundle_emb")
+        return not any(key.startswith(others) for key in self.keys)
+
+    @property
     def is_kohya(self) -> bool:
         """Whether its layers are named as kohya names them."""
         return any(key.startswith(("lora_unet_", "lora_te_")) for key in self.keys)

@@ -209,13 +209,20 @@ class Registry:
         """
         return self._change(id, lambda entry: replace(entry, deleted=None))
 
-    def export(self, id: str, folder: Path, style: str = "kohya") -> Path:  # noqa: A002
+    def export(
+        self,
+        id: str,  # noqa: A002
+        folder: Path,
+        style: str = "kohya",
+        model: str = "",
+    ) -> Path:
         """Write a copy that bears its name, for other programs.
 
         Args:
             id: Which.
             folder: Where to.
             style: "kohya", "diffusers" or "peft"; the first is the file as it is kept.
+            model: Which it is for, as `lora.rewriting.rewrite` takes it.
 
         Returns:
             A file, or for peft a folder; both called after the LoRA, with harmless letters alone.
@@ -234,7 +241,7 @@ class Registry:
             return target
         from lora.rewriting import rewrite
 
-        return rewrite(entry.file, folder / stem, style)
+        return rewrite(entry.file, folder / stem, style, model)
 
     def import_file(
         self,

@@ -108,7 +108,10 @@ class PersonalConfig(Config):
     focus_weight: Annotated[float, Field(ge=0)] | None = None
     """How much more the place counts where the subject is."""
     caption_dropout: Share | None = None
-    """Share of captions left out, for guidance."""
+    """Share of the captions of the model's own that are left out.
+
+    What is shown without a caption, from which guidance leads away, stays the model's own so.
+    """
     num_variants: Annotated[int, Field(ge=1, le=256)] | None = None
     """Crops of each picture, a little shifted and scaled."""
     shift: Annotated[float, Field(ge=0, le=0.5)] | None = None

@@ -4,8 +4,8 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -56,7 +56,8 @@ class LoraStage(DenoisingStage):
         cancel: Looked at in every step of a sample video, which is then left out.
 
     Source: LaVie (arXiv:2309.15103), section 5.6, for stills; the prior as in DreamBooth
-    (arXiv:2208.12242). The clips, and layers that learn as a whole, are ours.
+    (arXiv:2208.12242), held to what the model said before as in learning without forgetting
+    (arXiv:1606.09282). The clips, and layers that learn as a whole, are ours.
     """
 
     name = "lora"
@@ -171,29 +172,35 @@ class LoraStage(DenoisingStage):
         )
 
     def forward(self, batch: StillBatch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The loss of the new thing, plus the prior's times its weight."""
-        is_dropped = (
-            torch.rand(len(batch.captions), generator=generator) < self.config.caption_dropout
-        )
-        texts = [
-            "" if drop else caption
-            for caption, drop in zip(batch.captions, is_dropped.tolist(), strict=True)
-        ]
+        """The loss of the new thing, plus the prior's times its weight.
+
+        What the model makes of its own is held to what the model said of the same noise before,
+        which says more than the noise itself.
+        """
+        num_own = len(batch.captions) - batch.num_prior
+        is_dropped = torch.rand(batch.num_prior, generator=generator) < self.config.caption_dropout
+        texts = list(batch.captions[:num_own])
+        for caption, drop in zip(batch.captions[num_own:], is_dropped.tolist(), strict=True):
+            texts.append("" if drop else caption)
         noisy, target, timesteps = self.objective.corrupt(
             batch.latents.to(self.model.unet.device), generator
         )
+        if batch.num_prior:
+            prior = slice(num_own, None)
+            with torch.no_grad(), self._untaught():
+                before = self._predict(noisy[prior], timesteps[prior], self._embed(texts[prior]))
+            target = torch.cat([target[:num_own], before.to(target)])
         prediction = self._predict(noisy, timesteps, self._embed(texts))
         weight = batch.weight.to(noisy.device)
         losses = self.objective.loss(prediction, target, timesteps, weight).mean(dim=1)
-        num_own = len(losses) - batch.num_prior
-        own = losses[:num_own].mean()
+        own_loss = losses[:num_own].mean()
         if not batch.num_prior:
-            return {"loss": own, "own_loss": own.detach()}
-        prior = losses[num_own:].mean()
+            return {"loss": own_loss, "own_loss": own_loss.detach()}
+        prior_loss = losses[num_own:].mean()
         return {
-            "loss": own + self.config.prior_weight * prior,
-            "own_loss": own.detach(),
-            "prior_loss": prior.detach(),
+            "loss": own_loss + self.config.prior_weight * prior_loss,
+            "own_loss": own_loss.detach(),
+            "prior_loss": prior_loss.detach(),
         }
 
     def evaluate(self, step: int) -> dict[str, float]:
@@ -271,6 +278,21 @@ class LoraStage(DenoisingStage):
         is_video = bool(self.config.motions) or self.config.also_temporal
         num_images = 0 if is_video else 1
         return self.model.unet(noisy, timesteps, text, num_images=num_images).sample
+
+    @contextmanager
+    def _untaught(self) -> Generator[None]:
+        """The model as it was before, in a block without gradients."""
+        with ExitStack() as back:
+            if self.config.whole:
+                for key, module in self._adapted_modules().items():
+                    back.callback(setattr, module.weight, "data", module.weight.data)
+                    module.weight.data = self._before[key].to(module.weight.device)
+            else:
+                for network in (name for name, modules in self._adapted.items() if modules):
+                    adapted: Any = getattr(self.model, network)
+                    back.callback(adapted.enable_adapters)
+                    adapted.disable_adapters()
+            yield
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         """Embedded texts ``(B, 1, L, D)``; each is embedded once where nothing of it learns."""

@@ -56,10 +56,11 @@ class FormNotes:
         }
 
     def read_prompt(self, prompt: str, loras: object, owner: str) -> Updates:
-        """Say which words of a prompt the model will not read, and mark those it offers."""
-        card = self._service.card_with(loras, owner)
+        """Say which words of a prompt will not show, and mark those that the model offers."""
+        card = self._service.card_for(owner)
         unknown, unread = card.unknown_words(prompt), card.unread_words(prompt)
-        notes = [texts.unread_words(unread)] if unread else []
+        notes = self._service.trigger_hints([prompt], loras, owner)
+        notes += [texts.unread_words(unread)] if unread else []
         notes += [texts.unknown_words(unknown)] if unknown else []
         note = gr.Markdown("\n\n".join(notes), visible=bool(notes))
         updates: Updates = {self._tab.note: note}

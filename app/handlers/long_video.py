@@ -233,9 +233,9 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         return {self._tab.source_note: f'<p role="status">{told}</p>'}
 
     def _hints(self, story: object, loras: object, owner: str) -> list[str]:
-        card = self._service.card_with(loras, owner)
+        card = self._service.card_for(owner)
         rows = [(number, row["prompt"]) for number, row in written_rows(story)]
-        hints = []
+        hints = self._service.trigger_hints([prompt for _, prompt in rows], loras, owner)
         for read, tell in (
             (card.unknown_words, film_texts.unknown_words),
             (card.unread_words, film_texts.unread_words),

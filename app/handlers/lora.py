@@ -70,7 +70,7 @@ def create_lora_handlers(
 
 
 def bind_lora(
-    page: gr.Blocks, tab: LoraTab, handlers: LoraHandlers
+    page: gr.Blocks, tabs: gr.Tabs, tab: LoraTab, handlers: LoraHandlers
 ) -> tuple[list[Dependency], list[Dependency]]:
     """Say which events of the tab do what.
 
@@ -82,5 +82,5 @@ def bind_lora(
     learnt, cancelled = bind_lora_training(page, handlers.following, handlers.buttons, trained)
     bind_forgetting(tab, handlers.form, [*learnt, cancelled])
     asked, made = bind_lora_trying(page, tab.trying, handlers.trying)
-    bind_lora_library(page, tab, handlers.library, handlers.pickers, learnt)
+    bind_lora_library(page, tabs, tab, handlers.library, handlers.pickers, learnt)
     return [*trained, *asked], [*learnt, *made]

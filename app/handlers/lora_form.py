@@ -83,15 +83,19 @@ class LoraFormHandlers:
             form.captions: "{}",
             form.name: example.name,
             form.token: example.token,
-            form.suggested: "",  # so that this word stays
+            form.suggested: None,  # so that this word stays
             form.class_word: example.class_word,
             form.kind: example.kind,
         }
 
-    def suggest(self, name: str, token: str, suggested: str) -> Updates:
-        """Think of a trigger word, unless there is one that somebody typed."""
+    def suggest(self, name: str, token: str, suggested: str | None) -> Updates:
+        """Think of a trigger word, unless there is one that somebody typed.
+
+        One that came back with its name, which tells of a change as if it had been typed, may not
+        have arrived by then.
+        """
         form = self._tab.form
-        if token and token != suggested:
+        if suggested is None or (token and token != suggested):
             return {form.suggested: gr.skip()}
         word = suggest_token(name)
         return {form.token: word, form.suggested: word}
@@ -137,6 +141,8 @@ class LoraFormHandlers:
             for field, value in values.items()
             if field in controls and _fits(field, value)
         }
+        name, token = (str(values.get(field, "")) for field in ("name", "token"))
+        found[self._tab.form.suggested] = token if token in ("", suggest_token(name)) else None
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
     def forget(self, trained: object, pictures: object) -> Updates:
@@ -242,6 +248,7 @@ def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) 
     quick = {"show_progress": "hidden", "queue": False}
     heard = {"show_progress": "hidden", "concurrency_limit": None}
     shown = [form.pictures, form.table, form.effort]
+    given_back = [*form.typed().values(), form.suggested, *shown]
     form.files.upload(handlers.add, [form.files, form.pictures], [form.files, *shown], **heard)
     form.table.select(handlers.remove, form.pictures, shown, **heard)
     words = [form.captions, form.name, form.token, form.suggested, form.class_word, form.kind]
@@ -257,7 +264,7 @@ def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) 
     typed = form.typed()
     for field, control in typed.items():
         control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
-    blocks.load(handlers.give_back, [tab.kept, form.pictures], [*typed.values(), *shown], **quick)
+    blocks.load(handlers.give_back, [tab.kept, form.pictures], given_back, **quick)
     submitted = tab.train.click(
         handlers.submit,
         [tab.training.job_id, form.pictures, form.trained, *(typed[field] for field in _ASKED)],

@@ -187,7 +187,7 @@ class LoraLibraryHandlers:
             entry = self._loras.get(lora_id, self._visitors.owner(request))
         except InputError as error:
             raise alert(error) from error
-        panel = self._tab.trying
+        panel, formats = self._tab.trying, self._loras.formats(entry)
         sentence = first_prompt(entry.token, entry.class_word, entry.kind, self._words)
         is_fitting = bool(prompt) and entry.token in prompt.split()
         return {
@@ -198,11 +198,16 @@ class LoraLibraryHandlers:
             panel.picker.chosen: cards.chosen(entry.id),
             panel.name: entry.name,
             panel.tags: texts.tags(entry.tags),
+            **{
+                button: gr.Button(interactive=style in formats)
+                for style, button in panel.exports.items()
+            },
         }
 
 
 def bind_lora_library(
     blocks: gr.Blocks,
+    tabs: gr.Tabs,
     tab: LoraTab,
     handlers: LoraLibraryHandlers,
     pickers: Sequence[LoraPicker],
@@ -212,6 +217,7 @@ def bind_lora_library(
 
     Args:
         blocks: The page.
+        tabs: Of the page; the list is read anew on each, as other pages may have changed it.
         tab: What is used.
         handlers: What happens then.
         pickers: Every choice of LoRAs on the page.
@@ -229,7 +235,7 @@ def bind_lora_library(
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
-    tab.training.job_id.change(**refresh)
+    gr.on([tab.training.job_id.change, tabs.select], **refresh)
     opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
     opened.success(**refresh).then(js=bring_into_view(USE_ID))
     turned = library.trainings.select(

@@ -54,6 +54,11 @@ def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ..
     return tuple(uses)
 
 
+def is_made_for(entry: "Entry", model: str) -> bool:
+    """Whether a LoRA is for a model; of one that was not trained here, nobody can say."""
+    return not entry.base_hash or model_name(entry.base_model) == model_name(model)
+
+
 def form_text(loras: Sequence[LoraUse]) -> str:
     """LoRAs as the control of a form holds them; empty for none."""
     return picks_text((use.id, use.weight) for use in loras)
@@ -91,7 +96,7 @@ def _read(value: object) -> list[Mapping[str, object]]:
 
 def _use(pick: Mapping[str, object], find: FindLora, model: str) -> LoraUse:
     entry = find(pick.get("id"))
-    if entry.base_hash and model_name(entry.base_model) != model_name(model):  # one of ours
+    if not is_made_for(entry, model):
         raise InputError(texts.other_base(entry.name), "loras")
     weight = _check_weight(pick.get("weight", 1.0))
     return LoraUse(entry.id, weight, entry.name, entry.token, entry.sha256, entry.file)

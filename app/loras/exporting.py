@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def exported(registry: "Registry", lora_id: str, style: str) -> Iterator[Path]:
+def exported(registry: "Registry", lora_id: str, style: str, model: str = "") -> Iterator[Path]:
     """Write a LoRA for other programs; when the block ends, the file is gone.
 
     Args:
         registry: Has it. What a kill leaves in its folder, its sweep removes.
         lora_id: Which.
         style: How other programs name the layers: kohya, diffusers or peft.
+        model: Which it is for: see `Registry.export`.
 
     Yields:
         The file; what peft has as a folder is a zip.
@@ -31,7 +32,7 @@ def exported(registry: "Registry", lora_id: str, style: str) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=".export-", dir=registry.folder))
     try:
         try:
-            written = registry.export(lora_id, folder, style)
+            written = registry.export(lora_id, folder, style, model)
         except CheckpointError as error:
             raise InputError(str(error), "format") from error
         if written.is_dir():

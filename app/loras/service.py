@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from app.jobs.job import Job
 from app.loras.check import check_name, check_training, training_effort
+from app.loras.choice import is_made_for
 from app.loras.exporting import exported
 from app.loras.pictures import keep_pictures, look_at, show_pictures
 from app.loras.request import LoraEffort, LoraTrainingRequest
@@ -78,8 +79,9 @@ class Loras:
             address: From where, if that is known.
 
         Raises:
-            InputError: The first thing that is wrong with the values; the queue or the disk is
-                full, or a public server was asked for too much.
+            InputError: The first thing that is wrong with the values; the same is being learnt
+                already, and no seed tells them apart; the queue or the disk is full, or a public
+                server was asked for too much.
         """
         self._shelf.check_room(owner)
         request = self.check(values)
@@ -87,6 +89,8 @@ class Loras:
             raise request[0]
         kept = keep_pictures([picture.file for picture in request.pictures], self._service.data)
         request = replace(request, pictures=kept, owner=owner)
+        if values.get("seed") in (None, ""):
+            self._check_is_new(request)
         job = self._service.add(request, owner, address)
         show_pictures(request, self._service.data / job.folder)
         return job
@@ -148,6 +152,15 @@ class Loras:
         self._service.wait(job_id, _SECONDS_TO_STOP)
         return self._service.discard(job_id, owner)
 
+    def _check_is_new(self, request: LoraTrainingRequest) -> None:
+        for status in self._service.queue(request.owner):
+            asked = status.job.request
+            if (
+                isinstance(asked, LoraTrainingRequest)
+                and replace(asked, seed=request.seed) == request
+            ):
+                raise InputError(texts.LEARNT_ALREADY, "name")
+
     def _check_is_training(self, job_id: str) -> None:
         if not isinstance(self._service.get(job_id).request, LoraTrainingRequest):
             raise InputError(texts.NOT_A_TRAINING, "job_id")
@@ -182,6 +195,16 @@ class Loras:
         """Bring back what was thrown away."""
         return self._shelf.registry.undelete(self._shelf.find(lora_id, owner).id)
 
+    def formats(self, entry: "Entry") -> tuple[str, ...]:
+        """What `export` can write a LoRA as; nothing if its file is not to be read."""
+        from lora.header import read_header
+
+        try:
+            header = read_header(entry.file)
+        except CheckpointError:
+            return ()
+        return tuple(style for style in _FORMATS if style != "peft" or header.is_of_unet)
+
     def export(
         self, lora_id: object, style: object = "kohya", owner: str = ""
     ) -> AbstractContextManager[Path]:
@@ -189,7 +212,9 @@ class Loras:
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        return exported(self._shelf.registry, entry.id, style)
+        model = self._service.card.name
+        for_it = model if is_made_for(entry, model) else ""
+        return exported(self._shelf.registry, entry.id, style, for_it)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
         """Take in a LoRA that was made elsewhere.

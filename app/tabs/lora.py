@@ -33,7 +33,7 @@ class LoraForm:
         pictures: The paths of those that were.
         table: What is said of each.
         captions: JSON of what each shows, in a text box that nobody sees.
-        suggested: The trigger word that was thought of last.
+        suggested: The trigger word that was thought of last; None: somebody typed one.
         trained: The pictures that trainings learn from, by their ids, to be deleted then.
     """
 

@@ -83,7 +83,7 @@ class TryPanel:
     def opening(self) -> list[Shown]:
         """What changes when a LoRA is opened, or closed."""
         own = [self.opened, self.panel, self.about, self.prompt, self.name, self.tags]
-        return [*own, self.picker.choices, self.picker.chosen]
+        return [*own, self.picker.choices, self.picker.chosen, *self.exports.values()]
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,11 @@ def smooth_label(num_frames: int) -> str:
     return f"{SMOOTH_LABEL}: {num_frames} frames"
 
 
+def one_between(minimum: str, maximum: str) -> str:
+    """Advice where no number is better than another."""
+    return f"one from {minimum} to {maximum}"
+
+
 def number_is_missing(name: str, advice: str) -> str:
     """Say what to type."""
     return f"{name} is empty. Use {advice}."

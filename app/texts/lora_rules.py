@@ -5,7 +5,7 @@ from collections.abc import Sequence
 NO_TRAINING = (
     "LoRAs are not trained on this studio. Those that are there, or that you import, can be used."
 )
-NO_PICTURES = "There are no pictures. Give at least one."
+NO_PICTURES = "There are no pictures. Give 4 to 8 of the same thing."
 PICTURES_UNREADABLE = "The pictures have to be a list of files."
 TOO_MANY_PIXELS_IN_ALL = (
     "The pictures before this one have as many pixels as can be looked at. Make them smaller."
@@ -22,6 +22,7 @@ NOT_A_KIND = "That is no kind of LoRA. Use thing, character or style."
 NOT_AN_EFFORT = "That is no amount of training. Use quick, normal or thorough."
 NOT_A_LIST = "The LoRAs have to be a list of ids and weights."
 NOT_A_TRAINING = "That is no training of a LoRA."
+LEARNT_ALREADY = "Just that is being learnt already. Wait for it, or give this one another name."
 NOTHING_LEARNT = "Nothing was learnt yet. Let it train for a while first."
 TRAINING_IS_OVER = "That training is over already."
 TOO_SLOW_IN_TURNS = (
@@ -35,6 +36,16 @@ LORAS_TOO_LARGE = (
     "The LoRAs do not fit the device's memory beside the model. Use fewer, or smaller ones."
 )
 LORA_FILE_WRONG_KIND = "A LoRA is a .safetensors file. Give one of those."
+
+
+def tick_lora(name: str, token: str) -> str:
+    """A trigger word is written, and its LoRA not chosen."""
+    return f"“{token:.40}” is the trigger word of “{name:.80}”. Tick that LoRA, and it shows."
+
+
+def say_trigger(name: str, token: str) -> str:
+    """A LoRA is chosen, and its trigger word not written."""
+    return f"Nothing says “{token:.40}”, the trigger word of “{name:.80}”, so it may not show."
 
 
 def no_such_lora(lora_id: object) -> str:

@@ -10,7 +10,7 @@ INTRO = (
     "Give a few pictures of one thing, and the studio learns to put that thing into any video. "
     "What it has learnt is a small file, which people call a LoRA."
 )
-DROP_INFO = "Drop 4 to 20 pictures here, or click to choose them."
+DROP_INFO = "Drop 4 to 8 pictures here, or click to choose them."
 PICTURES_TEXT_LABEL = "The pictures' descriptions as they are sent"
 PICTURES_LABEL = "Your pictures"
 REMOVE_PICTURE = "Remove {name}"
@@ -71,7 +71,10 @@ RENAME = "Save"
 TAGS_LABEL = "Tags"
 TAGS_INFO = "Words to sort by, with commas between them."
 EXPORT_HEADING = "Download the file"
-EXPORT_INFO = "Kohya's for most programs; diffusers' and peft's for programmers."
+EXPORT_INFO = (
+    "Kohya's for most programs; diffusers' and peft's for programmers. Peft's has no room for a "
+    "trigger word that was learnt as a new word."
+)
 STYLES = {"kohya": "Kohya", "diffusers": "Diffusers", "peft": "Peft"}
 
 LIST_HEADING = "Your LoRAs"
@@ -87,7 +90,7 @@ MIX_LABEL = "How strongly, and mixed with what"
 MIX_INFO = "Up to four of yours in one video."
 WEIGHT_LABEL = "Strength of {name}"
 SAY_IT = "Say “{words}”"
-SAY_IT_INFO = "Put “{words}” into the sentence"
+SAY_IT_INFO = "Put “{words}” into the sentence, at the cursor or in place of what is selected"
 AT_MOST = "At most four at a time."
 LOST_TRAINING = "The studio no longer knows that training. Please begin it again."
 

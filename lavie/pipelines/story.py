@@ -234,9 +234,8 @@ def _check_line(line: StoryLine, number: int, is_text: bool) -> StoryLine:
         seconds = float("nan")
     if not 0 < seconds <= MAX_SECONDS:
         way_out = f"Write it as: {line.prompt:.40} | 4" if is_text else "Give it 2, for example."
-        raise InputError(
-            f"{where} is to last '{line.seconds!s:.40}' seconds, which is not a number above 0 and "
-            f"up to {MAX_SECONDS:g}. {way_out}",
-            "story",
-        )
+        rule = f"a number above 0 and up to {MAX_SECONDS:g}"
+        told = f"{line.seconds!s:.40}".strip()
+        said = f"is to last '{told}' seconds, which is not" if told else "needs its seconds,"
+        raise InputError(f"{where} {said} {rule}. {way_out}", "story")
     return StoryLine(line.prompt, seconds, seed)

@@ -106,6 +106,7 @@ def test_from_pictures_to_videos_and_a_file(page, pictures, server, tmp_path):
     expect(field(page, "prompt")).to_have_value(re.compile("bsctzq"))
     expect(page.locator(".lora-picture")).to_have_count(0)  # they are deleted
     expect(card(page, "Biscuit")).to_have_count(1)
+    expect(page.locator("#lora-export-peft")).to_be_disabled()  # no room for the trigger word
     file = download(page, "Kohya", tmp_path)
     mixed_with_another(page, file, tmp_path)
     compared(page)
@@ -165,13 +166,23 @@ def deleted_and_brought_back(page: Page) -> None:
 
 
 def offered_elsewhere(page: Page) -> None:
-    for tab, prefix in (("Text to video", ""), ("Long video", "film-")):
+    for tab, prefix, field, told in (
+        ("Text to video", "", "#prompt", "#vocabulary-note"),
+        ("Long video", "film-", "#story", "#story-note"),
+    ):
         page.get_by_role("tab", name=tab).click()
+        sentence = page.locator(f"{field} textarea").first
+        sentence.fill("a bsctzq moving left")
+        note = page.locator(told)
+        expect(note).to_contain_text("“bsctzq” is the trigger word of “Biscuit”. Tick that LoRA")
         choice = page.locator(f"#{prefix}loras")
         choice.locator(".lora-chip", has_text="Biscuit").click()
         expect(choice.get_by_label("Strength of Biscuit")).to_be_visible()
         sent = json.loads(page.locator(f"#{prefix}loras-text textarea").input_value())
         assert [use["weight"] for use in sent] == [1]
+        expect(note).not_to_contain_text("bsctzq")
+        sentence.fill("a fox moving left")
+        expect(note).to_contain_text("Nothing says “bsctzq”, the trigger word of “Biscuit”")
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(page, tmp_path):
@@ -273,6 +284,29 @@ def test_no_more_are_chosen_than_a_video_is_made_with(choose):
     expect(page.locator(".loras-limit")).to_have_text(re.compile("At most"))
     checks.first.uncheck()
     expect(checks.last).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "then"),
+    [
+        ("", 0, 0, "zog dog"),
+        ("a  moving left", 2, 2, "a zog dog moving left"),
+        ("a panda moving left", 2, 7, "a zog dog moving left"),
+        ("a panda moving left", 5, 5, "a panda zog dog moving left"),
+        ("a panda moving left", 19, 19, "a panda moving left zog dog"),
+    ],
+)
+def test_a_trigger_word_comes_where_somebody_writes(choose, text, start, end, then):
+    use = entry(token="zog", class_word="dog")
+    page = choose([use], json.dumps([{"id": use.id, "weight": 1}]))
+    page.evaluate(
+        "([text, start, end]) => { const area = document.createElement('textarea');"
+        " area.id = 'sentence'; document.body.append(area); area.value = text;"
+        " area.setSelectionRange(start, end); }",
+        [text, start, end],
+    )
+    page.get_by_role("button", name="Put “zog dog”").click()
+    expect(page.locator("#sentence")).to_have_value(then)
 
 
 @pytest.mark.parametrize("weight", [2, -1.33, 0.33, 0.35, 1])

@@ -75,6 +75,10 @@ def test_a_recipe_gives_the_story_back():
         ("a fox | soon", "Line 1 of the story is to last 'soon' seconds, which is not a number"),
         ("a fox\na frog | 0", "Line 2 of the story is to last '0' seconds"),
         ([{"prompt": "a fox", "seconds": 10**400}], "which is not a number above 0"),
+        (
+            [{"prompt": "a fox", "seconds": ""}],
+            "Line 1 of the story needs its seconds, a number above 0 and up to 600. Give it 2",
+        ),
         ("a fox | nan", "which is not a number"),
         ("a fox | 601", "not a number above 0 and up to 600"),
         ("a fox | 400\na frog | 400", "lasts 800 seconds. Use at most 600"),

@@ -115,6 +115,10 @@ def test_a_trigger_word_is_thought_of_until_one_is_typed(handlers, tab):
     assert told == {tab.form.token: "bsctzq", tab.form.suggested: "bsctzq"}
     assert handlers.form.suggest("Bo", "bsctzq", "bsctzq")[tab.form.token] == "bzqxz"
     assert tab.form.token not in handlers.form.suggest("Bo", "mine", "bsctzq")
+    for typed, suggested in ((("Bo", "mine"), None), (("Bo", "bzqxz"), "bzqxz"), (("", ""), "")):
+        told = handlers.form.give_back(dict(zip(("name", "token"), typed, strict=True)), [])
+        assert told[tab.form.suggested] == suggested
+    assert tab.form.token not in handlers.form.suggest("Bo", "", None)  # its word is on its way
 
 
 def test_an_example_brings_its_own_trigger_word(service, lora_tab_and_tabs, tab):
@@ -175,7 +179,10 @@ def test_a_training_is_shown_at_once_and_a_second_one_waits(handlers, service, t
     assert service.knows(job_id)
     assert told[tab.training.panel].visible
     assert told[tab.form.trained] == {job_id: pictures}
-    second = handlers.form.submit(job_id, pictures, {}, None, *WORDS)
+    with pytest.raises(gr.Error, match="being learnt already"):  # the button pressed twice
+        handlers.form.submit(job_id, pictures, {}, None, *WORDS)
+    other = (WORDS[0], "Zog", *WORDS[2:])
+    second = handlers.form.submit(job_id, pictures, {}, None, *other)
     assert tab.training.job_id not in second
     assert "Added: 2nd in the queue" in capsys.readouterr().out
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from app.loras.choice import picks_text
 from app.loras.files import learnt_file, metrics_file, training_folder
 from app.loras.pictures import keep_pictures
 from app.loras.request import LoraTrainingRequest
 from app.loras.shelf import LORAS_FOLDER
+from app.texts import lora_rules
 from lavie.errors import Cancelled, InputError
 from lavie.media import read_video
 from tests.unit.app.loras.conftest import LONG, form
@@ -69,15 +71,59 @@ def test_pictures_given_to_two_trainings_go_with_the_last_one(
     wait_until(lambda: not list(given.iterdir()))
 
 
-def test_a_trigger_word_is_known_where_its_lora_is_named(studio, training):
+def test_a_trigger_word_is_known_and_it_is_said_where_its_lora_is_not_chosen(studio, training):
     studio.train(training)
     (entry,) = studio.loras.list()
-    card, service = replace(studio.service.card, vocabulary=frozenset({"a"})), studio.service
-    service.card = card
+    service = studio.service
+    service.card = replace(service.card, vocabulary=frozenset({"a"}))
+    assert service.card_for().unknown_words("a zog") == []
     for named in ([{"id": entry.id, "weight": 1}], picks_text([(entry.id, 1)])):
-        assert service.card_with(named).unknown_words("a zog") == []
-    for named in (None, "", "[", picks_text([("nothing", 1)])):
-        assert service.card_with(named).unknown_words("a zog") == ["zog"]
+        assert service.trigger_hints(["a Zog, moving left"], named) == []
+        assert service.trigger_hints(["a zogling", "a"], named) == [
+            lora_rules.say_trigger("My zog", "zog")
+        ]
+        assert service.trigger_hints([" "], named) == []
+    for named in (None, ""):
+        assert service.trigger_hints(["a", "a zog"], named) == [
+            lora_rules.tick_lora("My zog", "zog")
+        ]
+        assert service.trigger_hints(["a zogling"], named) == []
+    for named in ("[", picks_text([("nothing", 1)])):  # said beside the field
+        assert service.trigger_hints(["a zog"], named) == []
+
+
+def test_a_lora_for_another_model_is_not_offered_by_its_word(studio, training):
+    studio.train(training)
+    studio.service.card = replace(studio.service.card, name="other", vocabulary=frozenset({"a"}))
+    assert studio.service.trigger_hints(["a zog"], "") == []
+    assert studio.service.card_for().unknown_words("a zog") == ["zog"]
+
+
+def test_the_same_is_not_learnt_twice_at_once(studio, training):
+    studio.service.pause(True)
+    same = {**training, "seed": ""}
+    first = studio.loras.submit(same)
+    with pytest.raises(InputError, match="being learnt already"):
+        studio.loras.submit(same)
+    others = [studio.loras.submit({**same, **other}) for other in ({"name": "Zag"}, {"seed": "3"})]
+    for job in (first, *others):
+        studio.loras.discard(job.id)
+    studio.loras.discard(studio.loras.submit(same).id)
+
+
+def test_a_lora_with_a_word_of_its_own_is_not_offered_as_peft_has_it(studio, training, tmp_path):
+    studio.train(training)
+    (entry,) = studio.loras.list()
+    assert studio.loras.formats(entry) == ("kohya", "diffusers")
+    layers = {n: t for n, t in load_file(entry.file).items() if n.startswith("lora_unet")}
+    with safe_open(entry.file, "np") as file:
+        save_file(layers, tmp_path / "plain.safetensors", file.metadata())
+    plain = studio.loras.import_file(tmp_path / "plain.safetensors", "plain")
+    assert studio.loras.formats(plain) == ("kohya", "diffusers", "peft")
+    with studio.loras.export(plain.id, "peft") as file:
+        assert file.suffix == ".zip"
+    plain.file.write_bytes(b"broken")
+    assert studio.loras.formats(plain) == ()
 
 
 def test_pictures_are_kept_on_purpose(studio, training):
