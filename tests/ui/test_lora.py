@@ -180,7 +180,7 @@ def offered_elsewhere(page: Page) -> None:
         expect(choice.get_by_label("Strength of Biscuit")).to_be_visible()
         sent = json.loads(page.locator(f"#{prefix}loras-text textarea").input_value())
         assert [use["weight"] for use in sent] == [1]
-        expect(note).not_to_contain_text("bsctzq")
+        expect(note).to_be_hidden()
         sentence.fill("a fox moving left")
         expect(note).to_contain_text("Nothing says “bsctzq”, the trigger word of “Biscuit”")
 
