@@ -120,15 +120,13 @@ class SettingsHandlers:
         chosen = self._preset(name, request)
         values = chosen.values if chosen else {}
         return {
-            **self.name_preset(name, request),
+            **self._offer_to_delete(chosen),
             **{getattr(self._tab.form, field): value for field, value in values.items()},
         }
 
     def name_preset(self, name: str | None, request: gr.Request | None = None) -> Updates:
         """Let a preset be deleted if it is one of the visitor's own."""
-        chosen = self._preset(name, request)
-        is_own = chosen is not None and chosen.is_own
-        return {self._tab.sources.delete_preset: gr.Button(interactive=is_own)}
+        return self._offer_to_delete(self._preset(name, request))
 
     def save_preset(self, name: str | None, request: gr.Request | None, *values: object) -> Updates:
         """Keep the settings of the form under a name."""
@@ -186,6 +184,10 @@ class SettingsHandlers:
 
     def _preset(self, name: str | None, request: gr.Request | None) -> Preset | None:
         return next((p for p in self._presets(request) if p.name == name), None)
+
+    def _offer_to_delete(self, preset: Preset | None) -> Updates:
+        is_own = preset is not None and preset.is_own
+        return {self._tab.sources.delete_preset: gr.Button(interactive=is_own)}
 
     def _offer(self, presets: list[Preset], name: str | None) -> Updates:
         names = [preset.name for preset in presets]
