@@ -20,6 +20,7 @@ from app.policy import Policy
 from app.restart import Restart, can_restart
 from app.safety import check_name
 from app.service import Service
+from lavie.cli.shared import add_stage_flags, stage_folders
 from lavie.errors import InputError, LaVieError, MissingDependencyError
 from lavie.pipelines import limits
 from lavie.runtime.profiles import AUTO, ProfileName
@@ -30,6 +31,7 @@ def create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="LaVie Studio: text to video in your browser.")
     add = parser.add_argument
     add("--model", default="miniature", help="model folder, hub id, or miniature (default)")
+    add_stage_flags(parser)
     add("--host", help="address to listen on (default 127.0.0.1: this computer only)")
     add(
         "--listen",
@@ -103,7 +105,8 @@ def main() -> None:
         limits.check_whole_number(arguments.workers, "workers", 0, 64)
         if arguments.mcp and importlib.util.find_spec("mcp") is None:
             raise MissingDependencyError(texts.MCP_IS_MISSING)
-        card = read_model_card(arguments.model)
+        stages = stage_folders(arguments)
+        card = read_model_card(arguments.model, stages)
         from lavie.media import check_output_folder  # torch takes seconds: as gradio below
 
         check_output_folder(arguments.data)
@@ -114,6 +117,7 @@ def main() -> None:
             arguments.redis,
             arguments.safety,
             arguments.profile,
+            stages,
         )
         service = Service(card, crew, data, policy)
     except LaVieError as error:

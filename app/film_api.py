@@ -67,9 +67,19 @@ class FilmApi:
                 upscaling_steps: Denoising steps of the upscaling.
                 loras: Those to make it with, as [{"id": "...", "weight": 1.0}].
             """
-            given = dict(locals())
-            names = ("story", "negative_prompt", "smooth", "upscale", "loras", *own)
-            values = {name: given[name] for name in names}
+            values = {
+                "story": story,
+                "negative_prompt": negative_prompt,
+                "seed": seed,
+                "overlap": overlap,
+                "num_inference_steps": num_inference_steps,
+                "guidance_scale": guidance_scale,
+                "smooth": smooth,
+                "upscale": upscale,
+                "smoothing_steps": smoothing_steps,
+                "upscaling_steps": upscaling_steps,
+                "loras": loras,
+            }
             if go_on_from:
                 video = self._films.video_of(str(go_on_from))
                 return self._submit(request, {**values, "begin": "video", "video": video})
@@ -79,7 +89,13 @@ class FilmApi:
 
     @told
     def film_from(
-        self, request: gr.Request, start: str, story: str, seed: str = ""
+        self,
+        request: gr.Request,
+        start: str,
+        story: str,
+        seed: str = "",
+        end: str | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Queue a long video that begins with a picture, or goes on from a video.
 
@@ -87,11 +103,19 @@ class FilmApi:
             start: A PNG, JPEG, WebP, MP4, WebM or MKV.
             story: One line for each part, as for film.
             seed: The same seed gives the same film; left out, a new one is drawn.
+            end: A picture that the film comes to.
+            settings: What else film takes, by name, as {"smooth": true}.
         """
-        values = {"story": story, "smooth": False, "upscale": False, "negative_prompt": ""}
-        values |= {**self._own, "seed": seed}
+        usual = {"smooth": False, "upscale": False, "negative_prompt": "", "loras": None}
+        usual |= {name: value for name, value in self._own.items() if name != "seed"}
+        told = settings or {}
+        if not isinstance(told, dict) or not told.keys() <= usual.keys():
+            raise InputError(texts.no_such_settings(usual), "settings")
         kind = _kind_of(start)
-        return self._submit(request, {**values, "begin": kind, kind: start})
+        values = {**usual, **told, "story": story, "seed": seed, "begin": kind, kind: start}
+        if end is not None:
+            values |= {"ends": True, "end_picture": end}
+        return self._submit(request, values)
 
     @told
     def redo(
@@ -139,7 +163,9 @@ def add_film_api(service: Service, visitors: Visitors) -> None:
     gr.api(api.film_endpoint(), api_name="film", **public)
     gr.api(api.redo, api_name="redo", **public)
     with gr.Row(visible=False):  # Gradio moves files only through components
-        start, answer = gr.File(label="start"), gr.JSON()
+        start, end, answer = gr.File(label="start"), gr.File(label="end"), gr.JSON()
         story, seed = gr.Textbox(label="story"), gr.Textbox("", label="seed")
+        settings = gr.JSON(label="settings")
         button = gr.Button()
-    button.click(api.film_from, [start, story, seed], answer, api_name="film_from", **public)
+    given = [start, story, seed, end, settings]
+    button.click(api.film_from, given, answer, api_name="film_from", **public)

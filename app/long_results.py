@@ -16,7 +16,7 @@ from lavie.types import Frames
 if TYPE_CHECKING:
     from lavie.cascade import Generation
 
-MANY_FRAMES = 128
+MANY_FRAMES = 64  # enlarged to 2048x1280 they take half a gigabyte
 """A result of a longer video is not held in memory."""
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from app.request import MAX_SEED, STEP_FIELDS, Range
+from app.request import MAX_SEED, STEP_FIELDS, Range, steps_range
 from lavie.convert.published import NETWORKS
 from lavie.convert.sources import (
     find_source,
@@ -21,6 +21,7 @@ from lavie.pipelines.model_folder import (
     STAGE_PIPELINES,
     find_model_folder,
     find_part,
+    find_stage_folder,
     read_model_index,
     stages_in,
 )
@@ -77,6 +78,7 @@ class ModelCard:
         own_settings: What each stage does where it is not told otherwise, under the pipelines'
             argument names.
         reader: Knows how much of a prompt it reads; None if that is not known before it is loaded.
+        taken_from: Other models that later stages are loaded from.
     """
 
     name: str
@@ -86,6 +88,7 @@ class ModelCard:
     weights: Mapping[StageName, float] = field(default_factory=dict)
     own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     reader: PromptReader | None = None
+    taken_from: Mapping[StageName, str] = field(default_factory=dict)
 
     @property
     def goes_on_from_frames(self) -> bool:
@@ -116,53 +119,88 @@ class ModelCard:
         return self.vocabulary is not None and self.vocabulary.isdisjoint(_words(text))
 
 
-def read_model_card(model: str) -> ModelCard:
+def read_model_card(model: str, stages: Mapping[StageName, str] | None = None) -> ModelCard:
     """Read what a model says about itself.
 
     Args:
         model: A model folder, ``"miniature"``, or an id on the hub. An id or a folder in the
             published layout says nothing before it is loaded; there the published sizes hold.
+        stages: Models that later stages are loaded from instead.
 
     Raises:
         CheckpointError: There is no such folder, it is no model, or a file in it is broken.
     """
+    card = _read_card(model)
+    for stage, elsewhere in (stages or {}).items():
+        card = _with_stage(card, stage, elsewhere)
+    return card
+
+
+def _read_card(model: str) -> ModelCard:
     folder = find_model_folder(model)
     if folder is None:
         return _published_card(model, published_stages(model))
     if is_original_folder(folder):
         find_source(folder, NETWORKS["base"])  # says so now if a file is missing
         return _published_card(model, published_stages(folder))
+    folders: dict[StageName, Path] = {"base": folder}
+    folders |= {stage: folder / stage for stage in stages_in(folder)[1:]}
     indexes: dict[StageName, dict[str, Any]] = {
-        "base": read_model_index(folder, STAGE_PIPELINES["base"])
+        stage: read_model_index(own, STAGE_PIPELINES[stage]) for stage, own in folders.items()
     }
-    for stage in stages_in(folder)[1:]:
-        indexes[stage] = read_model_index(folder / stage, STAGE_PIPELINES[stage])
     return ModelCard(
         name=model,
         ranges=_ranges(indexes, _vae_factor(folder / "vae")),
         vocabulary=_read_vocabulary(folder / "tokenizer"),
         stages=tuple(indexes),
-        weights={
-            stage: _weight(folder, stage) * _num_passes(stage, index)
-            for stage, index in indexes.items()
-        },
+        weights={stage: _weight(own, stage, indexes[stage]) for stage, own in folders.items()},
         own_settings={stage: _own_settings(stage, index) for stage, index in indexes.items()},
         reader=_find_reader(folder),
     )
 
 
+def _with_stage(card: ModelCard, stage: StageName, elsewhere: str) -> ModelCard:
+    """The same model with a stage of another one."""
+    folder = find_model_folder(elsewhere)
+    if folder is None or is_original_folder(folder):
+        index, weight = {}, _published_weight(stage)
+    else:
+        own = find_stage_folder(folder, STAGE_PIPELINES[stage])
+        index = read_model_index(own, STAGE_PIPELINES[stage])
+        weight = _weight(own, stage, index)
+    settings = _own_settings(stage, index)
+    if stage == "long_video":
+        _check_same_size(card.own_settings.get("base", {}), settings, elsewhere)
+    steps = {STEP_FIELDS[stage]: _step_range(stage, {stage: index})} if stage in STEP_FIELDS else {}
+    return replace(
+        card,
+        ranges={**card.ranges, **steps},
+        stages=tuple(name for name in get_args(StageName) if name in {*card.stages, stage}),
+        weights={**card.weights, stage: weight},
+        own_settings={**card.own_settings, stage: settings},
+        taken_from={**card.taken_from, stage: elsewhere},
+    )
+
+
+def _check_same_size(base: Mapping[str, Any], windows: Mapping[str, Any], elsewhere: str) -> None:
+    sizes = [tuple(own.get(side) for side in ("width", "height")) for own in (base, windows)]
+    if sizes[0] != sizes[1]:
+        made, asked = ("x".join(map(str, size)) for size in sizes)
+        raise CheckpointError(
+            f"'{elsewhere}' makes films of {asked}, but the model makes videos of {made}. Use it "
+            "with a model of its own size."
+        )
+
+
 def _published_card(model: str, stages: tuple[StageName, ...]) -> ModelCard:
     has = {"base", *stages}
-    networks = {stage: NETWORKS[stage] for stage in get_args(StageName) if stage in has}
+    known: list[StageName] = [stage for stage in get_args(StageName) if stage in has]
     return ModelCard(
         name=model,
-        ranges=_ranges({}, networks["base"].parts.vae_factor),
+        ranges=_ranges({}, NETWORKS["base"].parts.vae_factor),
         stages=stages or ("base",),
-        weights={
-            stage: network.num_bytes / network.parts.vae_factor**2 * _num_passes(stage, {})
-            for stage, network in networks.items()
-        },
-        own_settings={stage: _own_settings(stage, {}) for stage in networks},
+        weights={stage: _published_weight(stage) for stage in known},
+        own_settings={stage: _own_settings(stage, {}) for stage in known},
     )
 
 
@@ -170,10 +208,15 @@ def _words(text: str) -> list[str]:
     return list(dict.fromkeys(word.lower() for word in _WORD.findall(text)))
 
 
-def _weight(folder: Path, stage: StageName) -> float:
-    own = folder if stage == "base" else folder / stage
+def _weight(own: Path, stage: StageName, index: Mapping[str, Any]) -> float:
     num_bytes = sum(file.stat().st_size for file in (own / "unet").glob("*.safetensors"))
-    return max(num_bytes, 1) / _vae_factor(find_part(own, "vae")) ** 2
+    weight = max(num_bytes, 1) / _vae_factor(find_part(own, "vae")) ** 2
+    return weight * _num_passes(stage, index)
+
+
+def _published_weight(stage: StageName) -> float:
+    network = NETWORKS[stage]
+    return network.num_bytes / network.parts.vae_factor**2 * _num_passes(stage, {})
 
 
 def _num_passes(stage: StageName, index: Mapping[str, Any]) -> int:
@@ -187,7 +230,7 @@ def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict
     num_frames = own["default_num_frames"]
     return {
         "seed": Range(0, MAX_SEED, default=None),
-        "num_inference_steps": Range(1, 100, own["default_num_inference_steps"]),
+        "num_inference_steps": steps_range(own["default_num_inference_steps"]),
         "guidance_scale": Range(1, 20, own["default_guidance_scale"], step=0),
         "width": _size_range(own["default_width"], factor),
         "height": _size_range(own["default_height"], factor),
@@ -210,7 +253,7 @@ def _own_settings(stage: StageName, index: Mapping[str, Any]) -> dict[str, Any]:
 
 def _step_range(stage: StageName, indexes: Mapping[StageName, Mapping[str, Any]]) -> Range:
     index = {**NETWORKS[stage].defaults, **indexes.get(stage, {})}
-    return Range(1, 100, index["default_num_inference_steps"])
+    return steps_range(index["default_num_inference_steps"])
 
 
 def _size_range(usual: int, factor: int) -> Range:

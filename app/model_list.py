@@ -79,8 +79,9 @@ def installed(models: Sequence[InstalledModel], card: ModelCard, can_restart: bo
 
 
 def is_in_use(model: InstalledModel, card: ModelCard) -> bool:
-    """Whether a model is the one that a card is of."""
-    return model.name == card.name or model.path == Path(card.name).absolute()
+    """Whether a model is the one that a card is of, or one that it takes a stage from."""
+    used = (card.name, *card.taken_from.values())
+    return model.name in used or model.path in [Path(name).resolve() for name in used]
 
 
 def _installed(model: InstalledModel, card: ModelCard, can_restart: bool) -> str:
@@ -96,7 +97,9 @@ def _installed(model: InstalledModel, card: ModelCard, can_restart: bool) -> str
     is_used = is_in_use(model, card)
     buttons = ""
     if "base" not in model.stages:
-        buttons += f"<p>{escape(texts.NO_FIRST_STAGE)}</p>"
+        buttons += f"<p>{as_text(texts.later_stage_alone(model.stages, model.name))}</p>"
+        if can_restart and not is_used and len(model.stages) == 1:
+            buttons += _button(USE, model.name, texts.USE_STAGE)
     elif can_restart and not is_used:
         buttons += _button(USE, model.name, texts.USE_MODEL)
     if model.can_be_deleted and not is_used:

@@ -64,6 +64,11 @@ class Range:
         return int(value) if self.step else float(value)
 
 
+def steps_range(usual: int) -> Range:
+    """Denoising steps, of which a model's own number is always among those to choose."""
+    return Range(1, max(100, usual), usual)
+
+
 def _as_number(value: object) -> float | str:
     """Read a number as people type it; what is none comes back as text."""
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -26,17 +26,17 @@ class Restart:
     def __init__(self, command: Sequence[str] | None = None) -> None:
         self._command = list(sys.orig_argv[1:] if command is None else command)
         self._page: gr.Blocks | None = None
-        self._flags: Mapping[str, str] | None = None
+        self._flags: Mapping[str, str | None] | None = None
 
     def watch(self, page: "gr.Blocks") -> None:
         """Say which page is to be closed."""
         self._page = page
 
-    def ask(self, flags: Mapping[str, str]) -> None:
+    def ask(self, flags: Mapping[str, str | None]) -> None:
         """Close the page in a moment and begin anew.
 
         Args:
-            flags: In place of those that there were, each with its value.
+            flags: In place of those that there were, each with its value; None: without it.
         """
         page = self._page
         if page is None:
@@ -60,12 +60,12 @@ def can_restart() -> bool:
     return os.name == "posix" and "SPACE_ID" not in os.environ
 
 
-def with_flags(command: Sequence[str], flags: Mapping[str, str]) -> list[str]:
+def with_flags(command: Sequence[str], flags: Mapping[str, str | None]) -> list[str]:
     """A command with other values for some of its flags.
 
     Args:
         command: Words of a command line.
-        flags: Names and values.
+        flags: Names and values; None: without it.
     """
     kept: list[str] = []
     words = iter(command)
@@ -75,4 +75,4 @@ def with_flags(command: Sequence[str], flags: Mapping[str, str]) -> list[str]:
             kept.append(word)
         elif not equals:
             next(words, None)
-    return [*kept, *(word for flag in flags.items() for word in flag)]
+    return [*kept, *(word for name, value in flags.items() if value for word in (name, value))]

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -46,11 +46,19 @@ class CascadeRunner:
         model: What `lavie.Cascade.from_pretrained` takes.
         safety: Name of a checker that every video has to pass: see `app.safety`.
         profile: What to do about memory in jobs that do not say.
+        stages: Models that later stages are loaded from instead.
     """
 
-    def __init__(self, model: str, safety: str | None = None, profile: ProfileName = AUTO) -> None:
+    def __init__(
+        self,
+        model: str,
+        safety: str | None = None,
+        profile: ProfileName = AUTO,
+        stages: Mapping[StageName, str] | None = None,
+    ) -> None:
         self.setup: Setup | None = None
         self._model = model
+        self._stages = stages
         self._safety = safety
         self._profile: ProfileName = profile
         self._asked: ProfileName = profile
@@ -172,7 +180,7 @@ class CascadeRunner:
                 device = choose_device()
                 free_bytes = free_memory(device)
                 self._cascade = Cascade.from_pretrained(
-                    self._model, profile=self._smaller or self._asked
+                    self._model, profile=self._smaller or self._asked, stages=self._stages
                 )
             self.setup = Setup(
                 device=_name_of(device),

@@ -7,6 +7,7 @@ const secondsOf = (index) => (index ? words.moreSeconds : words.firstSeconds);
 const newRow = (index) => ({ prompt: "", seconds: secondsOf(index) });
 let rows = [newRow(0)];
 let sent = "";
+const MOST = 250; // more rows than a story may have, so that it is refused, and not more than a page can show
 
 const send = () => {
   sent = JSON.stringify(rows);
@@ -52,7 +53,7 @@ const focus = (index, selector) => list.children[index]?.querySelector(selector)
 const read = (text) => {
   try {
     const found = JSON.parse(text);
-    return Array.isArray(found) && found.length ? found.slice(0, 250) : [newRow(0)];
+    return Array.isArray(found) && found.length ? found.slice(0, MOST) : [newRow(0)];
   } catch { return [newRow(0)]; }
 };
 
@@ -78,9 +79,9 @@ element.addEventListener("paste", (event) => {
   if (event.target.dataset.field !== "prompt" || lines.length < 2) return;
   event.preventDefault();
   const index = [...list.children].indexOf(event.target.closest("li"));
-  const pasted = lines.map((line, number) => {
-    const [, prompt, seconds] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?$/);
-    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number) };
+  const pasted = lines.slice(0, MOST).map((line, number) => {
+    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?(?:\s*\|\s*seed (\d+))?$/i);
+    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number), ...(seed && { seed }) };
   });
   rows.splice(index, rows[index].prompt ? 0 : 1, ...pasted);
   render(); send(); focus(index + pasted.length - 1, "textarea");
@@ -97,6 +98,12 @@ element.addEventListener("click", ({ target }) => {
   render(); send();
   focus(next, action === "add" || action === "remove" ? "textarea" : `[data-action=${action}]`);
 });
+// Lines keep the seeds of the film that they come from, until another seed is typed.
+document.addEventListener("input", ({ target }) => {
+  if (!target.closest?.("#film-seed") || !rows.some((row) => row.seed)) return;
+  rows.forEach((row) => delete row.seed);
+  send();
+}, true);
 window.showStory = (text) => {
   if (text === sent) return;
   rows = read(text);
@@ -104,8 +111,11 @@ window.showStory = (text) => {
   render();
 };
 // The field that a refusal is about is marked: a line, or how long it is to last.
+let isRefused = false;
 new MutationObserver(() => {
   const said = document.querySelector("#story-text .validation-error:not(textarea)")?.textContent ?? "";
+  if (!said && !isRefused) return;
+  isRefused = said !== "";
   const number = Number(said.match(/Line (\d+)/)?.[1] ?? 0);
   const refused = /is to last/.test(said) ? "seconds" : "prompt";
   [...list.children].forEach((item, index) => item.querySelectorAll("[data-field]").forEach((field) => {

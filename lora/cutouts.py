@@ -14,6 +14,7 @@ _DEGREE = 5  # of the surface, along each side: shades may be uneven
 _FITS = 4
 _BEGINS, _IS_CLEAR = 14.0, 40.0  # levels between a thing and the ground, where it begins to count
 _LEAST, _MOST = 0.02, 0.8  # share of a picture that a thing takes
+_LONGEST = 1.15  # an oval's longer side, of its shorter one
 
 
 def is_cutout(picture: np.ndarray) -> bool:
@@ -46,6 +47,22 @@ def cut_out(picture: np.ndarray) -> np.ndarray:
     alpha = Image.fromarray((255 * opacity).astype(np.uint8))
     alpha = alpha.resize((width, height), Image.Resampling.BILINEAR)
     return np.concatenate([picture[..., :3], np.asarray(alpha)[..., None]], axis=-1)
+
+
+def cut_oval(picture: np.ndarray) -> np.ndarray:
+    """Make all but an oval in the middle transparent, where a ground can't be told from a thing.
+
+    Args:
+        picture: uint8 ``(H, W, 4)``.
+    """
+    height, width = picture.shape[:2]
+    shorter = min(height, width)
+    sides = [min(side, round(_LONGEST * shorter)) for side in (width, height)]
+    left, top = (width - sides[0]) / 2, (height - sides[1]) / 2
+    alpha = Image.new("L", (width, height))
+    ImageDraw.Draw(alpha).ellipse((left, top, left + sides[0] - 1, top + sides[1] - 1), fill=255)
+    opacity = np.minimum(picture[..., 3], np.asarray(alpha))
+    return np.concatenate([picture[..., :3], opacity[..., None]], axis=-1)
 
 
 def _distance_from_ground(pixels: np.ndarray) -> np.ndarray | None:

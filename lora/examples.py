@@ -30,7 +30,7 @@ from lavie.models.latents import encode_pixels
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import CancelToken
 from lora.crops import make_clips, make_crops
-from lora.cutouts import cut_out, is_cutout
+from lora.cutouts import cut_out, cut_oval, is_cutout
 from lora.opening import WORKING_SIDE, open_picture
 from lora.settings import PersonalRun
 
@@ -200,18 +200,20 @@ def _encode(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Latents ``(V, C, F, h, w)`` of a picture's crops, where its subject is, places and motions.
 
-    What stands before a plain ground is taken off it, unless a person says of what is to be seen;
-    in clips, what can't be taken off stands still.
+    What stands before a plain ground is taken off it, and for clips an oval out of what does not,
+    unless a person says what is to be seen: that stays whole, and stands still in clips.
     """
     video = run.video
     side = _ZOOM * max(video.height, video.width)  # more is not seen, and takes its time
     picture = open_picture(image, min(side, WORKING_SIDE))
     if run.kind != "style" and not is_told:
         picture = cut_out(picture)
+        if run.motions and not is_cutout(picture):
+            picture = cut_oval(picture)
     generator = derive_generator(run.seed, "crops", index)
     grounds = () if is_told else [place_background(place) for place in run.places]
     numbers = [-1] * run.num_variants
-    if run.motions and not is_told and is_cutout(picture):
+    if run.motions and not is_told:
         count = len(run.motions)  # beside as many places: each motion before all of them in turn
         numbers = [(each + each // count + index) % count for each in range(run.num_variants)]
         paths = [_path(run, number, generator) for number in numbers]

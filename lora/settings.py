@@ -16,7 +16,6 @@ from lavie.training.config import OptimizerConfig
 from lavie.training.diffusion import DiffusionConfig
 from lavie.training.model import VideoConfig, check_size
 from lavie.training.stages.denoising import DenoisingConfig
-from lora.cutouts import cut_out, is_cutout
 from lora.efforts import Effort, Kind, recipe
 from lora.inject import SpatialPart
 from lora.limits import (
@@ -25,7 +24,6 @@ from lora.limits import (
     MAX_PICTURES,
     MAX_TRIGGER_LENGTH,
 )
-from lora.opening import open_picture
 from lora.words import check_trigger, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -316,7 +314,7 @@ def _sample_every(num_steps: int) -> int:
 
 
 def _moves(config: PersonalConfig, wanted: bool, is_in_world: bool) -> bool:
-    """Whether the pictures are shown in clips: not unless half of them can be.
+    """Whether the pictures are shown in clips: not unless half of them have no caption.
 
     Raises:
         ConfigError: That was asked for, and they cannot.
@@ -324,17 +322,12 @@ def _moves(config: PersonalConfig, wanted: bool, is_in_world: bool) -> bool:
     if not wanted:
         return False
     captions = config.captions or ("",) * len(config.images)
-    is_movable = [
-        not caption.strip() and is_cutout(cut_out(open_picture(image)))
-        for image, caption in zip(config.images, captions, strict=True)
-        if is_in_world and config.kind != "style"
-    ]
-    can = 2 * sum(is_movable) >= len(config.images)
+    num_told = sum(bool(caption.strip()) for caption in captions)
+    can = is_in_world and config.kind != "style" and 2 * num_told <= len(config.images)
     if config.moves and not can:
         raise ConfigError(
-            f"Only {sum(is_movable)} of {len(config.images)} pictures can move: that takes a thing "
-            "before a plain ground, no caption, and a model of the world in its own size. Leave "
-            "out moves."
+            "These pictures cannot be shown moving: that takes a thing, at least half of them "
+            "without a caption, and a model of the world in its own size. Leave out moves."
         )
     return can
 

@@ -11,12 +11,12 @@ from app.films.request import FilmRequest, GivenFile, Windows
 from app.loras.choice import FindLora, choose_loras, find_none
 from app.mistakes import Mistakes
 from app.model_card import ModelCard
-from app.request import MAX_SEED, SWITCHES, Range
+from app.request import MAX_SEED, SWITCHES, Range, steps_range
 from app.texts import films as texts
 from app.texts import no_such_stage, not_on_or_off
 from lavie.errors import InputError
 from lavie.pipelines.limits import MAX_SIZE_RATIO, check_choice, check_prompt
-from lavie.pipelines.story import StoryLine, read_story
+from lavie.pipelines.story import StoryLine, places_in, read_story
 
 NUMBER_FIELDS = (
     "seed",
@@ -47,13 +47,13 @@ _MAX_STORY_CHARACTERS = 2**20
 def film_ranges(card: ModelCard) -> dict[str, Range]:
     """The numbers that the settings of a film may take, with the model's own defaults."""
     own = card.own_settings.get("long_video", {})
-    steps = own.get("num_inference_steps") or card.ranges["num_inference_steps"].default
+    steps = own.get("num_inference_steps") or card.ranges["num_inference_steps"].default or 1
     guidance = own.get("guidance_scale") or card.ranges["guidance_scale"].default
     last = windows_of(card).num_frames - 1
     return {
         "seed": card.ranges["seed"],
         "overlap": Range(1, last, min(own.get("num_given") or 1, last)),
-        "num_inference_steps": Range(1, 100, steps),
+        "num_inference_steps": steps_range(int(steps)),
         "guidance_scale": Range(1, 20, guidance, step=0),
         "smoothing_steps": card.ranges["smoothing_steps"],
         "upscaling_steps": card.ranges["upscaling_steps"],
@@ -176,6 +176,18 @@ def read_known_story(story: object, card: ModelCard) -> tuple[StoryLine, ...]:
     return lines
 
 
+def without_seeds(story: object) -> object:
+    """A story as the page holds it, whose lines are to be filmed anew."""
+    try:
+        rows = json.loads(story) if isinstance(story, str) else None
+    except (ValueError, RecursionError):
+        return story  # which is refused when it is read
+    if not isinstance(rows, list):
+        return story
+    own = ({**row, "seed": None} if isinstance(row, dict) else row for row in rows)
+    return json.dumps(list(own), ensure_ascii=False)
+
+
 def written_rows(story: object) -> list[tuple[int, dict[str, Any]]]:
     """The rows of an editor in which something is written, with their numbers from 1.
 
@@ -277,6 +289,5 @@ def _given_frames(start: GivenFile | None, num_given: int, fps: float) -> tuple[
     from lavie.media import open_video
 
     with open_video(start.file) as video:
-        last, pace = len(video) - 1, max(video.fps / fps, 1.0)
-    places = (last - round(back * pace) for back in range(num_given))
-    return int(last / pace) + 1, sum(place >= 0 for place in places)
+        num_before = len(places_in(len(video), video.fps, fps))
+    return num_before, min(num_before, num_given)

@@ -10,7 +10,13 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 
 from app import screen
-from app.films.check import BEGINNINGS, FILM_FIELDS, read_form_story, written_rows
+from app.films.check import (
+    BEGINNINGS,
+    FILM_FIELDS,
+    read_form_story,
+    without_seeds,
+    written_rows,
+)
 from app.films.given import check_given
 from app.films.redo import begins_otherwise, story_after
 from app.films.request import FilmRequest, GivenFile
@@ -245,8 +251,13 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         return hints
 
     def _form(self, source: str, values: tuple[object, ...]) -> dict[str, object]:
-        """The values of the form, files as their paths; what was made here as it lies here."""
+        """The values of the form, files as their paths; what was made here as it lies here.
+
+        Without a seed all is to be new, also the lines that have one from a film before.
+        """
         form = dict(zip(FILM_FIELDS, values, strict=True))
+        if not form["seed"]:
+            form["story"] = without_seeds(form["story"])
         for field in _FILE_FIELDS:
             form[field] = _path(form[field])
         if form["begin"] == "video" and source:

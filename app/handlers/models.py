@@ -17,7 +17,9 @@ from app.models import InstalledModel, ModelLibrary, Offer
 from app.restart import Restart
 from app.service import Service
 from app.tabs.models import QUESTION_ID, WORK_ID, YES_ID, ModelsTab
+from lavie.cli.shared import stage_flag
 from lavie.errors import InputError, LaVieError
+from lavie.pipelines.model_folder import LATER_STAGES
 from lavie.runtime.profiles import AUTO
 
 Updates = dict[Block, Any]
@@ -167,19 +169,22 @@ class ModelsHandlers:
     def _use(self, model: InstalledModel) -> Updates:
         if self._restart is None:
             raise alert(texts.START_WITH_IT)
-        if "base" not in model.stages:
-            raise alert(texts.NO_FIRST_STAGE)
         if self._work.is_busy:
             raise alert(texts.MODEL_WORK_IS_BUSY)
         if self._service.queue():
             raise alert(texts.WAIT_FOR_THE_QUEUE)
         try:
-            read_model_card(model.name)
+            if "base" in model.stages:  # what later stages there were go with the model before
+                read_model_card(model.name)
+                flags = {"--model": model.name, **dict.fromkeys(map(stage_flag, LATER_STAGES))}
+            else:
+                (stage,) = model.stages
+                read_model_card(self._service.card.name, {stage: model.name})
+                flags = {stage_flag(stage): model.name}
         except LaVieError as error:
             raise alert(error) from error
         profile = self._service.profile
-        flags = {"--model": model.name} | ({"--profile": profile} if profile else {})
-        self._restart.ask(flags)
+        self._restart.ask(flags | ({"--profile": profile} if profile else {}))
         return {self._tab.restart: model_list.restart(model.name)}
 
     def _find_model(self, name: object) -> InstalledModel:

@@ -21,6 +21,7 @@ from app.freed_memory import keep_giving_back
 from app.jobs.wire import Wire
 from app.jobs.worker import REMOTE, Runner, Worker
 from app.runner import CascadeRunner
+from lavie.cli.shared import add_stage_flags, stage_folders
 from lavie.errors import LaVieError
 from lavie.runtime.allocator import keep_freed_memory
 from lavie.runtime.profiles import AUTO, ProfileName
@@ -33,6 +34,7 @@ def create_parser() -> argparse.ArgumentParser:
     add("--wire", required=True, help="address of the Redis that it shares with the server")
     add("--data", type=Path, required=True, help="the server's data folder, as seen from here")
     add("--model", default="miniature", help="model folder, hub id, or miniature (default)")
+    add_stage_flags(parser)
     add("--safety", metavar="MODULE:FUNCTION", help="checker that every video has to pass")
     add("--profile", choices=get_args(ProfileName), default=AUTO, help="what to do about memory")
     add("--name", help=argparse.SUPPRESS)
@@ -46,8 +48,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
+        told = arguments.safety, arguments.profile, stage_folders(arguments)
         work(
-            CascadeRunner(arguments.model, arguments.safety, arguments.profile),
+            CascadeRunner(arguments.model, *told),
             arguments.wire,
             arguments.data.resolve(),
             arguments.name,

@@ -1,6 +1,6 @@
 """All words that the page says about long videos, in plain language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from app.texts import form
@@ -40,7 +40,7 @@ END_INFO = "The last line ends with it, in a window made whole, so it may last a
 END_PICTURE_LABEL = "Picture to end with"
 _USE_ITS_MODEL = "Use that one to go on with it or to make a part of it again, or make a new film."
 BEGUN_WITH_OTHER_MODEL = f"This film was begun with another model than this. {_USE_ITS_MODEL}"
-CUT_INFO = "What is in the middle is used, in the shape and size of the model."
+CUT_INFO = "What is in the middle is used, in the shape and size of the model, without its sound."
 
 MAKE = "Make the film"
 STOP = "Stop"
@@ -109,6 +109,11 @@ FILE_IS_NO_START = (
 NOT_A_FILM = "That video has no exact frames any more. Choose another one."
 NO_FILM_IN_IT = "That is no film. Drop it on the first tab to get its settings back."
 NOT_ON_THE_FORM = "The files that it began or ended with are not in the recipe. Give them again."
+
+
+def no_such_settings(known: Iterable[str]) -> str:
+    """What a program may say of a film besides."""
+    return f"The settings are not what a film takes. Give some of {', '.join(known)} by name."
 
 
 def line_is_unknown(number: int) -> str:

@@ -64,7 +64,7 @@ WHERE_NAMES = {
     "published files": "files as they were published",
 }
 HUB_CACHE = "in the hub's cache"
-NO_FIRST_STAGE = "This is a later stage alone: it goes on from videos and cannot make them."
+USE_STAGE = "Use it with the model in use"
 START_WITH_IT = "To use another model, start the studio with --model and its name."
 DOWNLOAD_MODEL = "Download"
 GO_ON_DOWNLOADING = "Download the rest"
@@ -169,6 +169,13 @@ def profile_to_come(name: str) -> str:
 def models_stages(stages: Sequence[StageName]) -> str:
     """What a model can do."""
     return ", ".join(STAGE_NAMES[stage] for stage in stages) or "none of this studio"
+
+
+def later_stage_alone(stages: Sequence[StageName], name: str) -> str:
+    """How a later stage comes to be used."""
+    flag = f"--{stages[0].replace('_', '-')}" if len(stages) == 1 else ""
+    way = f" Start the studio with {flag} {name:.200}." if flag else ""
+    return f"This is a later stage alone, which goes on from videos of another model.{way}"
 
 
 def here_already(num_bytes: int, total: int) -> str:

@@ -10,6 +10,7 @@ from lavie.data.transforms import fit_frame
 from lavie.errors import InputError
 from lavie.pipelines import limits
 from lavie.pipelines.given_video import check_video
+from lavie.pipelines.story import places_in
 from lavie.pipelines.video_pipeline import default_to
 from lavie.types import Frames, FrameSequence
 
@@ -21,8 +22,7 @@ class FilmStart:
 
     Args:
         start: See `Film`.
-        fps: Of frames; None: what the file says, else the film's. Of a faster video some frames are
-            left out, a slower one plays faster.
+        fps: Of frames; None: what the file says, else the film's; see `places_in`.
         own_fps: Of the film.
         size: Height and width of the film in pixels.
 
@@ -42,7 +42,7 @@ class FilmStart:
     ) -> None:
         self.begins_with: BeginsWith = "text"
         self._frames: FrameSequence | None = None
-        self._pace = 1.0  # of its frames, as many as one of the film's stands for
+        self._fps = self._own_fps = own_fps
         self._size = size
         if isinstance(start, Generation):
             if fps is not None:
@@ -57,7 +57,7 @@ class FilmStart:
         self.begins_with = "video"
         self._frames = cast(FrameSequence, check_video(start))
         speed = default_to(default_to(fps, getattr(start, "fps", None)), own_fps)
-        self._pace = max(limits.check_speed(speed) / own_fps, 1.0)
+        self._fps = limits.check_speed(speed)
 
     def beginning(self) -> Iterator[Frames]:
         """All of a video in the film's size and pace, one frame ``(H, W, 3)`` after another."""
@@ -75,13 +75,9 @@ class FilmStart:
         return len(self._places(count))
 
     def _places(self, count: int | None) -> list[int]:
-        """Which frames the film's last ones would be, at most ``count``, in their order."""
         if self._frames is None:
             return []
-        last = len(self._frames) - 1
-        there = int(last / self._pace) + 1
-        backwards = range(there if count is None else min(count, there))
-        return [last - round(back * self._pace) for back in reversed(backwards)]
+        return places_in(len(self._frames), self._fps, self._own_fps, count)
 
     def _frame(self, place: int) -> Frames:
         frame = cast(FrameSequence, self._frames)[place : place + 1][0]

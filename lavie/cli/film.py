@@ -2,10 +2,11 @@
 
 import argparse
 import math
+import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +15,7 @@ from lavie.cli.loras import add_lora_flags, read_loras
 from lavie.cli.shared import (
     add_command,
     add_video_flags,
+    as_stage_flags,
     choose_output,
     choose_seed,
     draw_bar,
@@ -21,8 +23,10 @@ from lavie.cli.shared import (
     own_recipe,
     print_result,
     refuse_own_input,
+    stage_folders,
 )
 from lavie.errors import InputError, LaVieError
+from lavie.pipelines.model_folder import LATER_STAGES, MINIATURE
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film, Generation
@@ -39,7 +43,7 @@ FILM_SETTINGS = (
     "width",
     "num_given",
 )
-_LATER = ("interpolation", "super_resolution")
+_LATER = tuple(stage for stage in LATER_STAGES if stage != "long_video")
 _MAX_STORY_BYTES = 1_000_000
 _STORY_WAY_OUT = "Give a text file with a line for each prompt, or use --prompt."
 
@@ -75,10 +79,11 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     add_video_flags(parser)
     parser.epilog = (
         "A story is a text file with one line for each part: a prompt, and behind a bar the "
-        "seconds it lasts, as 'a panda moving left over the ocean | 4'. The film has the size and "
-        "pace of the model; of the given video the middle is cut out where shapes differ. Ctrl-C "
-        "keeps what is done, beside a film that is there already; given that file, without prompt "
-        "and story, it goes on with what was left."
+        "seconds it lasts, as 'a panda moving left over the ocean | 4', and behind another, if it "
+        "is to have its own, 'seed 7'. The film has the size and "
+        "pace of the model; of the given video the middle is cut out where shapes differ, and its "
+        "sound stays. Ctrl-C keeps what is done, beside a film that is there already; given that "
+        "file, without prompt and story, it goes on with what was left, as it was asked for."
     )
 
 
@@ -183,15 +188,16 @@ def make_film(
         cascade.loaded.check(stage)
     film = cascade.film(story, start, end, on_event=draw_bar(), **settings)
     if start is not None:
-        _say_what_becomes_of(start, film, source["source"]["file"])
+        _say_what_becomes_of(start, film, arguments.file.name)
     pipelines = [cascade.base]
     if cascade.goes_on_from_frames:
         pipelines.append(cast("TextToVideoPipeline", cascade.loaded.get("long_video")))
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".film-") as folder:
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
+        with_start = not getattr(arguments, "only_new", False)
+        heard = arguments.file if film.begins_with == "video" and with_start else None
         with noted_loras(pipelines, loras) as said:
-            with_start = not getattr(arguments, "only_new", False)
             num_done, stop = _film_into(whole, film, with_start)
         seconds["long_video"] = time.perf_counter() - started
         recipe = film.recipe | said
@@ -201,12 +207,12 @@ def make_film(
         later = [] if stop is not None else stages
         kept = output if stop is None else _beside_what_is_there(output)
         try:
-            made, shape = _follow(cascade, made, whole, later, kept, source)
+            made, shape = _follow(cascade, made, whole, later, kept, source, heard)
         except (KeyboardInterrupt, LaVieError) as error:
             if not later:
                 raise
             stop, kept = error, _beside_what_is_there(output)
-            made, shape = _follow(cascade, made, whole, [], kept, source)
+            made, shape = _follow(cascade, made, whole, [], kept, source, heard)
     seconds |= made.seconds
     print_result(arguments.json, kept, settings["seed"], shape, made.fps, seconds)
     if stop is None:
@@ -217,11 +223,26 @@ def make_film(
     if kept != output:
         sentence += f" {output} stays as it was."
     if left:
-        sentence += f" 'python -m lavie extend {kept}' goes on."
+        sentence += f" '{_way_on(arguments, kept, stages)}' goes on."
     if isinstance(stop, KeyboardInterrupt):
         raise KeyboardInterrupt(f"Stopped: {sentence}") from stop
     print(sentence, file=sys.stderr)
     raise stop
+
+
+def _way_on(arguments: argparse.Namespace, kept: Path, stages: Sequence[str]) -> str:
+    """The command that goes on with a film that was stopped; what is in its recipe is not said."""
+    words = ["python", "-m", "lavie", "extend", str(kept)]
+    if arguments.model != MINIATURE:
+        words += ["--model", arguments.model]
+    words += as_stage_flags(stage_folders(arguments))
+    for lora in arguments.lora:
+        words += ["--lora", lora]
+    if stages:
+        words += ["--stages", ",".join(stages)]
+    if end := getattr(arguments, "end", None):
+        words += ["--end", str(end)]
+    return shlex.join(words)
 
 
 def _beside_what_is_there(output: Path) -> Path:
@@ -279,8 +300,12 @@ def _follow(
     stages: Sequence[str],
     output: Path,
     source: dict[str, Any],
+    heard: Path | None,
 ) -> "tuple[Generation, tuple[int, ...]]":
-    """Write a video whose frames lie in a file, or what later stages make of it, and its shape."""
+    """Write a video whose frames lie in a file, or what later stages make of it, and its shape.
+
+    What is heard is the sound of the video that it begins with.
+    """
     from lavie.media import LOSSLESS, MP4, VideoWriter, open_video, write_recipe
     from lavie.pipelines.between import FACTOR
 
@@ -288,7 +313,8 @@ def _follow(
     target = output if is_last else path.with_stem(stages[0])
     fps = given.fps * (FACTOR if stages[:1] == ["interpolation"] else 1)
     kind = MP4 if is_last else LOSSLESS
-    with open_video(path) as frames, VideoWriter(target, fps, format=kind) as writer:
+    sound = heard if is_last else None
+    with open_video(path) as frames, VideoWriter(target, fps, None, sound, kind) as writer:
         made = replace(given, frames=cast("Frames", frames))
         if stages:
             run = cascade.interpolate if stages[0] == "interpolation" else cascade.upscale
@@ -297,7 +323,7 @@ def _follow(
             writer.write(made.frames)
         writer.metadata = made.metadata | source
     if not is_last:
-        return _follow(cascade, made, target, stages[1:], output, source)
+        return _follow(cascade, made, target, stages[1:], output, source, heard)
     write_recipe(output, writer.metadata)
     return made, writer.shape
 
@@ -326,6 +352,8 @@ def _extend(arguments: argparse.Namespace) -> None:
         recipe = own_recipe(video)
         shown = prompts_of(recipe)
         told = story or _unfilmed(arguments, recipe)
+        if told and story is None:
+            _go_on_as_before(arguments, recipe)
         told = told or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
         make_film(arguments, told, video, {"source": source}, end)
@@ -340,6 +368,16 @@ def _unfilmed(arguments: argparse.Namespace, recipe: dict[str, Any]) -> list[dic
         lines = "line" if len(left) == 1 else f"{len(left)} lines"
         print(f"Goes on with the {lines} left of its story.", file=sys.stderr)
     return left
+
+
+def _go_on_as_before(arguments: argparse.Namespace, recipe: Mapping[str, Any]) -> None:
+    """Take from a film's recipe how it was made, where nothing else is asked for."""
+    settings = recipe.get("settings")
+    own = settings.get("long_video") if isinstance(settings, Mapping) else None
+    told = {**own, **recipe} if isinstance(own, Mapping) else recipe
+    for name in FILM_SETTINGS:
+        if getattr(arguments, name) in (None, "") and told.get(name) is not None:
+            setattr(arguments, name, told[name])
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:

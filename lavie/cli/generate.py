@@ -42,8 +42,9 @@ def add_generate(commands: Any) -> None:  # noqa: ANN401
     add("--interpolation-steps", type=int, help="1 to 1000; default: the model's own")
     add("--super-resolution-steps", type=int, help="1 to 1000; default: the model's own")
     add("--noise-level", type=int, help="of super-resolution: more invents more, 0 to 350")
-    add("--tile-size", type=tile_size, default="auto", help="of super-resolution; see upscale")
-    add("--enlarge", type=int, default=1, help="show each pixel this many times wider, 1 to 16")
+    add("--tile-size", type=tile_size, help="of super-resolution; see upscale")
+    add("--enlarge", type=int, help="show each pixel this many times wider, 1 to 16")
+    parser.set_defaults(**_USUAL)
     add_lora_flags(parser)
     add_video_flags(parser)
 
@@ -56,6 +57,17 @@ _SETTINGS = (
     "width",
     "num_frames",
     "fps",
+)
+
+
+_USUAL = {"tile_size": "auto", "enlarge": 1}
+_NOT_OF_FILMS = (
+    "num_frames",
+    "fps",
+    "interpolation_steps",
+    "super_resolution_steps",
+    "noise_level",
+    *_USUAL,
 )
 
 
@@ -122,8 +134,8 @@ def _film(arguments: argparse.Namespace) -> None:
     """Make a long video, line by line of a story."""
     if arguments.prompt is not None:
         raise InputError("Give --story or --prompt, not both.", "story")
-    for name in ("num_frames", "fps", "interpolation_steps", "super_resolution_steps"):
-        if getattr(arguments, name) is not None:
+    for name in _NOT_OF_FILMS:
+        if getattr(arguments, name) not in (None, _USUAL.get(name)):
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} does not go with --story. Leave it out.", name)
     make_film(arguments, read_story_file(arguments.story), None, {})

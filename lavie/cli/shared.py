@@ -5,11 +5,12 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lavie.errors import InputError
+from lavie.pipelines.model_folder import LATER_STAGES
 from lavie.runtime.loading import pause_garbage_collection, silence_loading_bars
 from lavie.runtime.profiles import AUTO, PROFILES
 
@@ -79,19 +80,27 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_stage_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that name models for the later stages, such as what their training has made."""
-    for flag in ("--long-video", "--interpolation", "--super-resolution"):
+    for stage in LATER_STAGES:
         help_text = "another model for this stage: the folder its training made; default: --model's"
-        parser.add_argument(flag, metavar="FOLDER", help=help_text)
+        parser.add_argument(stage_flag(stage), metavar="FOLDER", help=help_text)
+
+
+def stage_flag(stage: "StageName") -> str:
+    """The flag that names a model for a later stage."""
+    return f"--{stage.replace('_', '-')}"
 
 
 def stage_folders(arguments: argparse.Namespace) -> "dict[StageName, str]":
     """The models that the flags name for later stages."""
     asked: dict[StageName, str | None] = {
-        "long_video": arguments.long_video,
-        "interpolation": arguments.interpolation,
-        "super_resolution": arguments.super_resolution,
+        stage: getattr(arguments, stage) for stage in LATER_STAGES
     }
     return {stage: folder for stage, folder in asked.items() if folder is not None}
+
+
+def as_stage_flags(folders: "Mapping[StageName, str]") -> list[str]:
+    """What `stage_folders` gave, as flags of another command."""
+    return [word for stage, folder in folders.items() for word in (stage_flag(stage), folder)]
 
 
 def tile_size(text: str) -> Any:  # noqa: ANN401 - as argparse wants it

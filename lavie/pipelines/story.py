@@ -13,6 +13,7 @@ MAX_SECONDS = 600.0
 """Of a whole story: ten minutes."""
 
 _MAX_TEXT = 300_000  # no story needs more characters
+_MAX_DIGITS = 19  # of a seed
 _SEED_STEP = 0x9E3779B9
 _UNIT = re.compile(r"(?:s|secs?|seconds?)$", re.IGNORECASE)
 
@@ -61,8 +62,8 @@ def read_story(story: StoryLike) -> tuple[StoryLine, ...]:
     Args:
         story: A text with one line for each part: a prompt, and behind a bar how many seconds it
             lasts, as ``a panda moving left over the ocean | 4``. Without seconds a line is one
-            window of the network long. Empty lines and those that begin with ``#`` do not count.
-            Or a sequence of lines.
+            window of the network long; ``| seed 7`` at its end gives it a seed of its own. Empty
+            lines and those that begin with ``#`` do not count. Or a sequence of lines.
 
     Returns:
         Its lines, at least one.
@@ -179,6 +180,26 @@ def plan_parts(
     return tuple(parts)
 
 
+def places_in(num_frames: int, fps: float, own_fps: float, count: int | None = None) -> list[int]:
+    """Which frames of a given video are shown where it goes on as a film: it keeps its speed.
+
+    Of a faster video some frames are left out, of a slower one some are repeated.
+
+    Args:
+        num_frames: It has.
+        fps: Its frames per second; below one it is taken for one.
+        own_fps: Frames per second of the film.
+        count: At most so many, from the end; None: all.
+
+    Returns:
+        Their places, in their order; the last frame is always the last.
+    """
+    last, pace = num_frames - 1, max(fps, 1.0) / own_fps
+    there = int(last / pace) + 1
+    wanted = there if count is None else min(there, count)
+    return [last - round(back * pace) for back in reversed(range(wanted))]
+
+
 def rest_of(parts: Sequence[Part], num_done: int, fps: float) -> list[StoryLine]:
     """What is left of a story when its first parts are done; its noise stays what it would be.
 
@@ -199,10 +220,20 @@ def _lines_of(text: str) -> Iterator[StoryLine]:
         line = line.strip().removeprefix("\ufeff")
         if not line or line.startswith("#"):
             continue
+        line, seed = _without_seed(line)
         prompt, bar, seconds = line.rpartition("|")
         if bar:
             line, seconds = prompt.strip(), _UNIT.sub("", seconds.strip()).strip()
-        yield StoryLine(line, seconds if bar else None)  # type: ignore[arg-type]  # checked with all others
+        yield StoryLine(line, seconds if bar else None, seed)  # type: ignore[arg-type]  # checked with all others
+
+
+def _without_seed(line: str) -> tuple[str, int | str | None]:
+    before, bar, behind = line.rpartition("|")
+    word, _, number = " ".join(behind.split()).partition(" ")
+    if not bar or word.lower() != "seed":
+        return line, None
+    is_number = number.isdecimal() and len(number) <= _MAX_DIGITS
+    return before.rstrip(), int(number) if is_number else f"{number:.40}"
 
 
 def _as_line(line: StoryLine | str | Mapping[str, Any]) -> StoryLine:

@@ -82,6 +82,19 @@ def test_a_picture_comes_to_life(finish, tmp_path):
     assert job["results"][0]["num_frames"] == 4  # half a second, the picture among them
 
 
+def test_a_picture_becomes_another_one_with_settings_of_ones_own(finish, frames, tmp_path):
+    for colour in ("red", "blue"):
+        Image.new("RGB", (48, 32), colour).save(tmp_path / f"{colour}.png")
+    red, blue = (handle_file(str(tmp_path / f"{colour}.png")) for colour in ("red", "blue"))
+    settings = {"num_inference_steps": 2, "smooth": True, "negative_prompt": "a pig"}
+    job = finish("film_from", start=red, story="a fox | 0.5", end=blue, settings=settings, seed="3")
+    assert job["stages"] == ["long_video", "interpolation"]
+    assert job["settings"]["num_inference_steps"] == 2
+    assert job["settings"]["negative_prompt"] == "a pig"
+    turned = finish("film_from", start=blue, story="a fox | 0.5", end=red, seed="3")
+    assert not np.array_equal(frames(job)[-1], frames(turned)[-1])
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [
@@ -92,9 +105,14 @@ def test_a_picture_comes_to_life(finish, tmp_path):
         ("film", {"story": STORY, "overlap": 6}, "Overlap 6 is not between 1 and 5"),
         ("film", {"story": STORY, "go_on_from": "none"}, "There is no job none"),
         ("redo", {"job_id": "none", "part": 0}, "There is no job none"),
+        ("film_from", {"settings": {"colour": 1}}, "settings are not what a film takes. Give some"),
+        ("film_from", {"settings": {"overlap": 9}}, "Overlap 9 is not between 1 and 5"),
     ],
 )
-def test_a_wrong_request_is_refused_with_a_sentence(ask, name, arguments, sentence):
+def test_a_wrong_request_is_refused_with_a_sentence(ask, tmp_path, name, arguments, sentence):
+    if name == "film_from":
+        Image.new("RGB", (48, 32)).save(tmp_path / "a.png")
+        arguments = {"start": handle_file(str(tmp_path / "a.png")), "story": STORY, **arguments}
     with pytest.raises(AppError, match=sentence):
         ask(name, **arguments)
 

@@ -199,6 +199,13 @@ def test_a_film_without_a_part_yet_is_found_again_with_one_screen(page):
     assert [said for said in faults if "js_on_load" in said] == []
 
 
+PASTE = """(field, text) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text", text);
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+}"""
+
+
 def test_lines_are_moved_removed_and_pasted_with_the_keys(page):
     write_story(page)
     page.get_by_role("button", name="Move line 3 up").press("Enter")
@@ -212,6 +219,12 @@ def test_lines_are_moved_removed_and_pasted_with_the_keys(page):
     page.reload()
     open_tab(page)
     expect(line(page, 3)).to_have_value("a rocket over the city")  # what was typed is kept
+    line(page, 3).evaluate(PASTE, "a fox in the snow | 2 | seed 7\na pig\n" * 5000)
+    expect(page.locator(".story-line")).to_have_count(250 + 2)
+    expect(page.get_by_label("Line 3: seconds")).to_have_value("2")
+    page.get_by_role("button", name="Make the film").click()
+    said = page.locator("#story-text").get_by_text("The story has 252 lines. Use at most 200")
+    expect(said).to_be_visible()
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(page, tmp_path):

@@ -1,7 +1,10 @@
 import json
+import subprocess
 
+import av
 import numpy as np
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
 from lavie import Cascade
@@ -105,7 +108,7 @@ def test_stopping_keeps_the_parts_that_are_done(lavie, tmp_path, monkeypatch, er
     assert len(read_video(tmp_path / "a.mp4").frames) == 6
 
 
-def test_a_film_that_is_stopped_replaces_no_film(lavie, tmp_path, monkeypatch):
+def test_a_film_that_is_stopped_replaces_no_film(lavie, model, tmp_path, monkeypatch):
     command = ("generate", "--story", "story.txt", "--output", "a.mp4")
     assert lavie(*command)[0] == 0
     whole = {path.name: path.read_bytes() for path in tmp_path.glob("a.*")}
@@ -120,7 +123,7 @@ def test_a_film_that_is_stopped_replaces_no_film(lavie, tmp_path, monkeypatch):
     assert code == 130
     assert errors.splitlines()[-1] == (
         "Stopped: 1 of 2 parts are done and kept in a-stopped.mp4. a.mp4 stays as it was. "
-        "'python -m lavie extend a-stopped.mp4' goes on."
+        f"'python -m lavie extend a-stopped.mp4 --model {model}' goes on."
     )
     assert out.startswith("a-stopped.mp4: 6 frames")
     assert lavie(*command, "--json")[1].startswith('{"output": "a-stopped-2.mp4"')
@@ -156,6 +159,47 @@ def test_a_film_that_was_stopped_goes_on_with_what_was_left(lavie, tmp_path, mon
     assert "unfilmed" not in told
     assert lavie("extend", "a.mp4", "--prompt", "a pig", "--output", "c.mp4")[0] == 0
     assert read_metadata(tmp_path / "c.mp4")["prompt"] == "a pig"
+
+
+def test_a_film_goes_on_as_it_was_asked_for(lavie, model, tmp_path, monkeypatch):
+    segments = Film.segments
+
+    def interrupted(film):
+        yield next(segments(film))
+        raise KeyboardInterrupt
+
+    settings = ("--num-inference-steps", 2, "--guidance-scale", 5, "--negative-prompt", "a pig")
+    more = ("--scheduler", "ddim", "--num-given", 3, "--seed", 3, "--end", "picture.png")
+    command = ("extend", "clip.mp4", "--story", "story.txt", *settings, *more)
+    with monkeypatch.context() as patch:
+        patch.setattr(Film, "segments", interrupted)
+        later = ("--stages", "interpolation", "--output", "a b.mp4")
+        errors = lavie(*command, *later)[2].splitlines()[-1]
+    way_on = f"extend 'a b.mp4' --model {model} --stages interpolation --end picture.png"
+    assert way_on in errors
+    assert lavie("extend", "a b.mp4", "--end", "picture.png", "--output", "b.mp4")[0] == 0
+    before, after = (read_metadata(tmp_path / name) for name in ("a b.mp4", "b.mp4"))
+    assert after["negative_prompt"] == "a pig"
+    assert after["settings"]["long_video"] == before["settings"]["long_video"]
+    assert after["settings"]["long_video"]["num_given"] == 3
+    left = [(line["prompt"], line["seed"]) for line in before["unfilmed"]]
+    assert [(line["prompt"], line["seed"]) for line in after["story"]] == left
+    again = ("extend", "a b.mp4", "--num-inference-steps", 1, "--output", "c.mp4")
+    assert lavie(*again)[0] == 0
+    told = read_metadata(tmp_path / "c.mp4")["settings"]["long_video"]
+    assert (told["num_inference_steps"], told["guidance_scale"]) == (1, 5)
+
+
+def test_a_slow_video_keeps_its_speed_and_its_sound(lavie, tmp_path):
+    write_video(tmp_path / "silent.mp4", frames(4), 4)
+    with_a_tone = "-v error -i silent.mp4 -f lavfi -i sine=duration=1 -c:v copy slow.mp4"
+    subprocess.run([get_ffmpeg_exe(), *with_a_tone.split()], check=True)
+    command = ("extend", "slow.mp4", "--prompt", "a fox", "--seconds", 0.5, "--output")
+    assert lavie(*command, "a.mp4")[0] == 0
+    assert len(read_video(tmp_path / "a.mp4").frames) == 7 + 4  # its last frame is shown once
+    assert lavie(*command, "b.mp4", "--only-new")[0] == 0
+    heard = [len(av.open(str(tmp_path / name)).streams.audio) for name in ("a.mp4", "b.mp4")]
+    assert heard == [1, 0]
 
 
 def test_what_a_broken_recipe_has_left_is_refused(lavie, tmp_path):
@@ -226,7 +270,15 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
             ("generate", "--story", "story.txt", "--prompt", "a"),
             "Give --story or --prompt, not both.",
         ),
-        (("generate", "--story", "story.txt", "--num-frames", "9"), "does not go with --story"),
+        *(
+            (("generate", "--story", "story.txt", *flag), f"{flag[0]} does not go with --story")
+            for flag in (
+                ("--num-frames", "9"),
+                ("--noise-level", "9"),
+                ("--tile-size", "64"),
+                ("--enlarge", "2"),
+            )
+        ),
         (("generate", "--prompt", "a", "--num-given", "2"), "--num-given goes with --story"),
         (("generate", "--story", "story.txt", "--stages", "base,music"), "'music' is not one of"),
         (("extend", "picture.png"), "Give --prompt or --story."),

@@ -175,3 +175,36 @@ def test_the_words_beyond_what_the_model_reads_are_told():
 
 def test_a_model_that_does_not_tell_how_much_it_reads_is_trusted(card):
     assert card.unread_words("panda " * 500) == []
+
+
+def test_a_later_stage_may_be_another_models(model_folder, tmp_path):
+    shutil.move(model_folder / "long_video", tmp_path / "films")
+    index = {"_class_name": "LongVideoPipeline", "default_height": 40, "default_width": 64}
+    write_json(tmp_path / "films" / "model_index.json", {**index, "default_num_inference_steps": 9})
+    write_json(tmp_path / "films" / "vae" / "config.json", {"block_out_channels": [8, 16, 16]})
+    alone = read_model_card(str(model_folder))
+    assert not alone.goes_on_from_frames
+    card = read_model_card(str(model_folder), {"long_video": str(tmp_path / "films")})
+    assert card.stages == ("base", "long_video", "interpolation", "super_resolution")
+    assert card.own_settings["long_video"]["num_inference_steps"] == 9
+    assert card.weights["long_video"] > 0
+    assert card.ranges == alone.ranges
+
+
+def test_the_steps_of_another_models_stage_are_its_own(model_folder, tmp_path):
+    shutil.move(model_folder / "interpolation", tmp_path / "smooth")
+    index = {"_class_name": "InterpolationPipeline", "default_num_inference_steps": 120}
+    write_json(tmp_path / "smooth" / "model_index.json", index)
+    write_json(tmp_path / "smooth" / "vae" / "config.json", {"block_out_channels": [8, 16, 16]})
+    card = read_model_card(str(model_folder), {"interpolation": str(tmp_path / "smooth")})
+    steps = card.ranges["smoothing_steps"]
+    assert (steps.maximum, steps.default) == (120, 120)
+
+
+def test_films_of_another_size_do_not_go_with_a_model(model_folder, tmp_path):
+    shutil.move(model_folder / "long_video", tmp_path / "films")
+    write_json(tmp_path / "films" / "vae" / "config.json", {"block_out_channels": [8, 16, 16]})
+    with pytest.raises(CheckpointError, match="films of 512x320, but the model makes .* 64x40"):
+        read_model_card(str(model_folder), {"long_video": str(tmp_path / "films")})
+    with pytest.raises(CheckpointError, match="expected LongVideoPipeline"):
+        read_model_card(str(model_folder), {"long_video": str(model_folder / "interpolation")})

@@ -272,9 +272,6 @@ def test_another_model_is_used_by_starting_again_when_nothing_is_to_be_done(
     handlers, tab, library, restart, work, service, runner, values, model_folder, wait_until
 ):
     library.models.append(replace(MINE, name=str(model_folder), path=model_folder))
-    library.models.append(replace(MINE, name="later", stages=("interpolation",)))
-    with pytest.raises(gr.Error, match="later stage alone"):
-        press(handlers, "use", "later")
     with pytest.raises(gr.Error, match="is not a folder"):
         press(handlers, "use", MINE.name)
 
@@ -295,7 +292,26 @@ def test_another_model_is_used_by_starting_again_when_nothing_is_to_be_done(
     service.use_profile("8gb")
     assert restart.flags is None
     assert str(model_folder) in press(handlers, "use", str(model_folder))[tab.restart]
-    assert restart.flags == {"--model": str(model_folder), "--profile": "8gb"}
+    flags = {name: value for name, value in restart.flags.items() if value}
+    assert flags == {"--model": str(model_folder), "--profile": "8gb"}
+    without = {"--long-video", "--interpolation", "--super-resolution"}  # of the model before
+    assert restart.flags.keys() - flags.keys() == without
+
+
+def test_a_later_stage_alone_is_used_with_the_model_in_use(
+    handlers, tab, library, restart, model_folder
+):
+    alone = model_folder / "interpolation"
+    library.models.append(replace(MINE, name=str(alone), path=alone, stages=("interpolation",)))
+    shown = handlers.refresh()[tab.installed]
+    assert f"--interpolation {alone}" in shown
+    assert texts.USE_STAGE in shown
+    press(handlers, "use", str(alone))
+    assert restart.flags == {"--interpolation": str(alone)}
+    gone = replace(MINE, name="later", stages=("interpolation",))
+    library.models.append(gone)
+    with pytest.raises(gr.Error, match="is not a folder"):
+        press(handlers, "use", "later")
 
 
 def test_where_the_server_cannot_start_again_the_command_is_told(service, tab, library, work):

@@ -23,6 +23,12 @@ def test_the_next_start_has_the_same_flags_but_for_those_that_change(command, ex
     assert with_flags(made, {"--model": "new", "--port": "7860"}) == made
 
 
+def test_a_flag_can_be_left_out():
+    command = ["app.py", "--long-video", "films", "--model", "old"]
+    flags = {"--model": "new", "--long-video": None}
+    assert with_flags(command, flags) == ["app.py", "--model", "new"]
+
+
 def test_the_page_is_closed_and_the_server_becomes_the_next_one(monkeypatch, wait_until):
     class Page:
         server_port = 7861

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lora.crops import make_crops
-from lora.cutouts import cut_out, is_cutout
+from lora.cutouts import cut_out, cut_oval, is_cutout
 
 
 def picture_of_a_ring(ground: np.ndarray) -> np.ndarray:
@@ -85,3 +85,15 @@ def test_a_picture_that_fills_its_frame_stands_before_no_ground():
     picture = picture_of_a_ring(noisy())
     crops = make_crops(picture, 40, 64, 2, torch.Generator().manual_seed(0), grounds=grounds)
     assert crops.grounds == (-1, -1)
+
+
+@pytest.mark.parametrize(("shape", "row", "column"), [((80, 120), 0, 14), ((120, 80), 14, 0)])
+def test_of_what_cannot_be_taken_off_an_oval_in_the_middle_is_left(shape, row, column):
+    picture = np.full((*shape, 4), 200, np.uint8)
+    alpha = cut_oval(picture)[..., 3]
+    assert is_cutout(cut_oval(picture))
+    assert alpha[0, 0] == alpha[-1, -1] == 0
+    assert alpha[shape[0] // 2, shape[1] // 2] == 200  # as it was
+    seen = np.argwhere(alpha > 0)
+    assert tuple(seen.min(axis=0)) == (row, column)  # 80 by 92
+    assert tuple(seen.max(axis=0)) == (shape[0] - 1 - row, shape[1] - 1 - column)

@@ -134,6 +134,15 @@ def test_what_stands_before_a_plain_ground_is_shown_in_clips_that_say_what_it_do
     assert any(m[0] in batches[0].captions[1] for m in MOTIONS.values())
 
 
+def test_what_cannot_be_taken_off_its_ground_is_shown_moving_too(config, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (90, 60, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.png")
+    asked = config(images=(tmp_path / "photo.png",) * 2)
+    examples = examples_of(prepare(asked), asked)
+    assert (examples.motions >= 0).all()
+    assert 0 < float(examples.focus.mean()) < 0.5  # before a place, not all over it
+
+
 def test_each_caption_says_which_way_its_clip_goes(config):
     asked = config()
     prepared = prepare(asked)
@@ -160,7 +169,7 @@ def test_others_are_shown_in_stills(config, changes):
     is_style = run.kind == "style"  # whose colours are decided where there is most noise
     assert run.diffusion.timesteps == (0, 1000 if is_style else 800)
     assert bool(run.diffusion.high_noise_share) == is_style
-    with pytest.raises(ConfigError, match="Only 0 of 3 pictures can move"):
+    with pytest.raises(ConfigError, match="cannot be shown moving"):
         prepare(config(**changes, moves=True))
 
 
@@ -201,11 +210,11 @@ def test_a_model_that_is_none_of_the_world_gets_stills(model_folder, tmp_path):
     assert prepare(asked).run.motions == ()
 
 
-def test_what_cannot_be_taken_off_its_ground_stands_still_among_others(config, pictures, tmp_path):
-    noise = np.random.default_rng(0).integers(0, 255, (80, 128, 3), np.uint8)
-    Image.fromarray(noise).save(tmp_path / "noise.png")
-    asked = config(images=(*pictures[:2], tmp_path / "noise.png"))
-    examples = examples_of(prepare(asked), asked)
+def test_what_somebody_has_said_of_a_picture_stands_still_among_others(config):
+    asked = config(captions=("", "", "a zog at night"))
+    prepared = prepare(asked)
+    own = prepared.run, prepared.pipeline, asked.images, asked.captions, prepared.prior_captions
+    examples = prepare_examples(*own)
     assert (examples.motions[:2] >= 0).all()
     assert (examples.motions[2] == -1).all()
     still = examples.latents[2]

@@ -9,6 +9,7 @@ from lavie.pipelines.story import (
     MAX_LINES,
     StoryLine,
     common_prompt,
+    places_in,
     plan_parts,
     prompts_of,
     read_story,
@@ -31,6 +32,20 @@ def test_a_text_is_read_line_by_line():
         StoryLine("a fox jumping"),
         StoryLine("a frog", 3.0),
     )
+
+
+def test_a_line_may_have_a_seed_of_its_own():
+    told = read_story("a fox | 2 | seed 7\na pig | Seed  8\na seed | 1\na frog |seed 0")
+    assert [(line.prompt, line.seconds, line.seed) for line in told] == [
+        ("a fox", 2.0, 7),
+        ("a pig", None, 8),
+        ("a seed", 1.0, None),
+        ("a frog", None, 0),
+    ]
+    assert read_story(story_json(told)) == told
+    for wrong in ("x", "-1", "1.5", "9" * 30):
+        with pytest.raises(InputError, match=r"Line 1 of the story: Seed .* is not"):
+            read_story(f"a fox | 2 | seed {wrong}")
 
 
 @pytest.mark.parametrize("unit", ["", "s", "sec", "secs", "Second", "seconds"])
@@ -161,3 +176,27 @@ def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_gi
     if None not in seconds and not ends_as_given:
         total = num_shown + sum(part.num_new for part in parts)
         assert abs(total - sum(seconds) * FPS) <= 0.5 + len(seconds) + num_shown
+
+
+@pytest.mark.parametrize(
+    ("fps", "count", "places"),
+    [
+        (8, None, [0, 1, 2, 3]),
+        (16, None, [1, 3]),
+        (4, None, [0, 0, 1, 2, 2, 2, 3]),
+        (4, 3, [2, 2, 3]),
+        (8, 9, [0, 1, 2, 3]),
+        (8, 0, []),
+    ],
+)
+def test_a_given_video_keeps_its_speed(fps, count, places):
+    found = places_in(4, fps, 8, count)
+    assert found[-1:] == places[-1:]
+    assert len(found) == len(places)
+    assert found == sorted(found)
+    if fps >= 8:
+        assert found == places
+
+
+def test_a_very_slow_video_does_not_become_a_film_without_end():
+    assert len(places_in(4, 0.001, 8)) == 25

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.films.check import check_film, film_ranges, window_seconds
+from app.films.check import check_film, film_ranges, window_seconds, without_seeds
 from app.films.given import GIVEN_FOLDER, forget_given
 from app.films.request import FilmRequest
 from app.model_card import read_model_card
 from lavie.media import write_video
 from tests.unit.app.files import write_card_files
+from tests.unit.app.test_model_card import write_original_files
 from tests.unit.app.test_uploads import png_of
 
 WORDS = "a an the fox panda moving left right in on over ocean snow"
@@ -48,6 +49,15 @@ def test_the_opened_form_with_a_story_is_a_request(card, values, tmp_path):
     assert request.stages == ("long_video",)
     assert 0 <= request.seed < 2**32
     assert request.shape[0] == 48
+
+
+def test_lines_lose_their_seeds_and_nothing_else():
+    story = json.dumps([{"prompt": "a fox", "seconds": 2, "seed": "7"}, {"prompt": "a panda"}, 5])
+    first, second, wrong = json.loads(without_seeds(story))
+    assert (first["prompt"], first["seconds"], first["seed"]) == ("a fox", 2, None)
+    assert (second["prompt"], wrong) == ("a panda", 5)
+    for other in ("[", "7", "a fox | 2", None, 5, []):
+        assert without_seeds(other) == other
 
 
 def test_new_lines_are_one_window_each(card, values, tmp_path):
@@ -192,3 +202,14 @@ def test_a_video_is_counted_in_the_pace_of_the_film(card, values, given, tmp_pat
     video = given("a.mp4", lambda path: write_video(path, frames, 16))
     request = check_film({**values, "begin": "video", "video": video}, card, tmp_path)
     assert (request.num_before, request.num_at_first) == (5, 1)
+
+
+def test_the_published_film_model_is_used_with_its_own_number_of_steps(values, tmp_path):
+    write_original_files(tmp_path / "published")
+    (tmp_path / "published" / "seine.pt").touch()
+    card = read_model_card(str(tmp_path / "published"))
+    own = {name: limits.default for name, limits in film_ranges(card).items()}
+    assert own["num_inference_steps"] == 250
+    request = check_film({**values, **own}, card, tmp_path)
+    assert isinstance(request, FilmRequest)
+    assert request.num_inference_steps == 250

@@ -1,5 +1,6 @@
 """What the tab Long video says while somebody writes, and what its form is given back."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -9,11 +10,12 @@ from PIL import Image
 
 from app import texts
 from app.films import page
+from app.films.check import FILM_FIELDS, film_ranges
 from app.films.parts import part_files
 from app.films.service import Films
 from app.handlers.film_following import FilmFollowing
 from app.handlers.long_video import LongVideoHandlers
-from app.tabs.long_video import TAB_ID
+from app.tabs.long_video import TAB_ID, create_long_video_tab
 from app.texts import films as films_texts
 from app.visitors import Visitors
 from lavie.pipelines.story import StoryLine
@@ -212,3 +214,30 @@ def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, film_tab_
     assert (told[form.smooth], told[form.smoothing_steps]) == (True, 2)
     assert "Give them again" in told[tab.restored].value
     assert (told[form.ends], told[form.end_picture].visible) == (False, False)
+
+
+@pytest.mark.parametrize(("seed", "kept"), [("", [None, None]), ("3", [7, None])])
+def test_lines_keep_the_seeds_of_a_film_as_long_as_the_form_has_its_seed(
+    service, handlers, card, seed, kept
+):
+    story = [{"prompt": "a fox", "seconds": 2, "seed": "7"}, {"prompt": "a panda", "seconds": 2}]
+    usual = {name: limits.default for name, limits in film_ranges(card).items()}
+    switches = {"smooth": False, "upscale": False, "ends": False}
+    values = {**usual, **switches, "story": json.dumps(story), "begin": "nothing", "seed": seed}
+    service.pause(True)
+    typed = [{"negative_prompt": "", **values}.get(field) for field in FILM_FIELDS]
+    handlers.submit("", "", None, *typed)
+    (status,) = service.queue()
+    assert [line.seed for line in status.job.request.story] == kept
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_the_page_says_how_films_are_made(card, goes_on):
+    async def shown():
+        with gr.Blocks(analytics_enabled=False) as blocks:
+            create_long_video_tab(card if goes_on else replace(card, stages=("base",)), None)
+        return [block for block in blocks.blocks.values() if block.elem_id == "film-way"]
+
+    (way,) = asyncio.run(shown())
+    assert (films_texts.GOES_ON_FROM_FRAMES in way.value) == goes_on
+    assert (films_texts.AT_ONCE in way.value) == (not goes_on)
