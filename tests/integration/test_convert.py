@@ -17,7 +17,9 @@ from lavie.cli import main
 from lavie.convert.published import STABLE_DIFFUSION
 from lavie.convert.resolve import find_models, find_stages, load_pipeline, load_stage
 from lavie.errors import CheckpointError
+from lavie.media import read_video
 from lavie.pipelines.interpolation import InterpolationPipeline
+from lavie.pipelines.long_video import LongVideoPipeline
 from lavie.pipelines.super_resolution import SuperResolutionPipeline
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from tests.fake_hub import serve_hub
@@ -132,6 +134,32 @@ def test_long_video_folder_says_what_it_is_for(long_video_folder):
     assert index["unet"] == ["lavie.models", "BaseUNet"]
     assert (index["default_num_inference_steps"], index["default_guidance_scale"]) == (250, 8.0)
     assert all((long_video_folder / part).is_dir() for part in ("vae", "text_encoder", "tokenizer"))
+
+
+@pytest.mark.parametrize("sampler", [(), ("--scheduler", "ddim")], ids=["ddpm", "ddim"])
+def test_a_story_is_filmed_with_the_base_and_the_long_video_network(
+    original, long_video_folder, tmp_path, monkeypatch, sampler
+):
+    said = []
+    call = LongVideoPipeline.__call__
+
+    def heard(self, prompt, *args, **options):
+        said.append(prompt)
+        return call(self, prompt, *args, **options)
+
+    monkeypatch.setattr(LongVideoPipeline, "__call__", heard)
+    (tmp_path / "story.txt").write_text("a fox | 0.5\na pig | 0.5\n")
+    networks = ("--model", str(original), "--long-video", str(long_video_folder))
+    size = ("--height", "256", "--width", "256", "--num-inference-steps", "2", "--seed", "3")
+    film = tmp_path / "film.mp4"
+    given = ("--story", str(tmp_path / "story.txt"), "--output", str(film))
+    assert main(["generate", *networks, *size, *given, *sampler]) == 0
+    video = read_video(film)
+    assert video.frames.shape == (8, 256, 256, 3)
+    told = video.metadata["settings"]["long_video"]
+    assert (told["way"], told["num_given"], told["guidance_scale"]) == ("recursion", 1, 8)
+    assert told["scheduler"] == ("ddim" if sampler else "ddpm")
+    assert said == ["a pig, slow motion."]
 
 
 def test_text_to_video_refuses_the_long_video_folder_by_name(long_video_folder):
