@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, cast, get_args
 
 import torch
 from peft import LoraConfig
@@ -28,11 +28,12 @@ from torch import Tensor, nn
 
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.models import BaseUNet
-from lora.refusals import refuse_other_base, refuse_other_kinds, refuse_unopened
+from lora.keys import Part, find_words, key_of, layer_of, word_of
+from lora.limits import MAX_TENSORS
+from lora.refusals import one_line, refuse_other_base, refuse_other_kinds, refuse_unopened
 from lora.weights import NETWORKS, Lora, LoraLayer, Network, adaptable_layers, shape_wanted
 
 LoraFormat = Literal["kohya", "diffusers", "peft"]
-MAX_TENSORS = 20_000
 MAX_RANK = 1024
 
 _PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -48,12 +49,6 @@ _PREFIXES: tuple[tuple[str, Network | None], ...] = (
     ("text_encoder.", "text_encoder"),
     ("", None),
 )
-_PART = re.compile(
-    r"^(?P<layer>.+?)(?:[._](?P<part>lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up|"
-    r"lora_linear_layer\.down|lora_linear_layer\.up)(?:\.default)?\.weight|\.(?P<alpha>alpha))$"
-)
-_DOWN = {"lora_A", "lora_down", "lora.down", "lora_linear_layer.down"}
-_EMBEDDING = re.compile(r"^bundle_emb\.(?P<word>.+)\.string_to_param\.\*$")
 _LAYER_OF_PEFT = re.compile(r"\^?[\w.]+")
 _WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -96,11 +91,13 @@ def read_lora(
         fitting = [owner for owner in shapes if network in (None, owner) and plain in names[owner]]
         if not fitting:
             raise CheckpointError(
-                f"'{contents.name}' is for a layer '{layer[:100]}', which this model does not "
+                f"'{contents.name}' is for a layer '{one_line(layer)}', which this model does not "
                 "have. Choose one made for Stable Diffusion 1.x or for LaVie."
             )
         owner = cast(Network, fitting[0])
         name = names[owner][plain]
+        if name in layers[owner]:
+            _refuse_twice(contents.name, name)
         layers[owner][name] = _make_layer(contents, owner, name, parts)
         wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
         if made_for != wanted:
@@ -135,7 +132,7 @@ def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
         raise InputError(f"'{path.name}' should end with .safetensors.", "output")
     tensors, metadata = (_as_kohya if style == "kohya" else _as_diffusers)(lora)
     for word, vectors in lora.embeddings.items():
-        tensors[f"bundle_emb.{word}.string_to_param.*"] = vectors.contiguous()
+        tensors[key_of(word)] = vectors.contiguous()
     _save(tensors, {**lora.metadata, **metadata}, path)
     return path
 
@@ -146,18 +143,15 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
     if path.is_dir():
         file = path / _PEFT_FILES[0]
         configs = {"unet": _read_peft_config(path / _PEFT_FILES[1])}
-    name = path.name
+    name = one_line(path.name)
     try:
         refuse_unopened(file, name)
         with safe_open(file, "pt") as archive:
             opened: Any = archive
             keys: list[str] = list(opened.keys())
-            if len(keys) > MAX_TENSORS:
-                raise CheckpointError(
-                    f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
-                )
             metadata: dict[str, str] = dict(opened.metadata() or {})
             refuse_other_kinds(name, keys, allow_temporal)  # before anything of it is read
+            find_words(name, {key: opened.get_slice(key).get_shape() for key in keys})
             tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(
@@ -167,7 +161,9 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
     for key, tensor in tensors.items():
         is_alpha = key.endswith(".alpha") and tensor.dtype in _WHOLE_NUMBERS
         if not tensor.is_floating_point() and not is_alpha:
-            raise CheckpointError(f"'{name}' holds whole numbers in '{key[:100]}', not weights.")
+            raise CheckpointError(
+                f"'{name}' holds whole numbers in '{one_line(key)}', not weights. Save it again."
+            )
         if not tensor.float().isfinite().all():
             raise CheckpointError(f"'{name}' holds numbers that are not finite. Save it again.")
     if not configs:
@@ -177,22 +173,31 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
 
 def _pair_up(
     contents: _Contents, text_encoder: nn.Module
-) -> tuple[dict[tuple[Network | None, str], dict[str, Tensor]], dict[str, Tensor]]:
+) -> tuple[dict[tuple[Network | None, str], dict[Part, Tensor]], dict[str, Tensor]]:
     """What belongs to each layer, still as the file calls it; and what trigger words mean."""
-    pairs: dict[tuple[Network | None, str], dict[str, Tensor]] = {}
+    pairs: dict[tuple[Network | None, str], dict[Part, Tensor]] = {}
     embeddings: dict[str, Tensor] = {}
     for key, tensor in contents.tensors.items():
-        if word := _EMBEDDING.match(key):
-            embeddings[word["word"]] = _check_embedding(contents.name, tensor, text_encoder)
-        elif match := _PART.match(key):
-            part = match["alpha"] or ("down" if match["part"] in _DOWN else "up")
-            pairs.setdefault(_split_prefix(match["layer"]), {})[part] = tensor
-        else:
+        if (word := word_of(key)) is not None:
+            embeddings[word] = _check_embedding(contents.name, tensor, text_encoder)
+            continue
+        layer = layer_of(key)
+        if layer is None:
             raise CheckpointError(
-                f"'{contents.name}' holds '{key[:100]}', which is no part of a plain LoRA. "
+                f"'{contents.name}' holds '{one_line(key)}', which is no part of a plain LoRA. "
                 "Choose another file."
             )
+        parts = pairs.setdefault(_split_prefix(layer.layer), {})
+        if layer.part in parts:
+            _refuse_twice(contents.name, layer.layer)
+        parts[layer.part] = tensor
     return pairs, embeddings
+
+
+def _refuse_twice(name: str, layer: str) -> NoReturn:
+    raise CheckpointError(
+        f"'{name}' holds the layer '{one_line(layer)}' twice. Save or download it again."
+    )
 
 
 def _read_peft_config(path: Path) -> LoraConfig:
@@ -200,7 +205,8 @@ def _read_peft_config(path: Path) -> LoraConfig:
         return _peft_config(json.loads(path.read_text("utf-8")))
     except (OSError, *_UNREADABLE) as error:
         raise CheckpointError(
-            f"'{path.parent.name}' is no folder of peft's: {path.name}: {first_line(error)}."
+            f"'{one_line(path.parent.name)}' is no folder of peft's: {path.name}: "
+            f"{first_line(error)}."
         ) from error
 
 
@@ -233,7 +239,7 @@ def _peft_config(values: dict[str, Any]) -> LoraConfig:
     if len(alphas) > MAX_TENSORS:
         raise ValueError(f"alpha_pattern has {len(alphas)} layers, more than any model")
     if wrong := [name for name in alphas if not _LAYER_OF_PEFT.fullmatch(name)]:
-        raise ValueError(f"alpha_pattern has '{wrong[0][:80]}', which is no name of a layer")
+        raise ValueError(f"alpha_pattern has '{one_line(wrong[0])}', which is no name of a layer")
     numbers: dict[str, float] = {name: float(alpha) for name, alpha in alphas.items()}
     alpha = float(values.get("lora_alpha", 8))  # peft's own
     if not all(map(math.isfinite, [alpha, *numbers.values()])):
@@ -257,7 +263,7 @@ def _plain(name: str) -> str:
 
 
 def _make_layer(
-    contents: _Contents, network: Network, name: str, parts: Mapping[str, Tensor]
+    contents: _Contents, network: Network, name: str, parts: Mapping[Part, Tensor]
 ) -> LoraLayer:
     if not {"down", "up"} <= parts.keys():
         raise CheckpointError(f"'{contents.name}' holds half of layer '{name}'. Save it again.")
@@ -299,10 +305,10 @@ def _is_meant(key: str, name: str) -> bool:
 def _check_embedding(name: str, vectors: Tensor, text_encoder: nn.Module) -> Tensor:
     embedding = cast(Any, text_encoder).get_input_embeddings()
     width = embedding.weight.shape[1]
-    if vectors.ndim != 2 or vectors.shape[1] != width or not 0 < len(vectors) <= 64:
+    if vectors.shape[1] != width:
         raise CheckpointError(
-            f"'{name}' has a trigger word of shape {list(vectors.shape)}, this model's words are "
-            f"1 to 64 x {width}. Choose one made for this model."
+            f"'{name}' has a trigger word that is {vectors.shape[1]} wide, this model's words are "
+            f"{width}. Choose one made for this model."
         )
     return vectors
 

@@ -2,21 +2,19 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
-from lora.refusals import refuse_other_kinds, refuse_unopened
+from lora.keys import find_words, layer_of
+from lora.refusals import one_line, refuse_other_kinds, refuse_unopened
 
 RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
 _MAX_HEADER = 16 << 20
-_DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")
-_WORD = re.compile(r"^bundle_emb\.(?P<word>[^.]+)\.string_to_param")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def read_header(path: Path) -> Header:
     Raises:
         CheckpointError: It is none; the text says what it is, as far as that can be told.
     """
-    name = path.name
+    name = one_line(path.name)
     try:
         refuse_unopened(path, name)
         with path.open("rb") as file:
@@ -71,8 +69,9 @@ def read_header(path: Path) -> Header:
         raise CheckpointError(_no_safetensors(name))
     about = cast(dict[str, str], metadata)
     refuse_other_kinds(name, list(tensors))
-    ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
-    words = [match["word"] for key in tensors if (match := _WORD.match(key))]
+    shapes: dict[str, list[int]] = {key: tensor["shape"] for key, tensor in tensors.items()}
+    words = find_words(name, shapes)
+    ranks = [shape[0] for key, shape in shapes.items() if shape and _is_down(key)]
     return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
 
 
@@ -85,6 +84,11 @@ def hash_file(file: Path) -> str:
 def model_name(model: str) -> str:
     """A model by its own name, wherever it lies: the last part of a path, or of a hub id."""
     return PurePosixPath(PureWindowsPath(model).as_posix()).name
+
+
+def _is_down(key: str) -> bool:
+    layer = layer_of(key)
+    return layer is not None and layer.part == "down"
 
 
 def _is_text_by_name(value: object) -> bool:

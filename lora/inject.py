@@ -19,6 +19,7 @@ from lavie.errors import InputError
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
+from lora.keys import tokens_needed, tokens_of
 from lora.limits import MAX_WEIGHT
 from lora.weights import Lora, LoraLayer, Network, adaptable_layers
 
@@ -115,12 +116,17 @@ def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
     Raises:
         InputError: It does.
     """
-    known = pipeline.tokenizer.get_vocab()
-    for word in lora.embeddings:
-        if word in known:
+    tokenizer: Any = pipeline.tokenizer
+    known, added = tokenizer.get_vocab(), tokenizer.added_tokens_encoder
+    for word, vectors in lora.embeddings.items():
+        taken = [token for token in tokens_needed(word, len(vectors)) if token in known]
+        first, _, number = word.rpartition("_")
+        if number.isdigit() and first in added:  # this word would be one more vector of that one
+            taken.append(word)
+        if taken:
             raise InputError(
-                f"The word '{word[:80]}' already means something to the model. Take the other LoRA "
-                "off first.",
+                f"The word '{taken[0][:80]}' already means something to the model. Take the other "
+                "LoRA off first.",
                 "name",
             )
 
@@ -136,8 +142,7 @@ def teach_words(pipeline: TextToVideoPipeline, lora: Lora) -> list[str]:
         for word, vectors in lora.embeddings.items():
             with _quiet():
                 pipeline.load_textual_inversion({word: vectors})
-            # as diffusers names those of several vectors
-            taught += [word, *(f"{word}_{index}" for index in range(1, len(vectors)))]
+            taught += tokens_of(word, len(vectors))
     except BaseException:
         forget_words(pipeline, taught)
         raise

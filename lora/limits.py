@@ -14,6 +14,15 @@ MAX_LORAS = 4
 MAX_WEIGHT = 4.0
 """Of a LoRA in use, also less than nothing; 1 is as trained."""
 
+MAX_TENSORS = 20_000
+"""In a file."""
+
+MAX_WORDS = 8
+"""That a file says the meaning of."""
+
+MAX_VECTORS = 64
+"""Of such a word: so many of the tokens of a prompt it takes up."""
+
 MAX_NAME_LENGTH = 80
 """Characters of the name that people call a LoRA by."""
 
@@ -25,3 +34,6 @@ MAX_TRIGGER_LENGTH = 32
 
 TRIGGER_WORD = re.compile(rf"[a-z][a-z0-9]{{1,{MAX_TRIGGER_LENGTH - 1}}}")
 """What can be one: small letters and digits, beginning with a letter."""
+
+WORD = re.compile(r"[\w-]{1,64}|<[\w-]{1,62}>", re.ASCII)
+"""What can be one in a file that somebody else has made; some write it in angle brackets."""

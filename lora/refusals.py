@@ -41,6 +41,12 @@ _MAX_BYTES = 2 << 30
 _EMBEDDING = re.compile(r"^(emb_params|string_to_param|clip_l|clip_g|\*)$|string_to_param\.")
 
 
+def one_line(text: str, length: int = 100) -> str:
+    """What a file says, which may be anything, to stand in a sentence: printable, and not long."""
+    text = text[: 10 * length]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:length].strip()
+
+
 def refuse_unopened(file: Path, name: str) -> None:
     """Raise if a file is not even opened: a pickle, or far larger than any LoRA.
 

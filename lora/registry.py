@@ -27,6 +27,7 @@ from typing import Any
 from lavie.errors import InputError
 from lora.header import RESULT, Header, hash_file, read_header
 from lora.limits import MAX_NAME_LENGTH
+from lora.refusals import one_line
 
 MAX_TAGS = 20
 MAX_TAG = 40
@@ -330,7 +331,7 @@ def check_name(name: str) -> str:
     Raises:
         InputError: Nothing is left of it, or it is too long.
     """
-    name = _readable(name[: 10 * MAX_NAME_LENGTH])
+    name = one_line(name, 10 * MAX_NAME_LENGTH)
     if not name:
         raise InputError("The LoRA has no name. Give it one.", "name")
     if len(name) > MAX_NAME_LENGTH:
@@ -346,7 +347,7 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: There are too many, or one is too long.
     """
-    readable = [_readable(each[: 10 * MAX_TAG]) for each in tags]
+    readable = [one_line(each, 10 * MAX_TAG) for each in tags]
     wanted = tuple(dict.fromkeys(each for each in readable if each))
     if len(wanted) > MAX_TAGS:
         raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
@@ -443,11 +444,6 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def _readable(text: str) -> str:
-    """One line of printable text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def _short(text: str) -> str:
     """What a file says of itself, which may be anything, as far as it fits into a line."""
-    return _readable(text[:1000])[:MAX_NAME_LENGTH].strip()
+    return one_line(text, MAX_NAME_LENGTH)

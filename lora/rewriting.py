@@ -24,6 +24,7 @@ from lavie.pipelines.model_folder import (
 from lavie.training.model import read_architecture
 from lora.formats import LoraFormat, read_lora, write_lora
 from lora.header import model_name, read_header
+from lora.refusals import one_line
 
 _PUBLISHED_TEXT: dict[str, Any] = {
     "hidden_size": 768,
@@ -48,8 +49,8 @@ def check_fits(file: Path, model: str) -> None:
     made_for, name = model_name(about.get("lavie.base_model", "")), model_name(model)
     if made_for not in ("", name):
         raise CheckpointError(
-            f"'{file.name}' was made for the model '{made_for[:80]}', not for '{name}'. Choose one "
-            "made for this model."
+            f"'{one_line(file.name)}' was made for the model '{one_line(made_for)}', not for "
+            f"'{name}'. Choose one made for this model."
         )
 
 

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -8,8 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lora.formats import MAX_TENSORS, read_lora, write_lora
+from lora.formats import read_lora, write_lora
 from lora.inject import attach, detach
+from lora.keys import key_of
+from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
+from lora.registry import Registry
 from lora.weights import NETWORKS
 
 TARGETS = ["attn1.to_q", "attn2.to_v", "attn1.to_out.0", "proj_in"]
@@ -188,6 +192,10 @@ def renamed(tensors, old, new):
     return {key.replace(old, new): value for key, value in tensors.items()}
 
 
+def copied(tensors):
+    return {key: value.clone() for key, value in tensors.items()}
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -208,6 +216,9 @@ def renamed(tensors, old, new):
         (lambda t: {k: v.int() for k, v in t.items()}, "whole numbers"),
         (lambda t: {k: v.bool() if "alpha" in k else v for k, v in t.items()}, "whole numbers"),
         (lambda t: {**t, "lora_unet_x.bias": torch.ones(1)}, "no part"),
+        (lambda t: {**t, "lora_unet_x\n<b>\x1b.bias": torch.ones(1)}, "'lora_unet_x <b> .bias'"),
+        (lambda t: {**t, "lora_x" * 5000: torch.ones(1)}, "no part"),
+        (lambda t: t | copied(renamed(t, "lora_te_text_model_", "text_encoder.")), "twice"),
         (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
         (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
     ],
@@ -219,6 +230,55 @@ def test_other_files_get_a_sentence_that_says_what_they_are(
     save_file({k: v.contiguous() for k, v in change(written).items()}, path)
     with pytest.raises(CheckpointError, match=match):
         read(path, pipeline)
+
+
+WORDS = {
+    "in the way of a second vector": ({"zog": 2, "zog_1": 1}, "both need the token 'zog_1'"),
+    "taken for a second vector": ({"zog": 1, "zog_1": 1}, "both need the token 'zog_1'"),
+    "blank": ({" ": 1}, "trigger word ''"),
+    "empty": ({"": 1}, "trigger word ''"),
+    "of two lines": ({"zog\nmip": 1}, "trigger word 'zog mip'"),
+    "of two words": ({"zog mip": 1}, "letters, digits"),
+    "markup": ({"<b>zog</b>": 1}, "letters, digits"),
+    "long": ({"z" * 100_000: 1}, "not too many"),
+    "many": ({f"zog{number}": 1 for number in range(3000)}, "has 3000 trigger words"),
+    "longer than a prompt": ({"zog": MAX_VECTORS + 1}, "1 to 64 vectors"),
+    "of no vector": ({"zog": 0}, "1 to 64 vectors"),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_words_that_a_model_could_not_learn_are_refused_wherever_a_file_comes_in(
+    pipeline, written, tmp_path, kind
+):
+    words, match = WORDS[kind]
+    width = pipeline.text_encoder.config.hidden_size
+    path = tmp_path / "words.safetensors"
+    vectors = {key_of(word): torch.ones(count, width) for word, count in words.items()}
+    save_file(written | vectors, path)
+    registry = Registry(tmp_path / "kept")
+    for look in (lambda: read(path, pipeline), lambda: registry.import_file(path)):
+        with pytest.raises(CheckpointError, match=match) as error:
+            look()
+        assert is_one_sentence(str(error.value))
+    assert registry.list() == []
+
+
+def is_one_sentence(text):
+    return text.isprintable() and len(text) < 600
+
+
+def test_as_many_words_as_a_file_may_have_are_learnt_and_forgotten(pipeline, written, tmp_path):
+    names = ["Zog", "zog-mip", "zog_a", "<zog>", "zog_2", *(f"mip{n}" for n in range(9))]
+    width = pipeline.text_encoder.config.hidden_size
+    path = tmp_path / "words.safetensors"
+    words = {key_of(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
+    save_file(written | words, path)
+    before = pipeline.tokenizer.get_vocab()
+    attach(pipeline, read(path, pipeline), "mine")
+    assert {"<zog>", "<zog>_1", "zog_2", "zog_2_1"} <= pipeline.tokenizer.get_vocab().keys()
+    detach(pipeline)
+    assert pipeline.tokenizer.get_vocab() == before
 
 
 def test_a_wrong_base_is_named(pipeline, written, tmp_path):
@@ -241,9 +301,10 @@ def test_pickles_are_never_opened(pipeline, tmp_path):
 
 
 def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
-    """More than a hundred: cut, flipped, with wrong headers, of wrong shapes."""
+    """More than a hundred: cut, flipped, with wrong headers, odd keys and words."""
     whole = tmp_path / "whole.safetensors"
-    save_file(written, whole)
+    width = pipeline.text_encoder.config.hidden_size
+    save_file(written | {key_of("zog"): torch.ones(2, width)}, whole)
     data = whole.read_bytes()
     generator = torch.Generator().manual_seed(0)
 
@@ -260,17 +321,33 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
         contents.append(len(raw).to_bytes(8, "little") + raw)
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
+    for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
+        for key in (odd, f"lora_unet_{odd}.alpha", key_of(odd), f"{odd}.lora_down.weight"):
+            contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
+    registry = Registry(tmp_path / "kept")
     sentences = []
     for number, content in enumerate(contents):
         path = tmp_path / f"{number}.safetensors"
         path.write_bytes(content)
-        try:
-            read(path, pipeline)  # a changed character of a header may do no harm
-        except CheckpointError as error:
-            sentences.append(str(error))
-    assert len(contents) > 100
-    assert len(sentences) > 90
-    assert all("\n" not in sentence and len(sentence) < 600 for sentence in sentences)
+        for look in (registry.import_file, partial(put_on_and_take_off, pipeline)):
+            try:
+                look(path)  # a changed character of a header may do no harm
+            except CheckpointError as error:
+                sentences.append(str(error))
+    assert len(contents) > 130
+    assert len(sentences) > 200
+    assert all(map(is_one_sentence, sentences))
+
+
+def put_on_and_take_off(pipeline, path):
+    attach(pipeline, read(path, pipeline), "odd")
+    detach(pipeline)
+
+
+def content_of(tensors, folder):
+    path = folder / "odd.safetensors"
+    save_file(tensors, path)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
