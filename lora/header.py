@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
-from lora.keys import find_words, layer_of
+from lora.alphas import Alphas, find_alphas
+from lora.keys import Network, find_words, layer_of
 from lora.refusals import one_line, refuse_other_kinds, refuse_unopened
 
 RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
-_MAX_HEADER = 16 << 20
+MAX_HEADER_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Header:
         rank: Largest rank of its layers; 0 if it has none.
         word: Trigger word that it has an embedding for; empty if none.
         metadata: Text by name.
+        alphas: What the settings of peft say of its networks, in it or beside it.
     """
 
     keys: tuple[str, ...]
     rank: int
     word: str
     metadata: Mapping[str, str]
+    alphas: Mapping[Network, Alphas]
 
     @property
     def is_of_unet(self) -> bool:
@@ -48,6 +51,9 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read the header of a safetensors file, and refuse what is no plain LoRA.
 
+    Args:
+        path: The file. One of peft's has its settings beside it.
+
     Raises:
         CheckpointError: It is none; the text says what it is, as far as that can be told.
     """
@@ -56,7 +62,7 @@ def read_header(path: Path) -> Header:
         refuse_unopened(path, name)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(_MAX_HEADER, path.stat().st_size - 8):
+            if not 2 <= length <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):
                 raise CheckpointError(_no_safetensors(name))
             values: Any = json.loads(file.read(length))
     except (OSError, ValueError, RecursionError) as error:
@@ -72,7 +78,13 @@ def read_header(path: Path) -> Header:
     shapes: dict[str, list[int]] = {key: tensor["shape"] for key, tensor in tensors.items()}
     words = find_words(name, shapes)
     ranks = [shape[0] for key, shape in shapes.items() if shape and _is_down(key)]
-    return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+    return Header(
+        keys=tuple(tensors),
+        rank=max(ranks, default=0),
+        word=words[0] if words else "",
+        metadata=about,
+        alphas=find_alphas(path, name, tensors, about),
+    )
 
 
 def hash_file(file: Path) -> str:

@@ -19,9 +19,9 @@ from lavie.errors import InputError
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
-from lora.keys import tokens_needed, tokens_of
+from lora.keys import Network, tokens_needed, tokens_of
 from lora.limits import MAX_WEIGHT
-from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+from lora.weights import Lora, LoraLayer, adaptable_layers
 
 OF_BLOCK = "block:"
 """What the names of LoRAs begin with that `with_loras` puts on; `attach` takes no such name."""

@@ -8,6 +8,8 @@ from lavie.errors import CheckpointError
 from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS, WORD
 from lora.refusals import one_line
 
+Network = Literal["unet", "text_encoder"]
+NETWORKS: tuple[Network, ...] = ("unet", "text_encoder")
 Part = Literal["down", "up", "alpha"]
 
 _PART = re.compile(

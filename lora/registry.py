@@ -27,6 +27,7 @@ from typing import Any
 from lavie.errors import InputError
 from lora.header import RESULT, Header, hash_file, read_header
 from lora.limits import MAX_NAME_LENGTH
+from lora.peft_files import as_one_file, name_of
 from lora.refusals import one_line
 
 MAX_TAGS = 20
@@ -154,12 +155,13 @@ class Registry:
             CheckpointError: The file is no LoRA.
         """
         name, wanted = check_name(name), check_tags(tags)
-        header = read_header(file)
+        read_header(file)  # before it is copied
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / (id or self.new_id())
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             shutil.copyfile(file, temporary / _FILE)
+            header = read_header(temporary / _FILE)  # as it is kept: nothing lies beside it there
             picture = _thumbnail_of(header.metadata)
             if picture is not None:
                 (temporary / _THUMBNAIL).write_bytes(picture)
@@ -254,7 +256,7 @@ class Registry:
         """Take in a file that somebody else has made.
 
         Args:
-            path: Safetensors.
+            path: Safetensors, or a folder or zip of peft's.
             name: As people are to call it; empty: its own title, or the file's name.
             owner: Whose it is.
             check: Looks at the weights too, as `lora.rewriting.check_fits` does, and raises if they
@@ -264,17 +266,17 @@ class Registry:
             InputError: The name is none.
             CheckpointError: The file is no LoRA for these models; the text says what it is.
         """
-        header = read_header(path)
-        if check is not None:
-            check(path)
-        about = header.metadata
-        titles = (
-            about.get("modelspec.title", ""),
-            about.get("ss_output_name", ""),
-            path.stem,
-            "LoRA",
-        )
-        return self.add(path, name or next(filter(None, map(_short, titles))), owner)
+        with as_one_file(path, self.folder) as file:
+            about = read_header(file).metadata
+            if check is not None:
+                check(file)
+            titles = (
+                about.get("modelspec.title", ""),
+                about.get("ss_output_name", ""),
+                name_of(path),
+                "LoRA",
+            )
+            return self.add(file, name or next(filter(None, map(_short, titles))), owner)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Remove what was deleted a week ago, and what a kill has left half done.

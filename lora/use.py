@@ -20,6 +20,7 @@ from torch import nn
 
 from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.alphas import SETTINGS, WEIGHTS
 from lora.formats import read_lora
 from lora.header import hash_file
 from lora.inject import (
@@ -32,9 +33,10 @@ from lora.inject import (
     take_off,
     teach_words,
 )
+from lora.keys import Network
 from lora.limits import MAX_LORAS, MAX_WEIGHT
 from lora.recipe import recipe_of
-from lora.weights import Lora, Network
+from lora.weights import Lora
 
 _KEPT = 8  # LoRAs that stay in memory although they are not on
 
@@ -171,7 +173,7 @@ def _pictures(unet: nn.Module, found: list[_Found]) -> Generator[None]:
 def _put_on(network: nn.Module, kind: Network, found: list[_Found]) -> None:
     """Put layers on a network in place of those that rest on it, as far as they are others."""
     wanted = {
-        f"{OF_BLOCK}{sha256}": (lora.layers.get(kind, {}), weight)
+        _name_of(lora, sha256): (lora.layers.get(kind, {}), weight)
         for _, weight, lora, sha256 in found
     }
     wanted = {name: of_one for name, of_one in wanted.items() if of_one[0]}
@@ -190,6 +192,18 @@ def trigger_of(lora: Lora) -> str:
     """The word that calls what a LoRA has learnt; empty if the file does not say."""
     words = lora.metadata.get("lavie.trigger_word") or next(iter(lora.embeddings), "")
     return words or lora.metadata.get("modelspec.trigger_phrase", "")
+
+
+def _state_of(file: Path) -> tuple[int, int] | None:
+    """What changes when a file does."""
+    about = file.stat() if file.exists() else None
+    return about and (about.st_mtime_ns, about.st_size)
+
+
+def _name_of(lora: Lora, sha256: str) -> str:
+    """What its layers are switched by: settings beside a file change them, and not the file."""
+    alphas = [layer.alpha for of_one in lora.layers.values() for layer in of_one.values()]
+    return f"{OF_BLOCK}{sha256}-{hash(tuple(alphas)):x}"
 
 
 def _check(loras: Sequence[tuple[Path, float]]) -> None:
@@ -222,9 +236,8 @@ def _load(pipeline: TextToVideoPipeline, path: Path) -> _Kept:
     kept: OrderedDict[tuple[Any, ...], _Kept] = pipeline.__dict__.setdefault(
         "_kept_loras", OrderedDict()
     )
-    file = path / "adapter_model.safetensors" if path.is_dir() else path
-    about = file.stat() if file.exists() else None
-    key = (str(path.resolve()), about and about.st_mtime_ns, about and about.st_size)
+    file = path / WEIGHTS if path.is_dir() else path
+    key = (path.resolve(), *map(_state_of, (file, file.with_name(SETTINGS))))
     if key not in kept:
         lora = read_lora(path, pipeline.unet, pipeline.text_encoder)
         kept[key] = _Kept(lora, hash_file(file))

@@ -15,7 +15,7 @@ from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
 from app.service import Service
 from app.texts import lora_rules as texts
-from app.uploads import LORA, check_upload
+from app.uploads import LORA, LORA_ZIP, check_upload
 from lavie.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Loras:
         """Take in a LoRA that was made elsewhere.
 
         Args:
-            file: Where it was put.
+            file: Where it was put: safetensors, or the zip that `export` makes for peft.
             name: What to call it; empty: as the file calls itself, or is called.
             owner: Whose it will be.
 
@@ -230,7 +230,7 @@ class Loras:
         if not isinstance(file, str | Path) or not str(file):
             raise InputError(texts.LORA_FILE_WRONG_KIND, "file")
         path = Path(file)
-        check_upload(path, [LORA])
+        check_upload(path, [LORA, LORA_ZIP])
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:

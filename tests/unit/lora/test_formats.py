@@ -11,10 +11,9 @@ from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora, write_lora
 from lora.inject import attach, detach
-from lora.keys import key_of
+from lora.keys import NETWORKS, key_of
 from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
 from lora.registry import Registry
-from lora.weights import NETWORKS
 
 TARGETS = ["attn1.to_q", "attn2.to_v", "attn1.to_out.0", "proj_in"]
 
@@ -365,7 +364,7 @@ def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, t
     lora = make_lora(pipeline, text=False)
     folder = write_lora(lora, tmp_path / "mine", "peft")
     (folder / "adapter_config.json").write_text(json.dumps(settings))
-    with pytest.raises(CheckpointError, match="no folder of peft's"):
+    with pytest.raises(CheckpointError, match="settings that can't be used"):
         read(folder, pipeline)
     path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
     text = json.dumps({f"unet.{key}": value for key, value in settings.items()})
@@ -380,7 +379,7 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
     deep = "[" * 200_000
     for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
         (folder / "adapter_config.json").write_text(text)
-        with pytest.raises(CheckpointError, match="no folder of peft's"):
+        with pytest.raises(CheckpointError, match="settings that can't be used"):
             read(folder, pipeline)
     path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
     weights = load_file(path)
