@@ -77,6 +77,7 @@ class ModelCard:
         own_settings: What each stage does where it is not told otherwise, under the pipelines'
             argument names.
         reader: Knows how much of a prompt it reads; None if that is not known before it is loaded.
+        model_hash: Of its weights; empty before it is loaded.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ModelCard:
     weights: Mapping[StageName, float] = field(default_factory=dict)
     own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     reader: PromptReader | None = None
+    model_hash: str = ""
 
     @property
     def goes_on_from_frames(self) -> bool:

@@ -98,6 +98,21 @@ def model_name(model: str) -> str:
     return PurePosixPath(PureWindowsPath(model).as_posix()).name
 
 
+def is_made_for(made_for: str, made_on: str, model: str, model_hash: str = "") -> bool:
+    """Whether a LoRA is for a model: the same weights are, wherever they lie and by whatever name.
+
+    Args:
+        made_for: Name of the model that it was made for; empty if unknown, which may be any.
+        made_on: Hash of that model's weights; empty if unknown.
+        model: A model folder, a hub id, or "miniature".
+        model_hash: Of its weights, as `lavie.models.fingerprint` names them; empty if they were not
+            read yet. Then names have to do.
+    """
+    if made_on and model_hash:
+        return made_on == model_hash
+    return not made_for or model_name(made_for) == model_name(model)
+
+
 def _is_down(key: str) -> bool:
     layer = layer_of(key)
     return layer is not None and layer.part == "down"

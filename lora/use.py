@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from diffusers.utils.peft_utils import set_adapter_layers, set_weights_and_activate_adapters
 from torch import nn
 
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.alphas import SETTINGS, WEIGHTS
 from lora.formats import read_lora
-from lora.header import hash_file
+from lora.header import hash_file, is_made_for
 from lora.inject import (
     OF_BLOCK,
     add_layers,
@@ -36,6 +37,7 @@ from lora.inject import (
 from lora.keys import Network
 from lora.limits import MAX_LORAS, MAX_WEIGHT
 from lora.recipe import recipe_of
+from lora.refusals import one_line
 from lora.weights import Lora
 
 _KEPT = 8  # LoRAs that stay in memory although they are not on
@@ -72,6 +74,7 @@ _Found = tuple[Path, float, Lora, str]
 def with_loras(
     pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
     loras: Sequence[tuple[Path, float]],
+    model_hash: str = "",
 ) -> Generator[list[UsedLora]]:
     """Work with LoRAs in a block.
 
@@ -79,6 +82,7 @@ def with_loras(
         pipelines: One, or several that work in the block, such as text-to-video and the long video
             that goes on from it; they may share their text encoder.
         loras: Files, or folders of peft, and how much each counts, from -4 to 4.
+        model_hash: Of the weights of the model, as `Cascade.model_hash`; empty: not compared.
 
     Yields:
         What a recipe should say of them, in their order.
@@ -98,6 +102,7 @@ def with_loras(
     found: list[_Found] = []
     for path, weight in loras:
         lora, sha256 = _load(pipelines[0], path)
+        _check_base(lora, path, pipelines[0], model_hash)
         found.append((path, weight, lora, sha256))
     if len({sha256 for *_, sha256 in found}) < len(found):
         raise InputError("One of the LoRAs stands twice. Name it once.", "loras")
@@ -118,9 +123,10 @@ def with_loras(
 def noted_loras(
     pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
     loras: Sequence[tuple[Path, float]],
+    model_hash: str = "",
 ) -> Generator[dict[str, Any]]:
     """As `with_loras`, giving the part of the recipe that names them; nothing without any."""
-    with with_loras(pipelines, loras) as used:
+    with with_loras(pipelines, loras, model_hash) as used:
         yield recipe_of(used)
 
 
@@ -220,6 +226,17 @@ def _check(loras: Sequence[tuple[Path, float]]) -> None:
             )
         if not path.exists():
             raise InputError(f"LoRA '{path}' does not exist.", "loras")
+
+
+def _check_base(lora: Lora, path: Path, pipeline: TextToVideoPipeline, model_hash: str) -> None:
+    """Raise if a LoRA says that it was made on other weights."""
+    if pipeline.unet.dtype == torch.bfloat16:  # rounded so far that their hash is another
+        return
+    if not is_made_for("", lora.metadata.get("lavie.base_model_hash", ""), "", model_hash):
+        raise CheckpointError(
+            f"'{one_line(path.name)}' was made for a model of other weights than this one. Choose "
+            "one made for this model."
+        )
 
 
 def _check_free(pipeline: TextToVideoPipeline) -> None:

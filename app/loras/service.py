@@ -212,8 +212,8 @@ class Loras:
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        model = self._service.card.name
-        for_it = model if is_made_for(entry, model) else ""
+        card = self._service.card
+        for_it = card.name if is_made_for(entry, card.name, card.model_hash) else ""
         return exported(self._shelf.registry, entry.id, style, for_it)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
@@ -242,7 +242,8 @@ class Loras:
         """Raise unless a LoRA fits the model; torch, which takes seconds, is first needed here."""
         from lora.rewriting import check_fits
 
-        check_fits(file, self._service.card.name)
+        card = self._service.card
+        check_fits(file, card.name, card.model_hash)
 
 
 def _check_tags(tags: object) -> tuple[str, ...]:

@@ -190,7 +190,7 @@ def make_film(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".film-") as folder:
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
-        with noted_loras(pipelines, loras) as said:
+        with noted_loras(pipelines, loras, cascade.model_hash) as said:
             with_start = not getattr(arguments, "only_new", False)
             num_done, stop = _film_into(whole, film, with_start)
         seconds["long_video"] = time.perf_counter() - started

@@ -352,6 +352,9 @@ def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
     entry = loras._service.shelf.registry.add(file, "Theirs")
     find = loras._service.shelf.finder("")
     assert choose_loras([{"id": entry.id}], find, "models/lavie")
+    assert choose_loras([{"id": entry.id}], find, "miniature", "abc")  # called otherwise by now
+    with pytest.raises(InputError, match="made for another model"):
+        choose_loras([{"id": entry.id}], find, "models/lavie", "def")
     with pytest.raises(InputError, match="made for another model"):
         choose_loras([{"id": entry.id}], find, "miniature")
 
