@@ -141,7 +141,9 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
             opened: Any = archive
             keys: list[str] = list(opened.keys())
             metadata: dict[str, str] = dict(opened.metadata() or {})
-            refuse_other_kinds(name, keys, allow_temporal)  # before anything of it is read
+            refuse_other_kinds(
+                name, keys, metadata, allow_temporal
+            )  # before anything of it is read
             find_words(name, {key: opened.get_slice(key).get_shape() for key in keys})
             alphas = find_alphas(file, name, keys, metadata)
             tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}

@@ -74,7 +74,7 @@ def read_header(path: Path) -> Header:
     if not _is_text_by_name(metadata) or not all(map(_is_tensor, tensors.values())):
         raise CheckpointError(_no_safetensors(name))
     about = cast(dict[str, str], metadata)
-    refuse_other_kinds(name, list(tensors))
+    refuse_other_kinds(name, list(tensors), about)
     shapes: dict[str, list[int]] = {key: tensor["shape"] for key, tensor in tensors.items()}
     words = find_words(name, shapes)
     ranks = [shape[0] for key, shape in shapes.items() if shape and _is_down(key)]

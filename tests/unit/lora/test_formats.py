@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora, write_lora
+from lora.header import read_header
 from lora.inject import attach, detach
 from lora.keys import NETWORKS, key_of
 from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
@@ -201,6 +202,10 @@ def copied(tensors):
         (lambda t: renamed(t, "lora_down", "hada_w1_a"), "LoHa"),
         (lambda t: renamed(t, "lora_down", "lokr_w1"), "LoKr"),
         (lambda t: {**t, "lora_unet_x.dora_scale": torch.ones(1)}, "a DoRA"),
+        (lambda t: {"lora_unet_x_norm1.w_norm": torch.ones(1)}, "kind Norm"),
+        (lambda t: {"lora_unet_x_norm1.b_norm": torch.ones(1)} | t, "kind Norm"),
+        (lambda t: renamed(t, "lora_down", "a1"), "GLoRA"),
+        (lambda t: renamed(t, "lora_up", "b2"), "GLoRA"),
         (lambda t: renamed(t, "lora_te_", "lora_te2_"), "Stable Diffusion XL"),
         (lambda t: renamed(t, "attn1", "attn_temp"), "layers in time"),
         (lambda t: {"motion_modules.0.lora_A.weight": torch.ones(1, 1)}, "layers in time"),
@@ -290,6 +295,32 @@ def test_a_wrong_base_is_named(pipeline, written, tmp_path):
     save_file({key: widen(key, value) for key, value in written.items()}, path)
     with pytest.raises(CheckpointError, match=r"Stable Diffusion 2\.x"):
         read(path, pipeline)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "base"),
+    [
+        ({"modelspec.architecture": "stable-diffusion-v2-768-v/lora"}, r"Diffusion 2\.x"),
+        ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, "Diffusion XL"),
+        ({"modelspec.architecture": "stable-diffusion-3-medium/lora"}, "Diffusion 3"),
+        ({"modelspec.architecture": "Flux-1-dev/lora"}, "Flux"),
+        ({"ss_base_model_version": "sd_v2_v"}, r"Diffusion 2\.x"),
+        ({"ss_base_model_version": "sdxl_base_v1-0"}, "Diffusion XL"),
+        ({"ss_base_model_version": "sd_v1", "modelspec.architecture": "x" * 10**6}, None),
+        ({"modelspec.architecture": "stable-diffusion-v1/lora"}, None),
+    ],
+)
+def test_the_base_that_a_file_names_counts_though_its_shapes_fit(
+    pipeline, written, tmp_path, metadata, base
+):
+    path = tmp_path / "named.safetensors"
+    save_file(written, path, metadata)
+    for look in (read_header, partial(read, pipeline=pipeline)):
+        if base is None:
+            look(path)
+            continue
+        with pytest.raises(CheckpointError, match=f"says that it was made for .*{base}"):
+            look(path)
 
 
 def test_pickles_are_never_opened(pipeline, tmp_path):
