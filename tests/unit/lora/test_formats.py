@@ -67,7 +67,7 @@ def test_what_is_written_comes_back(pipeline, make_lora, tmp_path, style, alpha)
 
 
 def test_peft_reads_what_is_written_for_it(pipeline, make_lora, tmp_path):
-    lora = make_lora(pipeline, alpha=3.0, text=False)
+    lora = make_lora(pipeline, alpha=3.0, text=())
     write_lora(lora, tmp_path / "mine", "peft")
     assert_same(lora, read(tmp_path / "mine", pipeline))
     attach(pipeline, lora, "mine")
@@ -80,7 +80,7 @@ def test_peft_reads_what_is_written_for_it(pipeline, make_lora, tmp_path):
 
 @pytest.mark.parametrize("style", ["kohya", "diffusers"])
 def test_diffusers_reads_what_is_written(pipeline, make_lora, tmp_path, style):
-    lora = make_lora(pipeline, alpha=3.0, text=False)
+    lora = make_lora(pipeline, alpha=3.0, text=())
     attach(pipeline, lora, "mine")
     expected = make(pipeline)
     detach(pipeline)
@@ -149,7 +149,7 @@ def test_an_alpha_may_be_a_whole_number(pipeline, make_lora, tmp_path, dtype):
 def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     pipeline, make_lora, tmp_path, key
 ):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     name = next(name for name in lora.layers["unet"] if name.endswith("attn1.to_q"))
     alphas = {key.format(name=name): 5, "to_q": 7, "^to_q": 9, "n1.to_q": 11}
@@ -392,7 +392,7 @@ def content_of(tensors, folder):
     ],
 )
 def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, tmp_path, settings):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     with pytest.raises(CheckpointError, match="settings that can't be used"):
@@ -405,7 +405,7 @@ def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, t
 
 
 def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     deep = "[" * 200_000
     for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):

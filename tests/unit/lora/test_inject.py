@@ -104,7 +104,7 @@ def test_one_that_fails_on_its_way_is_not_on_at_all(
     pipeline, make_lora, monkeypatch, num_before, with_other
 ):
     if with_other:
-        attach(pipeline, make_lora(pipeline, 1, text=False), "rest")
+        attach(pipeline, make_lora(pipeline, 1, text=()), "rest")
         attach(pipeline, make_lora(pipeline, 2, parts=("projections",)), "other", weight=0.5)
         set_weights(pipeline, {"other": 0.5})
     on, before, weights = attached(pipeline), make(pipeline), state(pipeline)

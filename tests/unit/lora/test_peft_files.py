@@ -38,7 +38,7 @@ def miniature(tmp_path):
 @pytest.fixture
 def folder(miniature, make_lora, tmp_path):
     """As peft writes it; rank 2, alpha 3."""
-    lora = make_lora(miniature, alpha=3.0, text=False)
+    lora = make_lora(miniature, alpha=3.0, text=())
     return write_lora(Lora(lora.layers, {}, SMALL), tmp_path / "My fox", "peft")
 
 
@@ -117,7 +117,7 @@ def test_a_file_beside_one_that_is_not_peft_s_says_nothing_of_it(
 
 
 def test_settings_that_changed_count_at_once(pipeline, make_lora, tmp_path):
-    folder = write_lora(make_lora(pipeline, text=False), tmp_path / "mine", "peft")
+    folder = write_lora(make_lora(pipeline, text=()), tmp_path / "mine", "peft")
     settings = json.loads((folder / SETTINGS).read_text())
     outputs = []
     for alpha in (2.0, 8.0):

@@ -271,7 +271,7 @@ def test_half_written_and_damaged_entries_are_not_listed(registry, file):
 def test_exports_are_files_that_other_programs_name_alike(
     registry, miniature, make_lora, tmp_path, style, name, first
 ):
-    lora = make_lora(miniature, text=False)
+    lora = make_lora(miniature, text=())
     lora = Lora(lora.layers, {}, {"modelspec.architecture": "lavie-base/lora"})
     entry = registry.add(write_lora(lora, tmp_path / "file.safetensors"), "Mine")
     exported = registry.export(entry.id, tmp_path / "out", style)
