@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from lavie.errors import CheckpointError, first_line
-from lora.keys import NETWORKS, Network
+from lora.keys import NETWORKS, PEFT_PREFIX, Network
 from lora.limits import MAX_TENSORS
 from lora.refusals import one_line
 
@@ -20,7 +20,6 @@ IN_METADATA = "lora_adapter_metadata"
 
 MAX_SETTINGS_BYTES = 1 << 20
 
-_PREFIX = "base_model.model."
 _USUAL_ALPHA = 8  # peft's own
 _LAYER = re.compile(r"\^?[\w.]+")
 _UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -67,7 +66,7 @@ def find_alphas(
     """
     if IN_METADATA in metadata and (found := _read_metadata(name, metadata[IN_METADATA])):
         return found
-    is_of_peft = any(key.startswith(_PREFIX) for key in keys)
+    is_of_peft = any(key.startswith(PEFT_PREFIX) for key in keys)
     if not is_of_peft or any(key.endswith(".alpha") for key in keys):
         return {}
     settings = file.with_name(SETTINGS)

@@ -27,24 +27,13 @@ from torch import Tensor, nn
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.models import BaseUNet
 from lora.alphas import IN_METADATA, WEIGHTS, Alphas, find_alphas
-from lora.keys import Network, Part, find_words, key_of, layer_of, word_of
+from lora.keys import Network, Part, find_words, key_of, layer_of, split_prefix, word_of
 from lora.refusals import one_line, refuse_other_base, refuse_other_kinds, refuse_unopened
 from lora.weights import Lora, LoraLayer, adaptable_layers, shape_wanted
 
 LoraFormat = Literal["kohya", "diffusers", "peft"]
 MAX_RANK = 1024
 
-_PREFIXES: tuple[tuple[str, Network | None], ...] = (
-    ("lora_unet_", "unet"),
-    ("lora_te1_", "text_encoder"),
-    ("lora_te_", "text_encoder"),
-    ("base_model.model.unet.", "unet"),
-    ("base_model.model.text_encoder.", "text_encoder"),
-    ("base_model.model.", None),
-    ("unet.", "unet"),
-    ("text_encoder.", "text_encoder"),
-    ("", None),
-)
 _WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -141,9 +130,8 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
             opened: Any = archive
             keys: list[str] = list(opened.keys())
             metadata: dict[str, str] = dict(opened.metadata() or {})
-            refuse_other_kinds(
-                name, keys, metadata, allow_temporal
-            )  # before anything of it is read
+            # what is something else is told by its names, before anything of it is read
+            refuse_other_kinds(name, keys, metadata, allow_temporal)
             find_words(name, {key: opened.get_slice(key).get_shape() for key in keys})
             alphas = find_alphas(file, name, keys, metadata)
             tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}
@@ -179,7 +167,7 @@ def _pair_up(
                 f"'{contents.name}' holds '{one_line(key)}', which is no part of a plain LoRA. "
                 "Choose another file."
             )
-        parts = pairs.setdefault(_split_prefix(layer.layer), {})
+        parts = pairs.setdefault(split_prefix(layer.layer), {})
         if layer.part in parts:
             _refuse_twice(contents.name, layer.layer)
         parts[layer.part] = tensor
@@ -190,11 +178,6 @@ def _refuse_twice(name: str, layer: str) -> NoReturn:
     raise CheckpointError(
         f"'{name}' holds the layer '{one_line(layer)}' twice. Save or download it again."
     )
-
-
-def _split_prefix(layer: str) -> tuple[Network | None, str]:
-    prefix, network = next(each for each in _PREFIXES if layer.startswith(each[0]))
-    return network, layer.removeprefix(prefix)
 
 
 def _plain(name: str) -> str:

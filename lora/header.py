@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from lavie.errors import CheckpointError
 from lora.alphas import Alphas, find_alphas
-from lora.keys import Network, find_words, layer_of
+from lora.keys import Network, find_words, layer_of, split_prefix
 from lora.refusals import one_line, refuse_other_kinds, refuse_unopened
 
 RESULT = "lora.safetensors"
@@ -39,8 +39,9 @@ class Header:
     @property
     def is_of_unet(self) -> bool:
         """Whether it changes nothing but the U-Net, which is all that a folder of peft's holds."""
-        others = ("lora_te", "text_encoder", "bundle_emb")
-        return not any(key.startswith(others) for key in self.keys)
+        layers = [layer for key in self.keys if (layer := layer_of(key)) is not None]
+        is_of_text = any(split_prefix(layer.layer)[0] == "text_encoder" for layer in layers)
+        return not self.word and not is_of_text
 
     @property
     def is_kohya(self) -> bool:

@@ -20,7 +20,7 @@ from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
 from lora.keys import Network, tokens_needed, tokens_of
-from lora.limits import MAX_WEIGHT
+from lora.limits import check_weight
 from lora.weights import Lora, LoraLayer, adaptable_layers
 
 OF_BLOCK = "block:"
@@ -85,7 +85,7 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         raise InputError(f"'{name[:80]}' is no name. Use letters, digits, _ and -.", "name")
     if name in attached(pipeline):
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
-    _check_weight(name, weight)
+    check_weight(weight, name, "weight")
     check_words(pipeline, lora)
     networks: dict[Network, nn.Module] = {
         "unet": pipeline.unet,
@@ -177,7 +177,7 @@ def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> 
     for name, weight in weights.items():
         if name not in names:
             raise InputError(f"No LoRA '{name[:80]}' is on. Attach it first.", "name")
-        _check_weight(name, weight)
+        check_weight(weight, name, "weight")
     pipeline.set_adapters(list(weights), list(weights.values()))
     _weights(pipeline).clear()
     _weights(pipeline).update(weights)
@@ -317,12 +317,3 @@ def _record(
 ) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
     """What is on a pipeline, kept on it: weights by name, and trigger words by name."""
     return pipeline.__dict__.setdefault("_attached_loras", ({}, {}))
-
-
-def _check_weight(name: str, weight: float) -> None:
-    if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too
-        raise InputError(
-            f"Weight {weight} of '{name}' is not between -{MAX_WEIGHT:g} and {MAX_WEIGHT:g}. "
-            "Use 0 to 1 as a rule.",
-            "weight",
-        )

@@ -12,6 +12,19 @@ Network = Literal["unet", "text_encoder"]
 NETWORKS: tuple[Network, ...] = ("unet", "text_encoder")
 Part = Literal["down", "up", "alpha"]
 
+PEFT_PREFIX = "base_model.model."
+
+_PREFIXES: tuple[tuple[str, Network | None], ...] = (
+    ("lora_unet_", "unet"),
+    ("lora_te1_", "text_encoder"),
+    ("lora_te_", "text_encoder"),
+    (f"{PEFT_PREFIX}unet.", "unet"),
+    (f"{PEFT_PREFIX}text_encoder.", "text_encoder"),
+    (PEFT_PREFIX, None),
+    ("unet.", "unet"),
+    ("text_encoder.", "text_encoder"),
+    ("", None),
+)
 _PART = re.compile(
     r"(?P<layer>.+?)(?:[._](?:(?P<down>lora_A|lora_down|lora\.down|lora_linear_layer\.down)|"
     r"lora_B|lora_up|lora\.up|lora_linear_layer\.up)(?:\.default)?\.weight|\.(?P<alpha>alpha))"
@@ -38,6 +51,12 @@ def layer_of(key: str) -> LayerKey | None:
         return None
     part = match["alpha"] or ("down" if match["down"] else "up")
     return LayerKey(match["layer"], cast(Part, part))
+
+
+def split_prefix(layer: str) -> tuple[Network | None, str]:
+    """The network that a layer is of, as far as its name says that, and the name without it."""
+    prefix, network = next(each for each in _PREFIXES if layer.startswith(each[0]))
+    return network, layer.removeprefix(prefix)
 
 
 def word_of(key: str) -> str | None:

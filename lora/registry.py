@@ -26,12 +26,10 @@ from typing import Any
 
 from lavie.errors import InputError
 from lora.header import RESULT, Header, hash_file, read_header
-from lora.limits import MAX_NAME_LENGTH
+from lora.limits import MAX_NAME_LENGTH, MAX_TAG_LENGTH, MAX_TAGS
 from lora.peft_files import as_one_file, name_of
 from lora.refusals import one_line
 
-MAX_TAGS = 20
-MAX_TAG = 40
 KEPT_AFTER_DELETION = timedelta(days=7)
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -306,7 +304,6 @@ class Registry:
         """What is known of the LoRA in a folder; None: there is none that is whole."""
         try:
             values: dict[str, Any] = json.loads((folder / _ENTRY).read_text("utf-8"))
-            values.pop("settings", None)  # which older ones have
             deleted = values["deleted"]
             values |= {
                 "id": folder.name,
@@ -349,14 +346,16 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: There are too many, or one is too long.
     """
-    readable = [one_line(each, 10 * MAX_TAG) for each in tags]
+    readable = [one_line(each, 10 * MAX_TAG_LENGTH) for each in tags]
     wanted = tuple(dict.fromkeys(each for each in readable if each))
     if len(wanted) > MAX_TAGS:
         raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
     for each in wanted:
-        if len(each) > MAX_TAG:
+        if len(each) > MAX_TAG_LENGTH:
             raise InputError(
-                f"Tag '{each[:MAX_TAG]}' is too long. Use at most {MAX_TAG} characters.", "tags"
+                f"Tag '{each[:MAX_TAG_LENGTH]}' is too long. A tag has at most {MAX_TAG_LENGTH} "
+                "characters; shorten it.",
+                "tags",
             )
     return wanted
 

@@ -35,7 +35,7 @@ from lora.inject import (
     teach_words,
 )
 from lora.keys import Network
-from lora.limits import MAX_LORAS, MAX_WEIGHT
+from lora.limits import MAX_LORAS, check_weight
 from lora.recipe import recipe_of
 from lora.refusals import one_line
 from lora.weights import Lora
@@ -218,12 +218,7 @@ def _check(loras: Sequence[tuple[Path, float]]) -> None:
             f"{len(loras)} LoRAs at once are too many. Use at most {MAX_LORAS}.", "loras"
         )
     for path, weight in loras:
-        if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too
-            raise InputError(
-                f"Weight {weight} of '{path.name}' is not between -{MAX_WEIGHT:g} and "
-                f"{MAX_WEIGHT:g}. Use 0 to 1 as a rule.",
-                "loras",
-            )
+        check_weight(weight, path.name, "loras")
         if not path.exists():
             raise InputError(f"LoRA '{path}' does not exist.", "loras")
 

@@ -10,7 +10,7 @@ from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
 from lora import header
-from lora.limits import MAX_LORAS, MAX_WEIGHT
+from lora.limits import MAX_LORAS, MAX_WEIGHT, is_weight
 
 if TYPE_CHECKING:
     from lora.registry import Entry
@@ -114,7 +114,7 @@ def _use(pick: Mapping[str, object], find: FindLora, model: str, model_hash: str
 
 def _check_weight(value: object) -> float:
     weight = finite(value)
-    if weight is None or not -MAX_WEIGHT <= weight <= MAX_WEIGHT:
+    if weight is None or not is_weight(weight):
         raise InputError(texts.wrong_weight(value, MAX_WEIGHT), "loras")
     return weight
 

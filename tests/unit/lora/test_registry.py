@@ -1,4 +1,3 @@
-import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -176,13 +175,6 @@ def test_however_much_a_foreign_file_says_of_itself_the_entry_stays_small(
     said = (entry.name, entry.token, entry.class_word, entry.kind, entry.base_model)
     assert all(text.startswith("very") and len(text) <= MAX_NAME_LENGTH for text in said)
     assert (registry.folder / entry.id / "entry.json").stat().st_size < 2_000
-
-
-def test_entries_that_older_versions_wrote_are_read(registry, file):
-    entry = registry.add(file, "Mine")
-    written = registry.folder / entry.id / "entry.json"
-    written.write_text(json.dumps({**json.loads(written.read_text()), "settings": {"a": 1}}))
-    assert registry.list() == [entry]
 
 
 @pytest.mark.parametrize(
