@@ -46,7 +46,7 @@ def check_form(
         values["seed"] = random.randint(0, MAX_SEED)
     wrong = Mistakes()
     loras: tuple[LoraUse, ...] = (
-        wrong.checked(choose_loras, values.get(LORAS), find, card.name) or ()
+        wrong.checked(choose_loras, values.get(LORAS), find, card.name, card.model_hash) or ()
     )
     request = check_request(values, card.ranges, loras)
     if isinstance(request, list):

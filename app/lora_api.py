@@ -160,7 +160,7 @@ class LoraApi:
         """Take in a LoRA that was made elsewhere, for Stable Diffusion 1.x or for LaVie.
 
         Args:
-            file: A .safetensors file.
+            file: A .safetensors file, or a .zip of peft's.
             name: What to call it; left out, as the file calls itself.
         """
         return lora_json(self._loras.import_file(file, name, self._visitors.owner(request)))

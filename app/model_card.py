@@ -79,6 +79,7 @@ class ModelCard:
             argument names.
         reader: Knows how much of a prompt it reads; None if that is not known before it is loaded.
         taken_from: Other models that later stages are loaded from.
+        model_hash: Of its weights; empty before it is loaded.
     """
 
     name: str
@@ -89,6 +90,7 @@ class ModelCard:
     own_settings: Mapping[StageName, Mapping[str, Any]] = field(default_factory=dict)
     reader: PromptReader | None = None
     taken_from: Mapping[StageName, str] = field(default_factory=dict)
+    model_hash: str = ""
 
     @property
     def goes_on_from_frames(self) -> bool:

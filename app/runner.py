@@ -188,6 +188,7 @@ class CascadeRunner:
                 asked=self._asked,
                 free_bytes=free_bytes,
                 ran_short=self._smaller is not None,
+                model_hash=self._cascade.model_hash,
             )
         return self._cascade
 

@@ -60,7 +60,7 @@ class Service(JobBook, Workplace):
     """
 
     def __init__(self, card: ModelCard, crew: Crew, data: Path, policy: Policy = _PRIVATE) -> None:
-        self.card = card
+        self._card = card
         self.shelf = Shelf(data, policy)
         self.presets = Presets(data / _PRESETS_FILE)
         self._quota = Quota()
@@ -74,6 +74,14 @@ class Service(JobBook, Workplace):
         JobBook.__init__(self, store, Line(store, dispatcher, self._costs), data, policy)
         Workplace.__init__(self, dispatcher, policy)
         self.results.mkdir(exist_ok=True)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model says about itself; the hash of its weights once a worker has them."""
+        if not self._card.model_hash:
+            known = next((setup.model_hash for setup in self.setups() if setup.model_hash), "")
+            self._card = replace(self._card, model_hash=known) if known else self._card
+        return self._card
 
     def start(self) -> None:
         """Start the workers; they load the model first."""
@@ -111,14 +119,15 @@ class Service(JobBook, Workplace):
             owner: Whose form it is.
         """
         try:
-            uses = choose_loras(loras, self.shelf.finder(owner), self.card.name)
+            card = self.card
+            uses = choose_loras(loras, self.shelf.finder(owner), card.name, card.model_hash)
         except InputError:
             return []
         return trigger_hints(prompts, uses, self._fitting_loras(owner))
 
     def _fitting_loras(self, owner: str) -> "list[Entry]":
-        entries = self.shelf.list(owner)
-        return [entry for entry in entries if is_made_for(entry, self.card.name)]
+        entries, card = self.shelf.list(owner), self.card
+        return [entry for entry in entries if is_made_for(entry, card.name, card.model_hash)]
 
     def check_next(
         self, job_id: str, made_by: str, stage: StageName, num_inference_steps: object

@@ -2,7 +2,8 @@
 
 Only names, sizes and headers are looked at here; nothing is decoded or unpacked. What is let in is
 never shown as it came: a recipe is read out of it, or its frames are, and files of ours are written
-from those. So what else a file may be at the same time does no harm. No archive is let in.
+from those. So what else a file may be at the same time does no harm. Of archives only the zip of a
+LoRA is let in: it is taken in as two files of ours, of a size that is looked at here.
 """
 
 import warnings
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from app import texts
 from app.plain_text import clean_text
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError
 
 MAX_UPLOAD_BYTES = 512 * 2**20
 """On a server of one's own: a long video of a camera."""
@@ -51,6 +52,7 @@ VIDEO = Kind((".mp4", ".mkv", ".webm"), "video")
 PICTURE = Kind(tuple(_PICTURES), "picture")
 RECIPE = Kind((".json",), "text")
 LORA = Kind((".safetensors",), "weights")
+LORA_ZIP = Kind((".zip",), "weights in a zip")
 LIST = Kind((".csv", ".jsonl"), "text")
 
 
@@ -88,6 +90,8 @@ def check_upload(path: Path, kinds: Sequence[Kind]) -> None:
         _check_picture(path)
     elif kind is LORA:
         _check_weights(path, first)
+    elif kind is LORA_ZIP:
+        _check_zip(path)
     elif b"\0" in first:
         raise BrokenFileError
 
@@ -135,6 +139,17 @@ def _check_weights(path: Path, first: bytes) -> None:
     length = int.from_bytes(first[:8], "little")
     if first[8:9] != b"{" or not 2 <= length <= min(path.stat().st_size, MAX_HEADER_BYTES):
         raise BrokenFileError
+
+
+def _check_zip(path: Path) -> None:
+    from lora.peft_files import look_into_zip
+
+    try:
+        sizes = [part.file_size for part in look_into_zip(path).values()]
+    except CheckpointError as error:
+        raise InputError(str(error), "file") from error
+    if sum(sizes) > MAX_UPLOAD_BYTES:
+        raise InputError(texts.upload_too_large(MAX_UPLOAD_BYTES), "file")
 
 
 def _check_picture(path: Path) -> None:

@@ -14,11 +14,9 @@ and older ones of diffusers. Layers are found by the names that the networks the
 # (the libraries say little of their types)
 
 import json
-import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, cast, get_args
 
 import torch
 from peft import LoraConfig
@@ -28,36 +26,15 @@ from torch import Tensor, nn
 
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.models import BaseUNet
-from lora.refusals import refuse_other_base, refuse_other_kinds, refuse_unopened
-from lora.weights import NETWORKS, Lora, LoraLayer, Network, adaptable_layers, shape_wanted
+from lora.alphas import IN_METADATA, WEIGHTS, Alphas, find_alphas
+from lora.keys import Network, Part, find_words, key_of, layer_of, split_prefix, word_of
+from lora.refusals import one_line, refuse_other_base, refuse_other_kinds, refuse_unopened
+from lora.weights import Lora, LoraLayer, adaptable_layers, shape_wanted
 
 LoraFormat = Literal["kohya", "diffusers", "peft"]
-MAX_TENSORS = 20_000
 MAX_RANK = 1024
 
-_PEFT_FILES = ("adapter_model.safetensors", "adapter_config.json")
-_DIFFUSERS_METADATA = "lora_adapter_metadata"
-_PREFIXES: tuple[tuple[str, Network | None], ...] = (
-    ("lora_unet_", "unet"),
-    ("lora_te1_", "text_encoder"),
-    ("lora_te_", "text_encoder"),
-    ("base_model.model.unet.", "unet"),
-    ("base_model.model.text_encoder.", "text_encoder"),
-    ("base_model.model.", None),
-    ("unet.", "unet"),
-    ("text_encoder.", "text_encoder"),
-    ("", None),
-)
-_PART = re.compile(
-    r"^(?P<layer>.+?)(?:[._](?P<part>lora_A|lora_B|lora_down|lora_up|lora\.down|lora\.up|"
-    r"lora_linear_layer\.down|lora_linear_layer\.up)(?:\.default)?\.weight|\.(?P<alpha>alpha))$"
-)
-_DOWN = {"lora_A", "lora_down", "lora.down", "lora_linear_layer.down"}
-_EMBEDDING = re.compile(r"^bundle_emb\.(?P<word>.+)\.string_to_param\.\*$")
-_LAYER_OF_PEFT = re.compile(r"\^?[\w.]+")
 _WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-_UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
-"""What reading settings ends in that are of a wrong kind, too large or too deep."""
 
 
 class _Contents(NamedTuple):
@@ -66,7 +43,7 @@ class _Contents(NamedTuple):
     name: str
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
-    peft_configs: dict[Network, LoraConfig]
+    alphas: dict[Network, Alphas]
 
 
 def read_lora(
@@ -96,11 +73,13 @@ def read_lora(
         fitting = [owner for owner in shapes if network in (None, owner) and plain in names[owner]]
         if not fitting:
             raise CheckpointError(
-                f"'{contents.name}' is for a layer '{layer[:100]}', which this model does not "
+                f"'{contents.name}' is for a layer '{one_line(layer)}', which this model does not "
                 "have. Choose one made for Stable Diffusion 1.x or for LaVie."
             )
         owner = cast(Network, fitting[0])
         name = names[owner][plain]
+        if name in layers[owner]:
+            _refuse_twice(contents.name, name)
         layers[owner][name] = _make_layer(contents, owner, name, parts)
         wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
         if made_for != wanted:
@@ -110,7 +89,9 @@ def read_lora(
             f"'{contents.name}' changes layers in time, which stay as they are. Choose a LoRA of "
             "layers in space."
         )
-    return Lora(layers, embeddings, contents.metadata)
+    # what its settings say is in the layers now, and would be wrong in other words
+    about = {key: text for key, text in contents.metadata.items() if key != IN_METADATA}
+    return Lora(layers, embeddings, about)
 
 
 def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
@@ -135,29 +116,24 @@ def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
         raise InputError(f"'{path.name}' should end with .safetensors.", "output")
     tensors, metadata = (_as_kohya if style == "kohya" else _as_diffusers)(lora)
     for word, vectors in lora.embeddings.items():
-        tensors[f"bundle_emb.{word}.string_to_param.*"] = vectors.contiguous()
+        tensors[key_of(word)] = vectors.contiguous()
     _save(tensors, {**lora.metadata, **metadata}, path)
     return path
 
 
 def _open(path: Path, allow_temporal: bool) -> _Contents:
-    file = path
-    configs: dict[Network, LoraConfig] = {}
-    if path.is_dir():
-        file = path / _PEFT_FILES[0]
-        configs = {"unet": _read_peft_config(path / _PEFT_FILES[1])}
-    name = path.name
+    file = path / WEIGHTS if path.is_dir() else path
+    name = one_line(path.name)
     try:
         refuse_unopened(file, name)
         with safe_open(file, "pt") as archive:
             opened: Any = archive
             keys: list[str] = list(opened.keys())
-            if len(keys) > MAX_TENSORS:
-                raise CheckpointError(
-                    f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
-                )
             metadata: dict[str, str] = dict(opened.metadata() or {})
-            refuse_other_kinds(name, keys, allow_temporal)  # before anything of it is read
+            # what is something else is told by its names, before anything of it is read
+            refuse_other_kinds(name, keys, metadata, allow_temporal)
+            find_words(name, {key: opened.get_slice(key).get_shape() for key in keys})
+            alphas = find_alphas(file, name, keys, metadata)
             tensors: dict[str, Tensor] = {key: opened.get_tensor(key) for key in keys}
     except (SafetensorError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(
@@ -167,87 +143,41 @@ def _open(path: Path, allow_temporal: bool) -> _Contents:
     for key, tensor in tensors.items():
         is_alpha = key.endswith(".alpha") and tensor.dtype in _WHOLE_NUMBERS
         if not tensor.is_floating_point() and not is_alpha:
-            raise CheckpointError(f"'{name}' holds whole numbers in '{key[:100]}', not weights.")
+            raise CheckpointError(
+                f"'{name}' holds whole numbers in '{one_line(key)}', not weights. Save it again."
+            )
         if not tensor.float().isfinite().all():
             raise CheckpointError(f"'{name}' holds numbers that are not finite. Save it again.")
-    if not configs:
-        configs = _read_diffusers_configs(name, metadata)
-    return _Contents(name, tensors, metadata, configs)
+    return _Contents(name, tensors, metadata, alphas)
 
 
 def _pair_up(
     contents: _Contents, text_encoder: nn.Module
-) -> tuple[dict[tuple[Network | None, str], dict[str, Tensor]], dict[str, Tensor]]:
+) -> tuple[dict[tuple[Network | None, str], dict[Part, Tensor]], dict[str, Tensor]]:
     """What belongs to each layer, still as the file calls it; and what trigger words mean."""
-    pairs: dict[tuple[Network | None, str], dict[str, Tensor]] = {}
+    pairs: dict[tuple[Network | None, str], dict[Part, Tensor]] = {}
     embeddings: dict[str, Tensor] = {}
     for key, tensor in contents.tensors.items():
-        if word := _EMBEDDING.match(key):
-            embeddings[word["word"]] = _check_embedding(contents.name, tensor, text_encoder)
-        elif match := _PART.match(key):
-            part = match["alpha"] or ("down" if match["part"] in _DOWN else "up")
-            pairs.setdefault(_split_prefix(match["layer"]), {})[part] = tensor
-        else:
+        if (word := word_of(key)) is not None:
+            embeddings[word] = _check_embedding(contents.name, tensor, text_encoder)
+            continue
+        layer = layer_of(key)
+        if layer is None:
             raise CheckpointError(
-                f"'{contents.name}' holds '{key[:100]}', which is no part of a plain LoRA. "
+                f"'{contents.name}' holds '{one_line(key)}', which is no part of a plain LoRA. "
                 "Choose another file."
             )
+        parts = pairs.setdefault(split_prefix(layer.layer), {})
+        if layer.part in parts:
+            _refuse_twice(contents.name, layer.layer)
+        parts[layer.part] = tensor
     return pairs, embeddings
 
 
-def _read_peft_config(path: Path) -> LoraConfig:
-    try:
-        return _peft_config(json.loads(path.read_text("utf-8")))
-    except (OSError, *_UNREADABLE) as error:
-        raise CheckpointError(
-            f"'{path.parent.name}' is no folder of peft's: {path.name}: {first_line(error)}."
-        ) from error
-
-
-def _read_diffusers_configs(name: str, metadata: Mapping[str, str]) -> dict[Network, LoraConfig]:
-    """The settings that newer versions of diffusers write beside the weights."""
-    if _DIFFUSERS_METADATA not in metadata:
-        return {}
-    try:
-        values: dict[str, Any] = json.loads(metadata[_DIFFUSERS_METADATA])
-        configs: dict[Network, LoraConfig] = {}
-        for network in NETWORKS:
-            prefix = f"{network}."
-            own = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
-            if own:
-                configs[network] = _peft_config(own)
-    except _UNREADABLE as error:
-        raise CheckpointError(
-            f"'{name}' describes itself in a way that can't be read: {first_line(error)}."
-        ) from error
-    return configs
-
-
-def _peft_config(values: dict[str, Any]) -> LoraConfig:
-    """Of all settings those that decide what the weights mean."""
-    if values.get("use_dora"):
-        raise ValueError("it is a DoRA")
-    alphas: dict[Any, Any] = values.get("alpha_pattern") or {}
-    if not all(isinstance(name, str) for name in alphas):
-        raise TypeError("alpha_pattern names no layers")
-    if len(alphas) > MAX_TENSORS:
-        raise ValueError(f"alpha_pattern has {len(alphas)} layers, more than any model")
-    if wrong := [name for name in alphas if not _LAYER_OF_PEFT.fullmatch(name)]:
-        raise ValueError(f"alpha_pattern has '{wrong[0][:80]}', which is no name of a layer")
-    numbers: dict[str, float] = {name: float(alpha) for name, alpha in alphas.items()}
-    alpha = float(values.get("lora_alpha", 8))  # peft's own
-    if not all(map(math.isfinite, [alpha, *numbers.values()])):
-        raise ValueError("an alpha is not finite")
-    return LoraConfig(
-        lora_alpha=cast(int, alpha),
-        alpha_pattern=cast(Any, numbers),
-        use_rslora=bool(values.get("use_rslora")),
+def _refuse_twice(name: str, layer: str) -> NoReturn:
+    raise CheckpointError(
+        f"'{name}' holds the layer '{one_line(layer)}' twice. Save or download it again."
     )
-
-
-def _split_prefix(layer: str) -> tuple[Network | None, str]:
-    prefix, network = next(each for each in _PREFIXES if layer.startswith(each[0]))
-    return network, layer.removeprefix(prefix)
 
 
 def _plain(name: str) -> str:
@@ -257,7 +187,7 @@ def _plain(name: str) -> str:
 
 
 def _make_layer(
-    contents: _Contents, network: Network, name: str, parts: Mapping[str, Tensor]
+    contents: _Contents, network: Network, name: str, parts: Mapping[Part, Tensor]
 ) -> LoraLayer:
     if not {"down", "up"} <= parts.keys():
         raise CheckpointError(f"'{contents.name}' holds half of layer '{name}'. Save it again.")
@@ -273,36 +203,20 @@ def _make_layer(
         if parts["alpha"].numel() != 1:
             raise CheckpointError(f"'{contents.name}' has more than one alpha for '{name}'.")
         alpha = float(parts["alpha"])
-    elif network in contents.peft_configs:
-        alpha = _alpha_of(contents.peft_configs[network], name, down.shape[0])
+    elif network in contents.alphas:
+        alpha = contents.alphas[network].of(name, down.shape[0])
     else:
         alpha = float(down.shape[0])
     return LoraLayer(down, up, alpha)
 
 
-def _alpha_of(config: LoraConfig, name: str, rank: int) -> float:
-    alphas: dict[str, Any] = config.alpha_pattern or {}
-    own = (alpha for key, alpha in alphas.items() if _is_meant(key, name))
-    alpha = float(next(own, config.lora_alpha))
-    return alpha * math.sqrt(rank) if config.use_rslora else alpha
-
-
-def _is_meant(key: str, name: str) -> bool:
-    """Whether peft means a layer by the end of its name, or by all of it after a "^".
-
-    peft reads keys as regular expressions. Here they are names alone, as one that is made for it
-    takes for ever.
-    """
-    return name == key.removeprefix("^") or name.endswith(f".{key}")
-
-
 def _check_embedding(name: str, vectors: Tensor, text_encoder: nn.Module) -> Tensor:
     embedding = cast(Any, text_encoder).get_input_embeddings()
     width = embedding.weight.shape[1]
-    if vectors.ndim != 2 or vectors.shape[1] != width or not 0 < len(vectors) <= 64:
+    if vectors.shape[1] != width:
         raise CheckpointError(
-            f"'{name}' has a trigger word of shape {list(vectors.shape)}, this model's words are "
-            f"1 to 64 x {width}. Choose one made for this model."
+            f"'{name}' has a trigger word that is {vectors.shape[1]} wide, this model's words are "
+            f"{width}. Choose one made for this model."
         )
     return vectors
 
@@ -330,7 +244,7 @@ def _as_diffusers(lora: Lora) -> tuple[dict[str, Tensor], dict[str, str]]:
             values: dict[str, Any] = make_peft_config(layers).to_dict()
             described |= {f"{network}.{key}": value for key, value in values.items()}
     text = json.dumps(described, indent=2, sort_keys=True, default=sorted)
-    return tensors, {"format": "pt", _DIFFUSERS_METADATA: text}
+    return tensors, {"format": "pt", IN_METADATA: text}
 
 
 def make_peft_config(layers: Mapping[str, LoraLayer]) -> LoraConfig:
@@ -367,7 +281,7 @@ def _write_peft(lora: Lora, folder: Path) -> Path:
         tensors[f"base_model.model.{name}.lora_B.weight"] = layer.up.contiguous()
     config: Any = make_peft_config(layers)
     config.save_pretrained(str(folder))
-    _save(tensors, dict(lora.metadata), folder / _PEFT_FILES[0])
+    _save(tensors, dict(lora.metadata), folder / WEIGHTS)
     return folder
 
 

@@ -2,21 +2,20 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from lavie.errors import CheckpointError
-from lora.refusals import refuse_other_kinds, refuse_unopened
+from lora.alphas import Alphas, find_alphas
+from lora.keys import Network, find_words, layer_of, split_prefix
+from lora.refusals import one_line, refuse_other_kinds, refuse_unopened
 
 RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
-_MAX_HEADER = 16 << 20
-_DOWN = re.compile(r"(lora_A|lora_down|lora\.down|lora_linear_layer\.down)(\.default)?\.weight$")
-_WORD = re.compile(r"^bundle_emb\.(?P<word>[^.]+)\.string_to_param")
+MAX_HEADER_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -28,18 +27,21 @@ class Header:
         rank: Largest rank of its layers; 0 if it has none.
         word: Trigger word that it has an embedding for; empty if none.
         metadata: Text by name.
+        alphas: What the settings of peft say of its networks, in it or beside it.
     """
 
     keys: tuple[str, ...]
     rank: int
     word: str
     metadata: Mapping[str, str]
+    alphas: Mapping[Network, Alphas]
 
     @property
     def is_of_unet(self) -> bool:
         """Whether it changes nothing but the U-Net, which is all that a folder of peft's holds."""
-        others = ("lora_te", "text_encoder", "bundle_emb")
-        return not any(key.startswith(others) for key in self.keys)
+        layers = [layer for key in self.keys if (layer := layer_of(key)) is not None]
+        is_of_text = any(split_prefix(layer.layer)[0] == "text_encoder" for layer in layers)
+        return not self.word and not is_of_text
 
     @property
     def is_kohya(self) -> bool:
@@ -50,15 +52,18 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read the header of a safetensors file, and refuse what is no plain LoRA.
 
+    Args:
+        path: The file. One of peft's has its settings beside it.
+
     Raises:
         CheckpointError: It is none; the text says what it is, as far as that can be told.
     """
-    name = path.name
+    name = one_line(path.name)
     try:
         refuse_unopened(path, name)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(_MAX_HEADER, path.stat().st_size - 8):
+            if not 2 <= length <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):
                 raise CheckpointError(_no_safetensors(name))
             values: Any = json.loads(file.read(length))
     except (OSError, ValueError, RecursionError) as error:
@@ -70,10 +75,17 @@ def read_header(path: Path) -> Header:
     if not _is_text_by_name(metadata) or not all(map(_is_tensor, tensors.values())):
         raise CheckpointError(_no_safetensors(name))
     about = cast(dict[str, str], metadata)
-    refuse_other_kinds(name, list(tensors))
-    ranks = [int(t["shape"][0]) for key, t in tensors.items() if _DOWN.search(key) and t["shape"]]
-    words = [match["word"] for key in tensors if (match := _WORD.match(key))]
-    return Header(tuple(tensors), max(ranks, default=0), words[0] if words else "", about)
+    refuse_other_kinds(name, list(tensors), about)
+    shapes: dict[str, list[int]] = {key: tensor["shape"] for key, tensor in tensors.items()}
+    words = find_words(name, shapes)
+    ranks = [shape[0] for key, shape in shapes.items() if shape and _is_down(key)]
+    return Header(
+        keys=tuple(tensors),
+        rank=max(ranks, default=0),
+        word=words[0] if words else "",
+        metadata=about,
+        alphas=find_alphas(path, name, tensors, about),
+    )
 
 
 def hash_file(file: Path) -> str:
@@ -85,6 +97,26 @@ def hash_file(file: Path) -> str:
 def model_name(model: str) -> str:
     """A model by its own name, wherever it lies: the last part of a path, or of a hub id."""
     return PurePosixPath(PureWindowsPath(model).as_posix()).name
+
+
+def is_made_for(made_for: str, made_on: str, model: str, model_hash: str = "") -> bool:
+    """Whether a LoRA is for a model: the same weights are, wherever they lie and by whatever name.
+
+    Args:
+        made_for: Name of the model that it was made for; empty if unknown, which may be any.
+        made_on: Hash of that model's weights; empty if unknown.
+        model: A model folder, a hub id, or "miniature".
+        model_hash: Of its weights, as `lavie.models.fingerprint` names them; empty if they were not
+            read yet. Then names have to do.
+    """
+    if made_on and model_hash:
+        return made_on == model_hash
+    return not made_for or model_name(made_for) == model_name(model)
+
+
+def _is_down(key: str) -> bool:
+    layer = layer_of(key)
+    return layer is not None and layer.part == "down"
 
 
 def _is_text_by_name(value: object) -> bool:

@@ -19,8 +19,9 @@ from lavie.errors import InputError
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import make_peft_config
-from lora.limits import MAX_WEIGHT
-from lora.weights import Lora, LoraLayer, Network, adaptable_layers
+from lora.keys import Network, tokens_needed, tokens_of
+from lora.limits import check_weight
+from lora.weights import Lora, LoraLayer, adaptable_layers
 
 OF_BLOCK = "block:"
 """What the names of LoRAs begin with that `with_loras` puts on; `attach` takes no such name."""
@@ -84,7 +85,7 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         raise InputError(f"'{name[:80]}' is no name. Use letters, digits, _ and -.", "name")
     if name in attached(pipeline):
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
-    _check_weight(name, weight)
+    check_weight(weight, name, "weight")
     check_words(pipeline, lora)
     networks: dict[Network, nn.Module] = {
         "unet": pipeline.unet,
@@ -115,12 +116,17 @@ def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
     Raises:
         InputError: It does.
     """
-    known = pipeline.tokenizer.get_vocab()
-    for word in lora.embeddings:
-        if word in known:
+    tokenizer: Any = pipeline.tokenizer
+    known, added = tokenizer.get_vocab(), tokenizer.added_tokens_encoder
+    for word, vectors in lora.embeddings.items():
+        taken = [token for token in tokens_needed(word, len(vectors)) if token in known]
+        first, _, number = word.rpartition("_")
+        if number.isdigit() and first in added:  # this word would be one more vector of that one
+            taken.append(word)
+        if taken:
             raise InputError(
-                f"The word '{word[:80]}' already means something to the model. Take the other LoRA "
-                "off first.",
+                f"The word '{taken[0][:80]}' already means something to the model. Take the other "
+                "LoRA off first.",
                 "name",
             )
 
@@ -136,8 +142,7 @@ def teach_words(pipeline: TextToVideoPipeline, lora: Lora) -> list[str]:
         for word, vectors in lora.embeddings.items():
             with _quiet():
                 pipeline.load_textual_inversion({word: vectors})
-            # as diffusers names those of several vectors
-            taught += [word, *(f"{word}_{index}" for index in range(1, len(vectors)))]
+            taught += tokens_of(word, len(vectors))
     except BaseException:
         forget_words(pipeline, taught)
         raise
@@ -172,7 +177,7 @@ def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> 
     for name, weight in weights.items():
         if name not in names:
             raise InputError(f"No LoRA '{name[:80]}' is on. Attach it first.", "name")
-        _check_weight(name, weight)
+        check_weight(weight, name, "weight")
     pipeline.set_adapters(list(weights), list(weights.values()))
     _weights(pipeline).clear()
     _weights(pipeline).update(weights)
@@ -312,12 +317,3 @@ def _record(
 ) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
     """What is on a pipeline, kept on it: weights by name, and trigger words by name."""
     return pipeline.__dict__.setdefault("_attached_loras", ({}, {}))
-
-
-def _check_weight(name: str, weight: float) -> None:
-    if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too
-        raise InputError(
-            f"Weight {weight} of '{name}' is not between -{MAX_WEIGHT:g} and {MAX_WEIGHT:g}. "
-            "Use 0 to 1 as a rule.",
-            "weight",
-        )

@@ -1,7 +1,7 @@
 """Why a file can't be used as a LoRA of these models: one sentence for each kind."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +15,9 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"(^model\.diffusion_model\.|^first_stage_model\.|^cond_stage_model\.)", "a whole model"),
     (r"^control_model\.|controlnet_|^lora_controlnet", "a ControlNet"),
     (r"motion_modules|_motion_|temporal_transformer|attn_temp", _TEMPORAL),
-    (r"dora_scale|lora_magnitude_vector|\.w_norm", "a DoRA"),
+    (r"dora_scale|lora_magnitude_vector", "a DoRA"),
+    (r"\.[wb]_norm$", "a LyCORIS of kind Norm"),
+    (r"\.[ab][12]\.weight$", "a LyCORIS of kind GLoRA"),
     (r"hada_w[12]|hada_t[12]", "a LyCORIS of kind LoHa"),
     (r"lokr_w[12]|lokr_t2", "a LyCORIS of kind LoKr"),
     (r"oft_(blocks|diag|R)|\.oft_", "a LyCORIS of kind OFT"),
@@ -36,9 +38,23 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     (r"^lora_(prior|decoder)_|^(prior|decoder)\.", "made for a cascade of another kind"),
 )
+# What metadata says of the model a file was made for, as kohya and the model spec name models.
+_BASE = ("modelspec.architecture", "ss_base_model_version")
+_BASES: tuple[tuple[str, str], ...] = (
+    (r"stable-diffusion-v2|sd_v2", "Stable Diffusion 2.x"),
+    (r"stable-diffusion-xl|sdxl", "Stable Diffusion XL"),
+    (r"stable-diffusion-v?3|sd3", "Stable Diffusion 3"),
+    (r"flux", "Flux"),
+)
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 _MAX_BYTES = 2 << 30
 _EMBEDDING = re.compile(r"^(emb_params|string_to_param|clip_l|clip_g|\*)$|string_to_param\.")
+
+
+def one_line(text: str, length: int = 100) -> str:
+    """What a file says, which may be anything, to stand in a sentence: printable, and not long."""
+    text = text[: 10 * length]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:length].strip()
 
 
 def refuse_unopened(file: Path, name: str) -> None:
@@ -64,12 +80,15 @@ def refuse_unopened(file: Path, name: str) -> None:
         )
 
 
-def refuse_other_kinds(name: str, keys: Sequence[str], allow_temporal: bool = False) -> None:
-    """Raise if the keys of a file say that it is something else than a plain LoRA.
+def refuse_other_kinds(
+    name: str, keys: Sequence[str], metadata: Mapping[str, str], allow_temporal: bool = False
+) -> None:
+    """Raise if a file says that it is something else than a plain LoRA for these models.
 
     Args:
         name: Of the file, for the sentence.
         keys: Names of its tensors.
+        metadata: What it says besides of the model that it was made for.
         allow_temporal: Whether it may be one of layers over time.
 
     Raises:
@@ -86,6 +105,10 @@ def refuse_other_kinds(name: str, keys: Sequence[str], allow_temporal: bool = Fa
         if all(map(_EMBEDDING.search, keys)):
             raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {_ONLY_LORA}")
         raise CheckpointError(f"'{name}' holds weights, but no LoRA. {_ONLY_LORA}")
+    for said in (metadata.get(key, "")[:200].lower() for key in _BASE):
+        for pattern, base in _BASES:
+            if re.match(pattern, said):
+                raise CheckpointError(f"'{name}' says that it was made for {base}. {_ONLY_LORA}")
 
 
 def refuse_other_base(

@@ -26,10 +26,10 @@ from typing import Any
 
 from lavie.errors import InputError
 from lora.header import RESULT, Header, hash_file, read_header
-from lora.limits import MAX_NAME_LENGTH
+from lora.limits import MAX_NAME_LENGTH, MAX_TAG_LENGTH, MAX_TAGS
+from lora.peft_files import as_one_file, name_of
+from lora.refusals import one_line
 
-MAX_TAGS = 20
-MAX_TAG = 40
 KEPT_AFTER_DELETION = timedelta(days=7)
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -153,12 +153,13 @@ class Registry:
             CheckpointError: The file is no LoRA.
         """
         name, wanted = check_name(name), check_tags(tags)
-        header = read_header(file)
+        read_header(file)  # before it is copied
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / (id or self.new_id())
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
         try:
             shutil.copyfile(file, temporary / _FILE)
+            header = read_header(temporary / _FILE)  # as it is kept: nothing lies beside it there
             picture = _thumbnail_of(header.metadata)
             if picture is not None:
                 (temporary / _THUMBNAIL).write_bytes(picture)
@@ -253,7 +254,7 @@ class Registry:
         """Take in a file that somebody else has made.
 
         Args:
-            path: Safetensors.
+            path: Safetensors, or a folder or zip of peft's.
             name: As people are to call it; empty: its own title, or the file's name.
             owner: Whose it is.
             check: Looks at the weights too, as `lora.rewriting.check_fits` does, and raises if they
@@ -263,17 +264,17 @@ class Registry:
             InputError: The name is none.
             CheckpointError: The file is no LoRA for these models; the text says what it is.
         """
-        header = read_header(path)
-        if check is not None:
-            check(path)
-        about = header.metadata
-        titles = (
-            about.get("modelspec.title", ""),
-            about.get("ss_output_name", ""),
-            path.stem,
-            "LoRA",
-        )
-        return self.add(path, name or next(filter(None, map(_short, titles))), owner)
+        with as_one_file(path, self.folder) as file:
+            about = read_header(file).metadata
+            if check is not None:
+                check(file)
+            titles = (
+                about.get("modelspec.title", ""),
+                about.get("ss_output_name", ""),
+                name_of(path),
+                "LoRA",
+            )
+            return self.add(file, name or next(filter(None, map(_short, titles))), owner)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Remove what was deleted a week ago, and what a kill has left half done.
@@ -303,7 +304,6 @@ class Registry:
         """What is known of the LoRA in a folder; None: there is none that is whole."""
         try:
             values: dict[str, Any] = json.loads((folder / _ENTRY).read_text("utf-8"))
-            values.pop("settings", None)  # which older ones have
             deleted = values["deleted"]
             values |= {
                 "id": folder.name,
@@ -330,7 +330,7 @@ def check_name(name: str) -> str:
     Raises:
         InputError: Nothing is left of it, or it is too long.
     """
-    name = _readable(name[: 10 * MAX_NAME_LENGTH])
+    name = one_line(name, 10 * MAX_NAME_LENGTH)
     if not name:
         raise InputError("The LoRA has no name. Give it one.", "name")
     if len(name) > MAX_NAME_LENGTH:
@@ -346,14 +346,16 @@ def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: There are too many, or one is too long.
     """
-    readable = [_readable(each[: 10 * MAX_TAG]) for each in tags]
+    readable = [one_line(each, 10 * MAX_TAG_LENGTH) for each in tags]
     wanted = tuple(dict.fromkeys(each for each in readable if each))
     if len(wanted) > MAX_TAGS:
         raise InputError(f"{len(wanted)} tags are too many. Use at most {MAX_TAGS}.", "tags")
     for each in wanted:
-        if len(each) > MAX_TAG:
+        if len(each) > MAX_TAG_LENGTH:
             raise InputError(
-                f"Tag '{each[:MAX_TAG]}' is too long. Use at most {MAX_TAG} characters.", "tags"
+                f"Tag '{each[:MAX_TAG_LENGTH]}' is too long. A tag has at most {MAX_TAG_LENGTH} "
+                "characters; shorten it.",
+                "tags",
             )
     return wanted
 
@@ -443,11 +445,6 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def _readable(text: str) -> str:
-    """One line of printable text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def _short(text: str) -> str:
     """What a file says of itself, which may be anything, as far as it fits into a line."""
-    return _readable(text[:1000])[:MAX_NAME_LENGTH].strip()
+    return one_line(text, MAX_NAME_LENGTH)

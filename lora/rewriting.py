@@ -23,7 +23,8 @@ from lavie.pipelines.model_folder import (
 )
 from lavie.training.model import read_architecture
 from lora.formats import LoraFormat, read_lora, write_lora
-from lora.header import model_name, read_header
+from lora.header import is_made_for, model_name, read_header
+from lora.refusals import one_line
 
 _PUBLISHED_TEXT: dict[str, Any] = {
     "hidden_size": 768,
@@ -33,23 +34,26 @@ _PUBLISHED_TEXT: dict[str, Any] = {
 }
 
 
-def check_fits(file: Path, model: str) -> None:
+def check_fits(file: Path, model: str, model_hash: str = "") -> None:
     """Raise unless a LoRA file can be used with a model, whose weights are not read.
 
     Args:
         file: Safetensors.
         model: A model folder, a hub id, or "miniature".
+        model_hash: Of its weights, if they were read anyway.
 
     Raises:
         CheckpointError: The file is broken, of another kind or for another model; or there is no
             such model.
     """
     about = read_lora(file, *shapes_for(file, model)).metadata
-    made_for, name = model_name(about.get("lavie.base_model", "")), model_name(model)
-    if made_for not in ("", name):
+    made_for, made_on = about.get("lavie.base_model", ""), about.get("lavie.base_model_hash", "")
+    if not is_made_for(made_for, made_on, model, model_hash):
+        theirs, ours = one_line(model_name(made_for)), model_name(model)
         raise CheckpointError(
-            f"'{file.name}' was made for the model '{made_for[:80]}', not for '{name}'. Choose one "
-            "made for this model."
+            f"'{one_line(file.name)}' was made for the model '{theirs}', not for '{ours}'"
+            + (" as it is here" if theirs == ours else "")
+            + ". Choose one made for this model."
         )
 
 

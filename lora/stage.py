@@ -28,9 +28,10 @@ from lora.examples import Examples, StillBatch, draw_batches
 from lora.formats import write_lora
 from lora.header import RESULT
 from lora.inject import spatial_modules
+from lora.keys import Network
 from lora.metadata import thumbnail_of
 from lora.settings import PersonalRun
-from lora.weights import Lora, LoraLayer, Network, adaptable_layers, nearest_layer
+from lora.weights import Lora, LoraLayer, adaptable_layers, nearest_layer
 
 _ADAPTER = "personal"
 _TEXT_PARTS = ("q_proj", "k_proj", "v_proj", "out_proj")

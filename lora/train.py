@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from lavie.config import dump_config
 from lavie.convert.resolve import load_pipeline
@@ -148,9 +149,9 @@ def prepare(config: PersonalConfig) -> Prepared:
         CheckpointError: The model is broken.
     """
     device = choose_device(None)
-    pipeline = load_pipeline(config.model, _dtype(config, device)).to(device)
+    pipeline, base = _load(config.model, _dtype(config, device))
+    pipeline.to(device)
     pipeline.set_progress_bar_config(disable=True)
-    base = hash_weights(pipeline.unet, pipeline.vae, pipeline.text_encoder)
     run = resolve(config, pipeline, base)
     words = config.token, config.class_word, config.kind
     language = Language.of(*words, pipeline.tokenizer)
@@ -159,6 +160,18 @@ def prepare(config: PersonalConfig) -> Prepared:
     moves = bool(run.motions)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed, moves))
     return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def _load(model: str, dtype: torch.dtype) -> tuple[TextToVideoPipeline, str]:
+    """The model, and the hash by which others know it: of weights that are not rounded to bf16."""
+    is_rounded = dtype == torch.bfloat16
+    pipeline = load_pipeline(model, torch.float32 if is_rounded else dtype)
+    networks: tuple[nn.Module, ...] = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    base = hash_weights(*networks)
+    if is_rounded:
+        for network in networks:
+            network.bfloat16()
+    return pipeline, base
 
 
 def _too_large(run: PersonalRun) -> str:

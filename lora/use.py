@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from diffusers.utils.peft_utils import set_adapter_layers, set_weights_and_activate_adapters
 from torch import nn
 
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.alphas import SETTINGS, WEIGHTS
 from lora.formats import read_lora
-from lora.header import hash_file
+from lora.header import hash_file, is_made_for
 from lora.inject import (
     OF_BLOCK,
     add_layers,
@@ -32,9 +34,11 @@ from lora.inject import (
     take_off,
     teach_words,
 )
-from lora.limits import MAX_LORAS, MAX_WEIGHT
+from lora.keys import Network
+from lora.limits import MAX_LORAS, check_weight
 from lora.recipe import recipe_of
-from lora.weights import Lora, Network
+from lora.refusals import one_line
+from lora.weights import Lora
 
 _KEPT = 8  # LoRAs that stay in memory although they are not on
 
@@ -70,6 +74,7 @@ _Found = tuple[Path, float, Lora, str]
 def with_loras(
     pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
     loras: Sequence[tuple[Path, float]],
+    model_hash: str = "",
 ) -> Generator[list[UsedLora]]:
     """Work with LoRAs in a block.
 
@@ -77,6 +82,7 @@ def with_loras(
         pipelines: One, or several that work in the block, such as text-to-video and the long video
             that goes on from it; they may share their text encoder.
         loras: Files, or folders of peft, and how much each counts, from -4 to 4.
+        model_hash: Of the weights of the model, as `Cascade.model_hash`; empty: not compared.
 
     Yields:
         What a recipe should say of them, in their order.
@@ -96,6 +102,7 @@ def with_loras(
     found: list[_Found] = []
     for path, weight in loras:
         lora, sha256 = _load(pipelines[0], path)
+        _check_base(lora, path, pipelines[0], model_hash)
         found.append((path, weight, lora, sha256))
     if len({sha256 for *_, sha256 in found}) < len(found):
         raise InputError("One of the LoRAs stands twice. Name it once.", "loras")
@@ -116,9 +123,10 @@ def with_loras(
 def noted_loras(
     pipelines: TextToVideoPipeline | Sequence[TextToVideoPipeline],
     loras: Sequence[tuple[Path, float]],
+    model_hash: str = "",
 ) -> Generator[dict[str, Any]]:
     """As `with_loras`, giving the part of the recipe that names them; nothing without any."""
-    with with_loras(pipelines, loras) as used:
+    with with_loras(pipelines, loras, model_hash) as used:
         yield recipe_of(used)
 
 
@@ -171,7 +179,7 @@ def _pictures(unet: nn.Module, found: list[_Found]) -> Generator[None]:
 def _put_on(network: nn.Module, kind: Network, found: list[_Found]) -> None:
     """Put layers on a network in place of those that rest on it, as far as they are others."""
     wanted = {
-        f"{OF_BLOCK}{sha256}": (lora.layers.get(kind, {}), weight)
+        _name_of(lora, sha256): (lora.layers.get(kind, {}), weight)
         for _, weight, lora, sha256 in found
     }
     wanted = {name: of_one for name, of_one in wanted.items() if of_one[0]}
@@ -192,20 +200,38 @@ def trigger_of(lora: Lora) -> str:
     return words or lora.metadata.get("modelspec.trigger_phrase", "")
 
 
+def _state_of(file: Path) -> tuple[int, int] | None:
+    """What changes when a file does."""
+    about = file.stat() if file.exists() else None
+    return about and (about.st_mtime_ns, about.st_size)
+
+
+def _name_of(lora: Lora, sha256: str) -> str:
+    """What its layers are switched by: settings beside a file change them, and not the file."""
+    alphas = [layer.alpha for of_one in lora.layers.values() for layer in of_one.values()]
+    return f"{OF_BLOCK}{sha256}-{hash(tuple(alphas)):x}"
+
+
 def _check(loras: Sequence[tuple[Path, float]]) -> None:
     if len(loras) > MAX_LORAS:
         raise InputError(
             f"{len(loras)} LoRAs at once are too many. Use at most {MAX_LORAS}.", "loras"
         )
     for path, weight in loras:
-        if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:  # not a number fails too
-            raise InputError(
-                f"Weight {weight} of '{path.name}' is not between -{MAX_WEIGHT:g} and "
-                f"{MAX_WEIGHT:g}. Use 0 to 1 as a rule.",
-                "loras",
-            )
+        check_weight(weight, path.name, "loras")
         if not path.exists():
             raise InputError(f"LoRA '{path}' does not exist.", "loras")
+
+
+def _check_base(lora: Lora, path: Path, pipeline: TextToVideoPipeline, model_hash: str) -> None:
+    """Raise if a LoRA says that it was made on other weights."""
+    if pipeline.unet.dtype == torch.bfloat16:  # rounded so far that their hash is another
+        return
+    if not is_made_for("", lora.metadata.get("lavie.base_model_hash", ""), "", model_hash):
+        raise CheckpointError(
+            f"'{one_line(path.name)}' was made for a model of other weights than this one. Choose "
+            "one made for this model."
+        )
 
 
 def _check_free(pipeline: TextToVideoPipeline) -> None:
@@ -222,9 +248,8 @@ def _load(pipeline: TextToVideoPipeline, path: Path) -> _Kept:
     kept: OrderedDict[tuple[Any, ...], _Kept] = pipeline.__dict__.setdefault(
         "_kept_loras", OrderedDict()
     )
-    file = path / "adapter_model.safetensors" if path.is_dir() else path
-    about = file.stat() if file.exists() else None
-    key = (str(path.resolve()), about and about.st_mtime_ns, about and about.st_size)
+    file = path / WEIGHTS if path.is_dir() else path
+    key = (path.resolve(), *map(_state_of, (file, file.with_name(SETTINGS))))
     if key not in kept:
         lora = read_lora(path, pipeline.unet, pipeline.text_encoder)
         kept[key] = _Kept(lora, hash_file(file))

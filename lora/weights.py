@@ -6,13 +6,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-Network = Literal["unet", "text_encoder"]
-NETWORKS: tuple[Network, ...] = ("unet", "text_encoder")
+from lora.keys import Network
 
 
 @dataclass(frozen=True, eq=False)

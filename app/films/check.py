@@ -98,7 +98,7 @@ def check_film(
     seed = values.get("seed")
     typed = {**values, "seed": random.randint(0, MAX_SEED) if seed in (None, "") else seed}
     ranges = film_ranges(card)
-    loras = checked(choose_loras, values.get("loras"), find, card.name) or ()
+    loras = checked(choose_loras, values.get("loras"), find, card.name, card.model_hash) or ()
     known = card.with_words(use.token for use in loras)
     story = checked(read_known_story, values.get("story"), known)
     numbers = {name: checked(ranges[name].check, typed.get(name), name) for name in NUMBER_FIELDS}

@@ -105,7 +105,8 @@ class Films:
         if part and not card.goes_on_from_frames:
             raise InputError(texts.NO_NETWORK, "part")
         find = self._service.shelf.finder(owner)
-        loras = choose_loras(told(job.request.loras), find, card.name)  # may be another's
+        given = told(job.request.loras)  # may be another's
+        loras = choose_loras(given, find, card.name, card.model_hash)
         known = card.with_words(use.token for use in loras)
         lines = read_known_story(story, known) if story else None
         drawn = random.randint(0, MAX_SEED) if seed in (None, "") else seed

@@ -84,6 +84,7 @@ class Setup:
         asked: The profile that was asked for; auto: the one that the free memory is enough for.
         free_bytes: Memory that was free before it was loaded; None where the system does not say.
         ran_short: Whether a job ran out of memory, so that it takes less than what was asked for.
+        model_hash: Of its weights; empty if it does not say.
     """
 
     device: str
@@ -91,6 +92,7 @@ class Setup:
     asked: ProfileName
     free_bytes: int | None = None
     ran_short: bool = False
+    model_hash: str = ""
 
 
 @dataclass(frozen=True)

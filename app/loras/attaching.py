@@ -43,7 +43,8 @@ def loras_on(cascade: "Cascade", loras: Sequence[LoraUse], stage: StageName) -> 
     needs_both = stage == "long_video" and cascade.goes_on_from_frames
     names: tuple[StageName, ...] = _SPATIAL if needs_both else ("base",)
     pipelines = [cast("TextToVideoPipeline", cascade.loaded.get(name)) for name in names]
-    on = with_loras(pipelines, [(use.file, use.weight) for use in loras])
+    chosen = [(use.file, use.weight) for use in loras]
+    on = with_loras(pipelines, chosen, cascade.model_hash)
     with ExitStack() as block:
         with within_memory(texts.LORAS_TOO_LARGE):  # what the stage itself takes, it says itself
             block.enter_context(on)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from app.loras.use import LoraUse
 from app.texts import lora_rules as texts
 from lavie.errors import InputError
-from lora.header import model_name
-from lora.limits import MAX_LORAS, MAX_WEIGHT
+from lora import header
+from lora.limits import MAX_LORAS, MAX_WEIGHT, is_weight
 
 if TYPE_CHECKING:
     from lora.registry import Entry
@@ -30,13 +30,16 @@ def find_none(lora_id: object) -> "Entry":
     raise InputError(texts.no_such_lora(lora_id), "loras")
 
 
-def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ...]:
+def choose_loras(
+    value: object, find: FindLora, model: str, model_hash: str = ""
+) -> tuple[LoraUse, ...]:
     """Check what a form says of LoRAs.
 
     Args:
         value: A list of ``{"id": ..., "weight": ...}``, or the same as JSON; nothing: none.
         find: Gives an entry by its id.
         model: The base model that they have to be for.
+        model_hash: Of its weights; empty before they are loaded.
 
     Raises:
         InputError: It is no such list, one is not there or for another model, is named twice, or a
@@ -45,7 +48,7 @@ def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ..
     picks = _read(value)
     if len(picks) > MAX_LORAS:
         raise InputError(texts.too_many_loras(MAX_LORAS), "loras")
-    uses = [_use(pick, find, model) for pick in picks]
+    uses = [_use(pick, find, model, model_hash) for pick in picks]
     for first, second in combinations(uses, 2):
         if first.id == second.id:
             raise InputError(texts.named_twice(first.name), "loras")
@@ -54,9 +57,16 @@ def choose_loras(value: object, find: FindLora, model: str) -> tuple[LoraUse, ..
     return tuple(uses)
 
 
-def is_made_for(entry: "Entry", model: str) -> bool:
-    """Whether a LoRA is for a model; of one that was not trained here, nobody can say."""
-    return not entry.base_hash or model_name(entry.base_model) == model_name(model)
+def is_made_for(entry: "Entry", model: str, model_hash: str = "") -> bool:
+    """Whether a LoRA is for a model; of one that was not trained here, nobody can say.
+
+    Args:
+        entry: The LoRA.
+        model: The model's name.
+        model_hash: Of its weights; empty before they are loaded, when names have to do.
+    """
+    made_for = entry.base_model if entry.base_hash else ""
+    return header.is_made_for(made_for, entry.base_hash, model, model_hash)
 
 
 def form_text(loras: Sequence[LoraUse]) -> str:
@@ -94,9 +104,9 @@ def _read(value: object) -> list[Mapping[str, object]]:
     return value
 
 
-def _use(pick: Mapping[str, object], find: FindLora, model: str) -> LoraUse:
+def _use(pick: Mapping[str, object], find: FindLora, model: str, model_hash: str) -> LoraUse:
     entry = find(pick.get("id"))
-    if not is_made_for(entry, model):
+    if not is_made_for(entry, model, model_hash):
         raise InputError(texts.other_base(entry.name), "loras")
     weight = _check_weight(pick.get("weight", 1.0))
     return LoraUse(entry.id, weight, entry.name, entry.token, entry.sha256, entry.file)
@@ -104,7 +114,7 @@ def _use(pick: Mapping[str, object], find: FindLora, model: str) -> LoraUse:
 
 def _check_weight(value: object) -> float:
     weight = finite(value)
-    if weight is None or not -MAX_WEIGHT <= weight <= MAX_WEIGHT:
+    if weight is None or not is_weight(weight):
         raise InputError(texts.wrong_weight(value, MAX_WEIGHT), "loras")
     return weight
 

@@ -15,7 +15,7 @@ from app.loras.request import LoraEffort, LoraTrainingRequest
 from app.loras.view import LoraView, view_training
 from app.service import Service
 from app.texts import lora_rules as texts
-from app.uploads import LORA, check_upload
+from app.uploads import LORA, LORA_ZIP, check_upload
 from lavie.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -212,15 +212,15 @@ class Loras:
         entry = self.get(lora_id, owner)
         if not isinstance(style, str) or style not in _FORMATS:
             raise InputError(texts.NO_SUCH_FORMAT, "format")
-        model = self._service.card.name
-        for_it = model if is_made_for(entry, model) else ""
+        card = self._service.card
+        for_it = card.name if is_made_for(entry, card.name, card.model_hash) else ""
         return exported(self._shelf.registry, entry.id, style, for_it)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
         """Take in a LoRA that was made elsewhere.
 
         Args:
-            file: Where it was put.
+            file: Where it was put: safetensors, or the zip that `export` makes for peft.
             name: What to call it; empty: as the file calls itself, or is called.
             owner: Whose it will be.
 
@@ -230,7 +230,7 @@ class Loras:
         if not isinstance(file, str | Path) or not str(file):
             raise InputError(texts.LORA_FILE_WRONG_KIND, "file")
         path = Path(file)
-        check_upload(path, [LORA])
+        check_upload(path, [LORA, LORA_ZIP])
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:
@@ -242,7 +242,8 @@ class Loras:
         """Raise unless a LoRA fits the model; torch, which takes seconds, is first needed here."""
         from lora.rewriting import check_fits
 
-        check_fits(file, self._service.card.name)
+        card = self._service.card
+        check_fits(file, card.name, card.model_hash)
 
 
 def _check_tags(tags: object) -> tuple[str, ...]:

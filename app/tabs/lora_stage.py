@@ -225,7 +225,10 @@ def create_library_panel() -> LibraryPanel:
     undo = create_undo_row("lora-")
     cards = gr.HTML(js_on_load=buttons, padding=False, elem_id="lora-cards")
     imported = gr.File(
-        label=texts.IMPORT_LABEL, file_types=[".safetensors"], height=90, elem_id="lora-import"
+        label=texts.IMPORT_LABEL,
+        file_types=[".safetensors", ".zip"],
+        height=90,
+        elem_id="lora-import",
     )
     refused = gr.HTML(visible=False, padding=False, elem_id="lora-import-refused")
     return LibraryPanel(trainings, cards, undo, imported, refused)

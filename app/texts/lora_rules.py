@@ -35,7 +35,7 @@ TAGS_UNREADABLE = "Tags have to be short texts."
 LORAS_TOO_LARGE = (
     "The LoRAs do not fit the device's memory beside the model. Use fewer, or smaller ones."
 )
-LORA_FILE_WRONG_KIND = "A LoRA is a .safetensors file. Give one of those."
+LORA_FILE_WRONG_KIND = "A LoRA is a .safetensors file, or a .zip of peft's. Give one of those."
 
 
 def tick_lora(name: str, token: str) -> str:

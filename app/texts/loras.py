@@ -79,7 +79,7 @@ STYLES = {"kohya": "Kohya", "diffusers": "Diffusers", "peft": "Peft"}
 
 LIST_HEADING = "Your LoRAs"
 LIST_EMPTY = "Nothing here yet. What you teach it is kept here, and can be used on every tab."
-IMPORT_LABEL = "Bring one from elsewhere (.safetensors)"
+IMPORT_LABEL = "Bring one from elsewhere (.safetensors, or a .zip of peft's)"
 IMPORTED = "It can be used now."
 GONE_FOR_GOOD = "It is too late to bring that one back."
 

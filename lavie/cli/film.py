@@ -197,7 +197,7 @@ def make_film(
         started = time.perf_counter()
         with_start = not getattr(arguments, "only_new", False)
         heard = arguments.file if film.begins_with == "video" and with_start else None
-        with noted_loras(pipelines, loras) as said:
+        with noted_loras(pipelines, loras, cascade.model_hash) as said:
             num_done, stop = _film_into(whole, film, with_start)
         seconds["long_video"] = time.perf_counter() - started
         recipe = film.recipe | said

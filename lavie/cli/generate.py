@@ -117,7 +117,7 @@ def _generate(arguments: argparse.Namespace) -> None:
         negative_prompt=arguments.negative_prompt,
         interpolation=smooth,
         super_resolution=enlarged,
-        during_base=noted_loras(cascade.base, loras),
+        during_base=noted_loras(cascade.base, loras, cascade.model_hash),
         on_event=draw_bar(),
         **settings,
     )

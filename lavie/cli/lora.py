@@ -78,7 +78,7 @@ def _add_export(commands: Any) -> None:  # noqa: ANN401
 
 def _add_import(commands: Any) -> None:  # noqa: ANN401
     parser = _command(commands, "import", _import, "Keep a LoRA that somebody else has made.")
-    parser.add_argument("file", type=Path, help="a .safetensors file")
+    parser.add_argument("file", type=Path, help="a .safetensors file, or a folder or zip of peft's")
     parser.add_argument("--name", default="", help="default: its title, or the file's name")
     parser.add_argument("--model", default="miniature", help="that it has to fit")
     parser.add_argument(

@@ -158,7 +158,7 @@ def test_only_what_was_made_here_is_deleted_and_only_when_that_is_confirmed(hand
 def test_the_model_in_use_is_not_deleted(service, tab, library, work, monkeypatch):
     handlers = ModelsHandlers(service, tab, library, work)
     asked = press(handlers, "delete", MINE.name)[tab.question.asked]
-    service.card = replace(service.card, name=MINE.name)
+    service._card = replace(service.card, name=MINE.name)
     assert 'data-action="delete"' not in handlers.refresh()[tab.installed]
     with pytest.raises(gr.Error, match="is in use"):
         handlers.answer_yes(asked)

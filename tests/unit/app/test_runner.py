@@ -229,3 +229,4 @@ def test_the_profile_is_that_of_the_runner_or_of_the_job(runner, tmp_path):
         ("12gb", "12gb", False),
     ]
     assert another.setup.device
+    assert another.setup.model_hash == another._cascade.model_hash

@@ -2,14 +2,14 @@ import gzip
 import json
 import struct
 import zlib
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from app import uploads
-from app.uploads import LIST, MAX_UPLOAD_BYTES, PICTURE, RECIPE, VIDEO, check_upload
+from app.uploads import LIST, LORA_ZIP, MAX_UPLOAD_BYTES, PICTURE, RECIPE, VIDEO, check_upload
 from lavie.errors import InputError
 from lavie.media import LOSSLESS, WEBM, write_video
 
@@ -143,3 +143,20 @@ def test_a_video_that_is_an_archive_too_is_only_a_video(tmp_path, clip):
         archive.writestr("../../evil.html", "<script>alert(1)</script>")
     check_upload(clip, KINDS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4"]
+
+
+def test_the_zip_of_a_lora_comes_in_if_it_unpacks_to_what_a_lora_may_have(tmp_path, monkeypatch):
+    path = tmp_path / "a.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("adapter_config.json", "{}")
+        archive.writestr("adapter_model.safetensors", "x" * 1000)
+    check_upload(path, [LORA_ZIP])
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", path.stat().st_size)  # packed, not unpacked
+    with pytest.raises(InputError, match="too large"):
+        check_upload(path, [LORA_ZIP])
+    monkeypatch.undo()
+    for content in (b"", b"PK", path.read_bytes()[:-1], b"<svg>"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="no zip that can be read") as caught:
+            check_upload(path, [LORA_ZIP])
+        assert caught.value.field == "file"

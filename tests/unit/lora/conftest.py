@@ -14,7 +14,7 @@ def pipeline():
 
 @pytest.fixture
 def make_lora():
-    def make(pipeline, seed=0, rank=2, alpha=1.0, parts=("attention",), text=True, words=()):
+    def make(pipeline, seed=0, rank=2, alpha=1.0, parts=("attention",), text=("q_proj",), words=()):
         generator = torch.Generator().manual_seed(seed)
 
         def layer(shape):
@@ -31,7 +31,7 @@ def make_lora():
             {
                 "unet": layers,
                 "text_encoder": {
-                    n: layer(s) for n, s in of_text.items() if text and n.endswith("q_proj")
+                    n: layer(s) for n, s in of_text.items() if n.endswith(tuple(text))
                 },
             },
             {word: torch.randn(1, width, generator=generator) for word in words},

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -8,9 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lora.formats import MAX_TENSORS, read_lora, write_lora
+from lora.formats import read_lora, write_lora
+from lora.header import read_header
 from lora.inject import attach, detach
-from lora.weights import NETWORKS
+from lora.keys import NETWORKS, key_of
+from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
+from lora.registry import Registry
 
 TARGETS = ["attn1.to_q", "attn2.to_v", "attn1.to_out.0", "proj_in"]
 
@@ -63,7 +67,7 @@ def test_what_is_written_comes_back(pipeline, make_lora, tmp_path, style, alpha)
 
 
 def test_peft_reads_what_is_written_for_it(pipeline, make_lora, tmp_path):
-    lora = make_lora(pipeline, alpha=3.0, text=False)
+    lora = make_lora(pipeline, alpha=3.0, text=())
     write_lora(lora, tmp_path / "mine", "peft")
     assert_same(lora, read(tmp_path / "mine", pipeline))
     attach(pipeline, lora, "mine")
@@ -76,7 +80,7 @@ def test_peft_reads_what_is_written_for_it(pipeline, make_lora, tmp_path):
 
 @pytest.mark.parametrize("style", ["kohya", "diffusers"])
 def test_diffusers_reads_what_is_written(pipeline, make_lora, tmp_path, style):
-    lora = make_lora(pipeline, alpha=3.0, text=False)
+    lora = make_lora(pipeline, alpha=3.0, text=())
     attach(pipeline, lora, "mine")
     expected = make(pipeline)
     detach(pipeline)
@@ -145,7 +149,7 @@ def test_an_alpha_may_be_a_whole_number(pipeline, make_lora, tmp_path, dtype):
 def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     pipeline, make_lora, tmp_path, key
 ):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     name = next(name for name in lora.layers["unet"] if name.endswith("attn1.to_q"))
     alphas = {key.format(name=name): 5, "to_q": 7, "^to_q": 9, "n1.to_q": 11}
@@ -188,12 +192,20 @@ def renamed(tensors, old, new):
     return {key.replace(old, new): value for key, value in tensors.items()}
 
 
+def copied(tensors):
+    return {key: value.clone() for key, value in tensors.items()}
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
         (lambda t: renamed(t, "lora_down", "hada_w1_a"), "LoHa"),
         (lambda t: renamed(t, "lora_down", "lokr_w1"), "LoKr"),
         (lambda t: {**t, "lora_unet_x.dora_scale": torch.ones(1)}, "a DoRA"),
+        (lambda t: {"lora_unet_x_norm1.w_norm": torch.ones(1)}, "kind Norm"),
+        (lambda t: {"lora_unet_x_norm1.b_norm": torch.ones(1)} | t, "kind Norm"),
+        (lambda t: renamed(t, "lora_down", "a1"), "GLoRA"),
+        (lambda t: renamed(t, "lora_up", "b2"), "GLoRA"),
         (lambda t: renamed(t, "lora_te_", "lora_te2_"), "Stable Diffusion XL"),
         (lambda t: renamed(t, "attn1", "attn_temp"), "layers in time"),
         (lambda t: {"motion_modules.0.lora_A.weight": torch.ones(1, 1)}, "layers in time"),
@@ -208,6 +220,9 @@ def renamed(tensors, old, new):
         (lambda t: {k: v.int() for k, v in t.items()}, "whole numbers"),
         (lambda t: {k: v.bool() if "alpha" in k else v for k, v in t.items()}, "whole numbers"),
         (lambda t: {**t, "lora_unet_x.bias": torch.ones(1)}, "no part"),
+        (lambda t: {**t, "lora_unet_x\n<b>\x1b.bias": torch.ones(1)}, "'lora_unet_x <b> .bias'"),
+        (lambda t: {**t, "lora_x" * 5000: torch.ones(1)}, "no part"),
+        (lambda t: t | copied(renamed(t, "lora_te_text_model_", "text_encoder.")), "twice"),
         (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
         (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
     ],
@@ -219,6 +234,55 @@ def test_other_files_get_a_sentence_that_says_what_they_are(
     save_file({k: v.contiguous() for k, v in change(written).items()}, path)
     with pytest.raises(CheckpointError, match=match):
         read(path, pipeline)
+
+
+WORDS = {
+    "in the way of a second vector": ({"zog": 2, "zog_1": 1}, "both need the token 'zog_1'"),
+    "taken for a second vector": ({"zog": 1, "zog_1": 1}, "both need the token 'zog_1'"),
+    "blank": ({" ": 1}, "trigger word ''"),
+    "empty": ({"": 1}, "trigger word ''"),
+    "of two lines": ({"zog\nmip": 1}, "trigger word 'zog mip'"),
+    "of two words": ({"zog mip": 1}, "letters, digits"),
+    "markup": ({"<b>zog</b>": 1}, "letters, digits"),
+    "long": ({"z" * 100_000: 1}, "not too many"),
+    "many": ({f"zog{number}": 1 for number in range(3000)}, "has 3000 trigger words"),
+    "longer than a prompt": ({"zog": MAX_VECTORS + 1}, "1 to 64 vectors"),
+    "of no vector": ({"zog": 0}, "1 to 64 vectors"),
+}
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_words_that_a_model_could_not_learn_are_refused_wherever_a_file_comes_in(
+    pipeline, written, tmp_path, kind
+):
+    words, match = WORDS[kind]
+    width = pipeline.text_encoder.config.hidden_size
+    path = tmp_path / "words.safetensors"
+    vectors = {key_of(word): torch.ones(count, width) for word, count in words.items()}
+    save_file(written | vectors, path)
+    registry = Registry(tmp_path / "kept")
+    for look in (lambda: read(path, pipeline), lambda: registry.import_file(path)):
+        with pytest.raises(CheckpointError, match=match) as error:
+            look()
+        assert is_one_sentence(str(error.value))
+    assert registry.list() == []
+
+
+def is_one_sentence(text):
+    return text.isprintable() and len(text) < 600
+
+
+def test_as_many_words_as_a_file_may_have_are_learnt_and_forgotten(pipeline, written, tmp_path):
+    names = ["Zog", "zog-mip", "zog_a", "<zog>", "zog_2", *(f"mip{n}" for n in range(9))]
+    width = pipeline.text_encoder.config.hidden_size
+    path = tmp_path / "words.safetensors"
+    words = {key_of(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
+    save_file(written | words, path)
+    before = pipeline.tokenizer.get_vocab()
+    attach(pipeline, read(path, pipeline), "mine")
+    assert {"<zog>", "<zog>_1", "zog_2", "zog_2_1"} <= pipeline.tokenizer.get_vocab().keys()
+    detach(pipeline)
+    assert pipeline.tokenizer.get_vocab() == before
 
 
 def test_a_wrong_base_is_named(pipeline, written, tmp_path):
@@ -233,6 +297,32 @@ def test_a_wrong_base_is_named(pipeline, written, tmp_path):
         read(path, pipeline)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "base"),
+    [
+        ({"modelspec.architecture": "stable-diffusion-v2-768-v/lora"}, r"Diffusion 2\.x"),
+        ({"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"}, "Diffusion XL"),
+        ({"modelspec.architecture": "stable-diffusion-3-medium/lora"}, "Diffusion 3"),
+        ({"modelspec.architecture": "Flux-1-dev/lora"}, "Flux"),
+        ({"ss_base_model_version": "sd_v2_v"}, r"Diffusion 2\.x"),
+        ({"ss_base_model_version": "sdxl_base_v1-0"}, "Diffusion XL"),
+        ({"ss_base_model_version": "sd_v1", "modelspec.architecture": "x" * 10**6}, None),
+        ({"modelspec.architecture": "stable-diffusion-v1/lora"}, None),
+    ],
+)
+def test_the_base_that_a_file_names_counts_though_its_shapes_fit(
+    pipeline, written, tmp_path, metadata, base
+):
+    path = tmp_path / "named.safetensors"
+    save_file(written, path, metadata)
+    for look in (read_header, partial(read, pipeline=pipeline)):
+        if base is None:
+            look(path)
+            continue
+        with pytest.raises(CheckpointError, match=f"says that it was made for .*{base}"):
+            look(path)
+
+
 def test_pickles_are_never_opened(pipeline, tmp_path):
     for name in ("a.ckpt", "a.pt", "a.bin"):
         torch.save({"x": torch.ones(1)}, tmp_path / name)
@@ -241,9 +331,10 @@ def test_pickles_are_never_opened(pipeline, tmp_path):
 
 
 def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
-    """More than a hundred: cut, flipped, with wrong headers, of wrong shapes."""
+    """More than a hundred: cut, flipped, with wrong headers, odd keys and words."""
     whole = tmp_path / "whole.safetensors"
-    save_file(written, whole)
+    width = pipeline.text_encoder.config.hidden_size
+    save_file(written | {key_of("zog"): torch.ones(2, width)}, whole)
     data = whole.read_bytes()
     generator = torch.Generator().manual_seed(0)
 
@@ -260,17 +351,33 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
         contents.append(len(raw).to_bytes(8, "little") + raw)
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
+    for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
+        for key in (odd, f"lora_unet_{odd}.alpha", key_of(odd), f"{odd}.lora_down.weight"):
+            contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
+    registry = Registry(tmp_path / "kept")
     sentences = []
     for number, content in enumerate(contents):
         path = tmp_path / f"{number}.safetensors"
         path.write_bytes(content)
-        try:
-            read(path, pipeline)  # a changed character of a header may do no harm
-        except CheckpointError as error:
-            sentences.append(str(error))
-    assert len(contents) > 100
-    assert len(sentences) > 90
-    assert all("\n" not in sentence and len(sentence) < 600 for sentence in sentences)
+        for look in (registry.import_file, partial(put_on_and_take_off, pipeline)):
+            try:
+                look(path)  # a changed character of a header may do no harm
+            except CheckpointError as error:
+                sentences.append(str(error))
+    assert len(contents) > 130
+    assert len(sentences) > 200
+    assert all(map(is_one_sentence, sentences))
+
+
+def put_on_and_take_off(pipeline, path):
+    attach(pipeline, read(path, pipeline), "odd")
+    detach(pipeline)
+
+
+def content_of(tensors, folder):
+    path = folder / "odd.safetensors"
+    save_file(tensors, path)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -285,10 +392,10 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     ],
 )
 def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, tmp_path, settings):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     (folder / "adapter_config.json").write_text(json.dumps(settings))
-    with pytest.raises(CheckpointError, match="no folder of peft's"):
+    with pytest.raises(CheckpointError, match="settings that can't be used"):
         read(folder, pipeline)
     path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
     text = json.dumps({f"unet.{key}": value for key, value in settings.items()})
@@ -298,12 +405,12 @@ def test_settings_that_would_stop_the_program_are_refused(pipeline, make_lora, t
 
 
 def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
-    lora = make_lora(pipeline, text=False)
+    lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     deep = "[" * 200_000
     for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
         (folder / "adapter_config.json").write_text(text)
-        with pytest.raises(CheckpointError, match="no folder of peft's"):
+        with pytest.raises(CheckpointError, match="settings that can't be used"):
             read(folder, pipeline)
     path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
     weights = load_file(path)

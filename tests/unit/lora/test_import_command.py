@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from lavie.cli.lora import main
+from lavie.errors import CheckpointError
 from lavie.pipelines.model_folder import MINIATURE_FOLDER
 from lora import write_lora
 from lora.registry import Registry
-from lora.rewriting import shapes_for
+from lora.rewriting import check_fits, shapes_for
 from lora.weights import Lora
 from tests.unit.app.loras.files import write_lora as write_foreign
 
@@ -65,6 +66,29 @@ def test_a_file_that_names_another_model_is_refused_though_its_shapes_fit(
     assert take_in(write(base_model="runs/other")) == 2
     assert "made for the model 'other', not for 'miniature'" in capsys.readouterr().err
     assert take_in(write(base_model="somewhere/miniature")) == 0
+
+
+@pytest.mark.parametrize(
+    ("made_for", "made_on", "known", "match"),
+    [
+        ("runs/other", "abc", "abc", None),  # the same weights, called otherwise by now
+        ("miniature", "abc", "def", "'miniature', not for 'miniature' as it is here"),
+        ("runs/other", "abc", "def", "'other', not for 'miniature'"),
+        ("miniature", "abc", "", None),
+        ("runs/other", "abc", "", "'other', not for 'miniature'"),
+        ("miniature", "", "def", None),
+        ("", "", "def", None),
+    ],
+)
+def test_weights_tell_models_apart_and_names_only_where_those_are_unknown(
+    write, made_for, made_on, known, match
+):
+    file = write(base_model=made_for, base_model_hash=made_on)
+    if match is None:
+        check_fits(file, "miniature", known)
+        return
+    with pytest.raises(CheckpointError, match=match):
+        check_fits(file, "miniature", known)
 
 
 def test_a_model_of_the_hub_is_asked_for_its_own_shapes(write, take_in, tmp_path, monkeypatch):

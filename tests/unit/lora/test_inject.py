@@ -104,7 +104,7 @@ def test_one_that_fails_on_its_way_is_not_on_at_all(
     pipeline, make_lora, monkeypatch, num_before, with_other
 ):
     if with_other:
-        attach(pipeline, make_lora(pipeline, 1, text=False), "rest")
+        attach(pipeline, make_lora(pipeline, 1, text=()), "rest")
         attach(pipeline, make_lora(pipeline, 2, parts=("projections",)), "other", weight=0.5)
         set_weights(pipeline, {"other": 0.5})
     on, before, weights = attached(pipeline), make(pipeline), state(pipeline)
@@ -192,6 +192,19 @@ def test_a_word_of_several_vectors_takes_as_many_tokens(pipeline, make_lora):
     assert not torch.allclose(pipeline.encode_prompt(["a zog"]), told)
     detach(pipeline)
     assert "zog_2" not in pipeline.tokenizer.get_vocab()
+
+
+@pytest.mark.parametrize(("first", "second"), [("zog", "zog_1"), ("zog_1", "zog")])
+@pytest.mark.parametrize("num_vectors", [1, 2])
+def test_a_word_is_not_taken_for_one_more_vector_of_another(
+    pipeline, make_lora, first, second, num_vectors
+):
+    lora = make_lora(pipeline)
+    vectors = torch.randn(num_vectors, pipeline.text_encoder.config.hidden_size)
+    attach(pipeline, replace(lora, embeddings={first: vectors}), "first")
+    with pytest.raises(InputError, match="already means"):
+        attach(pipeline, replace(lora, embeddings={second: vectors}), "second")
+    assert attached(pipeline) == ["first"]
 
 
 @pytest.mark.parametrize(

@@ -408,6 +408,13 @@ def test_efforts_differ_in_steps_and_what_is_given_wins(config):
     assert prepare(config(num_steps=7)).run.num_steps == 7
 
 
+def test_a_model_has_the_same_hash_in_every_precision(config):
+    hashes = {
+        prepare(config(mixed_precision=precision)).run.base for precision in ("no", "fp16", "bf16")
+    }
+    assert len(hashes) == 1
+
+
 def test_what_does_not_learn_may_be_in_half_precision(config):
     run = config(mixed_precision="bf16", gradient_checkpointing=True, train_text_encoder=True)
     prepared = prepare(run)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from peft import set_peft_model_state_dict
@@ -162,6 +164,26 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing(pipeline, files, mak
     ):
         pass
     assert torch.equal(make(pipeline), before)
+
+
+def test_a_lora_of_other_weights_is_refused_where_both_are_known(
+    pipeline, files, make_lora, tmp_path
+):
+    before, own = make(pipeline), "0123456789abcdef"
+    lora = replace(make_lora(pipeline), metadata={"lavie.base_model_hash": own})
+    path = write_lora(lora, tmp_path / "own.safetensors")
+    for file, known in ((path, own), (path, ""), (files[0], "f" * 16)):
+        with with_loras(pipeline, [(file, 1.0)], known):
+            assert not torch.equal(make(pipeline), before)
+    with (
+        pytest.raises(CheckpointError, match="of other weights"),
+        with_loras(pipeline, [(path, 1.0)], "f" * 16),
+    ):
+        pass
+    assert torch.equal(make(pipeline), before)
+    pipeline.unet.to(torch.bfloat16)  # its hash would be that of rounded weights
+    with with_loras(pipeline, [(path, 1.0)], "f" * 16):
+        pass
 
 
 def test_pipelines_that_share_their_text_work_side_by_side(pipeline, files):

@@ -84,7 +84,7 @@ def test_new_lines_are_checked_as_for_a_new_film(films, service, card, stopped):
 
 def test_a_film_at_once_is_not_made_longer_than_it_can_be(films, service, card, stopped):
     job_id = stopped(model=card.name, num_given=0)
-    service.card = replace(card, stages=("base",))
+    service._card = replace(card, stages=("base",))
     with pytest.raises(InputError, match="at once, of at most 32 seconds"):
         films.redo(job_id, 0, "a fox | 40")
     assert films.redo(job_id, 0, "a fox | 30").request.shape[0] == 240

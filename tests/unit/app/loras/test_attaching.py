@@ -22,7 +22,7 @@ def uses(tmp_path):
 @pytest.fixture
 def cascade():
     """A model without a network: nothing here looks at one."""
-    return SimpleNamespace(loaded={"base": None}, goes_on_from_frames=False)
+    return SimpleNamespace(loaded={"base": None}, goes_on_from_frames=False, model_hash="")
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), MemoryError()])

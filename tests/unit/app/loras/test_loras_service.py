@@ -75,7 +75,7 @@ def test_a_trigger_word_is_known_and_it_is_said_where_its_lora_is_not_chosen(stu
     studio.train(training)
     (entry,) = studio.loras.list()
     service = studio.service
-    service.card = replace(service.card, vocabulary=frozenset({"a"}))
+    service._card = replace(service.card, vocabulary=frozenset({"a"}))
     assert service.card_for().unknown_words("a zog") == []
     for named in ([{"id": entry.id, "weight": 1}], picks_text([(entry.id, 1)])):
         assert service.trigger_hints(["a Zog, moving left"], named) == []
@@ -94,7 +94,11 @@ def test_a_trigger_word_is_known_and_it_is_said_where_its_lora_is_not_chosen(stu
 
 def test_a_lora_for_another_model_is_not_offered_by_its_word(studio, training):
     studio.train(training)
-    studio.service.card = replace(studio.service.card, name="other", vocabulary=frozenset({"a"}))
+    card = replace(studio.service.card, name="other", vocabulary=frozenset({"a"}))
+    assert len(card.model_hash) == 16
+    studio.service._card = card  # the same weights in another folder
+    assert studio.service.card_for().unknown_words("a zog") == []
+    studio.service._card = replace(card, model_hash="f" * 16)
     assert studio.service.trigger_hints(["a zog"], "") == []
     assert studio.service.card_for().unknown_words("a zog") == ["zog"]
 

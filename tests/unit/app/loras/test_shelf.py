@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from app.jobs.crew import ThreadCrew
 from app.loras.choice import choose_loras, form_text, told
@@ -137,6 +137,28 @@ def test_a_lora_is_handed_out_under_a_harmless_name(loras, file):
     for style in ("", "zip", "../x", None, 5):
         with pytest.raises(InputError, match="no such format"):
             loras.export(entry.id, style)
+
+
+def test_the_zip_that_is_handed_out_for_peft_is_taken_in_again(loras, file, tmp_path):
+    entry = loras.import_file(str(file), "A fox")
+    with loras.export(entry.id, "peft") as path:
+        given = tmp_path / path.name
+        given.write_bytes(path.read_bytes())
+    again = loras.import_file(given)
+    assert (again.name, again.rank, again.token) == ("A-fox", entry.rank, entry.token)
+    with loras.export(again.id, "kohya") as path:
+        written, expected = load_file(path), load_file(file)
+    assert written.keys() == expected.keys()
+    assert all(np.array_equal(written[key], expected[key]) for key in expected)
+
+
+def test_weights_of_peft_without_their_settings_are_refused_beside_the_field(loras, file, tmp_path):
+    entry = loras.import_file(str(file))
+    with loras.export(entry.id, "peft") as path, ZipFile(path) as archive:
+        (tmp_path / "mine.safetensors").write_bytes(archive.read("adapter_model.safetensors"))
+    with pytest.raises(InputError, match="in one zip") as caught:
+        loras.import_file(tmp_path / "mine.safetensors")
+    assert caught.value.field == "file"
 
 
 def test_what_was_handed_out_is_gone_at_once(loras, file):
@@ -330,6 +352,9 @@ def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
     entry = loras._service.shelf.registry.add(file, "Theirs")
     find = loras._service.shelf.finder("")
     assert choose_loras([{"id": entry.id}], find, "models/lavie")
+    assert choose_loras([{"id": entry.id}], find, "miniature", "abc")  # called otherwise by now
+    with pytest.raises(InputError, match="made for another model"):
+        choose_loras([{"id": entry.id}], find, "models/lavie", "def")
     with pytest.raises(InputError, match="made for another model"):
         choose_loras([{"id": entry.id}], find, "miniature")
 
