@@ -9,9 +9,10 @@ from lavie.media import pixels_to_frames
 from lavie.models import BaseUNet
 from lavie.models.latents import decode_latents
 from lavie.pipelines.long_video import LongVideoPipeline
-from lavie.pipelines.story import plan_parts, read_story
+from lavie.pipelines.story import Part, plan_parts, read_story
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.types import SchedulerName
+from tests.peak_bytes import PeakBytes
 from tests.tiny import LATENT_CHANNELS, make_tiny_components, make_tiny_long_video
 
 SIZE = {"height": 16, "width": 24, "num_frames": 6, "num_inference_steps": 2}
@@ -200,9 +201,21 @@ def test_an_opening_makes_what_nothing_is_given_to(long_pipeline):
     assert looks_like(segments[0].frames[0], shown(long_pipeline, latents[:, :, :1]))
 
 
-def test_segments_keep_no_window_in_memory(long_pipeline):
-    for segment in film(long_pipeline):
-        assert segment.latents.untyped_storage().nbytes() == segment.latents.nbytes
+def test_a_long_film_takes_no_more_memory_than_a_short_one(long_pipeline):
+    weights = [
+        tensor
+        for part in (long_pipeline.unet, long_pipeline.vae, long_pipeline.text_encoder)
+        for tensor in (*part.parameters(), *part.buffers())
+    ]
+    settings = long_pipeline.check_settings(**SIZE)
+    peaks = []
+    for num_parts in (3, 9):
+        parts = [Part(number, 0, "a fox", number, 4) for number in range(num_parts)]
+        with PeakBytes(weights) as counter:
+            for segment in long_pipeline.segments(parts, settings, num_given=2):
+                assert segment.latents.untyped_storage().nbytes() == segment.latents.nbytes
+        peaks.append(counter.peak)
+    assert peaks[1] <= 1.02 * peaks[0]
 
 
 def test_a_prompt_gets_the_words_that_the_network_was_trained_with():
