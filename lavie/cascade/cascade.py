@@ -69,8 +69,8 @@ class Cascade(Enhancer):
                 None: as the profile says, else only where they would not fit beside each other.
             profile: What is done about memory, see `lavie.runtime.profiles`; auto: what the free
                 memory is enough for.
-            stages: Models that ``interpolation`` or ``super_resolution`` are loaded from instead,
-                such as what their training has made: ``{"interpolation": "my/runs/i/model"}``.
+            stages: Models that later stages are loaded from instead, such as what their training
+                has made or SEINE's for ``long_video``: ``{"interpolation": "my/runs/i/model"}``.
 
         Raises:
             InputError: There is no such device, profile or later stage.
