@@ -137,19 +137,6 @@ def sample_name(step: int) -> str:
     return "Before" if step == 0 else f"Step {step}"
 
 
-def first_prompt(token: str, class_word: str, kind: str, scene: str) -> str:
-    """A sentence to begin with.
-
-    Args:
-        token: The trigger word.
-        class_word: What it is; may be empty.
-        kind: A style is not the one who acts.
-        scene: What happens, and where.
-    """
-    called = f"{token} {class_word}".strip()
-    return f"{scene}, {called} style" if kind == "style" else f"a {called} {scene}"
-
-
 def about(kind: str, rank: int, size: str) -> str:
     """A LoRA in a few words."""
     return f"{KIND_NAMES.get(kind, kind)} · rank {rank} · {size}"
