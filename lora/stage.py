@@ -247,12 +247,15 @@ class LoraStage(DenoisingStage):
         return frames
 
     def export(self, folder: Path) -> None:
-        """Write the LoRA: the best state if a picture was kept apart, else the average."""
+        """Write the LoRA: the best state if a picture was kept apart, else the average.
+
+        In half precision, as such files usually are; a run goes on from its checkpoints.
+        """
         if self.config.held_out and (best := self._best.weights()) is not None:
             with torch.no_grad():
                 load_trainable_weights(self, best)
         folder.mkdir(parents=True, exist_ok=True)
-        lora = self.lora()
+        lora = self.lora().to(torch.float16)
         samples = sorted((self.config.output / self.previews).glob("step-????????.mp4"))
         metadata = {**lora.metadata, **(thumbnail_of(samples[-1]) if samples else {})}
         write_lora(replace(lora, metadata=metadata), folder / RESULT)
