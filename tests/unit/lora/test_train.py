@@ -26,6 +26,7 @@ from lavie.types import CancelToken, Measured, Preview, Progress
 from lora.formats import read_lora
 from lora.header import RESULT
 from lora.inject import attach, merge
+from lora.metadata import thumbnail_of
 from lora.train import check_images, make_stage, prepare, train_lora
 from tests.unit.lora.personal import (
     assert_equal_runs,
@@ -397,6 +398,23 @@ def test_the_picture_of_a_file_shows_what_it_makes_and_none_that_it_learnt_from(
     assert np.abs(shown - frames[len(frames) // 2]).mean() < 12
     without = config("without", num_steps=1, sample_every=0)
     assert "modelspec.thumbnail" not in metadata_of(train_lora(without))
+
+
+def test_the_picture_of_a_file_is_of_a_video_that_may_be_shown_or_there_is_none(config):
+    run, looks, events = config(num_steps=2, sample_every=1), [], []
+
+    def is_first(frames):
+        looks.append(frames)
+        return len(looks) == 1
+
+    about = metadata_of(train_lora(run, events.append, may_show=is_first))
+    assert [path.name for path in (run.output / "samples").iterdir()] == ["step-00000001.mp4"]
+    assert len(looks) == 2
+    assert [event.step for event in events if isinstance(event, Preview)] == [1]
+    first = thumbnail_of(run.output / "samples" / "step-00000001.mp4")
+    assert about["modelspec.thumbnail"] == first["modelspec.thumbnail"]
+    none = config("none", num_steps=1, sample_every=1)
+    assert "modelspec.thumbnail" not in metadata_of(train_lora(none, may_show=lambda _: False))
 
 
 @pytest.mark.parametrize(
