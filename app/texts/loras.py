@@ -35,8 +35,9 @@ EFFORT_INFO = "Longer learns it better. The video studio waits meanwhile."
 EFFORT_NAMES = {"quick": "Quick", "normal": "Normal", "thorough": "Thorough"}
 KEEP_LABEL = "Keep my pictures after training"
 KEEP_INFO = (
-    "Otherwise they are deleted from the studio as soon as they are learnt, or a week after a "
-    "training has stopped without you. Kept, what you say of them is told in the file, too."
+    "Otherwise they are deleted from the studio as soon as they are learnt (if this page is closed "
+    "by then, what it sent goes about an hour after it came), or a week after a training has "
+    "stopped without you. Kept, what you say of them is told in the file, too."
 )
 EXAMPLES_LABEL = "Or try it with these"
 TRAIN = "Teach it"
