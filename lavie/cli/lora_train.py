@@ -35,7 +35,7 @@ def add_train(commands: Any) -> None:  # noqa: ANN401
     add("--model", help="model folder, hub id, or 'miniature', the default")
     add("--seed", type=int, help="decides all that is drawn; default: 0")
     add("--held-out", action="store_true", help="keep the last picture apart, to stop in time")
-    add("--caption-model", type=Path, help="folder of a model that describes pictures")
+    add("--caption-model", type=Path, help="folder of a model that describes those without")
     add("--output", type=Path, help="folder of the run; default: outputs/lora-TOKEN")
     add("--config", type=Path, help="YAML file of settings, such as personal.yaml of a run")
     add("--set", "-s", action="append", default=[], metavar="a=b", help="one setting that wins")
@@ -105,11 +105,13 @@ def _captions(images: list[Path], model: Path | None) -> list[str] | None:
         parse_caption(text.read_bytes()[:MAX_BYTES], "txt") if text.is_file() else ""
         for text in beside
     ]
-    if model is not None and not all(captions):
+    missing = [place for place, caption in enumerate(captions) if not caption]
+    if model is not None and missing:
         from lora.captioning import caption_pictures
 
-        said = caption_pictures(images, model)
-        captions = [own or made for own, made in zip(captions, said, strict=True)]
+        said = caption_pictures([images[place] for place in missing], model)
+        for place, caption in zip(missing, said, strict=True):
+            captions[place] = caption
     return captions if any(captions) else None
 
 
