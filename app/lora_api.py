@@ -56,7 +56,7 @@ class LoraApi:
             name: What to call it.
             token: The trigger word, by which prompts will name it: made up, such as zog.
             class_word: What it is, such as dog; may be empty.
-            kind: thing, character or style.
+            kind: thing, character, which is learnt as a thing is, or style.
             effort: quick, normal or thorough.
             captions: What each picture shows; left out, it is put together from the words above.
             seed: The same seed gives the same LoRA; left out, a new one is drawn.

@@ -26,7 +26,7 @@ from lora.limits import (
     MAX_TRIGGER_LENGTH,
 )
 from lora.opening import open_picture
-from lora.words import Tokenizer, check_trigger, spells, world_words
+from lora.words import Tokenizer, check_trigger, known_words, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Levels = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=1000)]]
@@ -52,7 +52,8 @@ class PersonalConfig(Config):
     class_word: Annotated[str, Field(max_length=MAX_CLASS_LENGTH)] = ""
     """What it is, as "fox" or "dog"; may be empty."""
     kind: Kind = "thing"
-    """A thing, a character, or a style: how pictures look, so that nothing is cut out of them."""
+    """A thing, a character, which is learnt as a thing is and only listed apart, or a style: how
+    pictures look, so that nothing is cut out of them."""
     effort: Effort = "normal"
     """How long to train."""
     recipe: Literal["small", "large"] | None = None
@@ -243,7 +244,7 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         InputError: The trigger word cannot be one.
         ConfigError: A size is none of the model's, or the pictures cannot be moved as asked for.
     """
-    check_trigger(config.token, pipeline.tokenizer)
+    check_trigger(config.token, known_words(pipeline.tokenizer))
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
     video = _video(config, pipeline)
     is_of_world = bool(world_words(pipeline.tokenizer))

@@ -30,7 +30,11 @@ def add_train(commands: Any) -> None:  # noqa: ANN401
     add("--token", help="the word that will call it, best a made-up one, such as zog")
     add("--class", dest="class_word", help="what it is, such as fox or dog")
     add("--name", help="its title; default: the token")
-    add("--kind", choices=("thing", "character", "style"), help="default: thing")
+    add(
+        "--kind",
+        choices=("thing", "character", "style"),
+        help="default: thing; a character is learnt as one",
+    )
     add("--effort", choices=("quick", "normal", "thorough"), help="default: normal")
     add("--model", help="model folder, hub id, or 'miniature', the default")
     add("--seed", type=int, help="decides all that is drawn; default: 0")
@@ -118,6 +122,7 @@ def _captions(images: list[Path], model: Path | None) -> list[str] | None:
 def _plan(config: "PersonalConfig") -> int:
     from lavie.config import dump_config
     from lora.memory import memory_lines
+    from lora.pictures import check_pictures
     from lora.train import check_images, prepare
 
     check_images(config.images)
@@ -126,6 +131,9 @@ def _plan(config: "PersonalConfig") -> int:
     print(f"# prompts name it as: {prepared.language.phrase}")
     for line in memory_lines(prepared.run):
         print(f"# {line}")
+    for check in check_pictures(config.images, prepared.run.video.height):
+        if check.warning is not None:
+            print(f"# {check.warning}")
     return 0
 
 

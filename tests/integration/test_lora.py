@@ -127,6 +127,10 @@ def test_a_dry_run_says_what_would_be_done_and_what_memory_that_takes(pictures, 
     said = capsys.readouterr().out
     assert "num_steps: 6" in said
     assert "GB while it learns" in said
+    assert "A larger picture" not in said
+    size = ["--set", "height=200", "--set", "width=320"]
+    assert lora_main([*train_flags(pictures, output), *size, "--dry-run"]) == 0
+    assert "# '0.png' has only 256x160 pixels, and videos are 200 high" in capsys.readouterr().out
     assert not output.exists()
 
 
