@@ -1,5 +1,6 @@
 """LoRAs for programs: the endpoints that train, list, change, hand out and take in."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from app.schema import job_json, lora_json
 from app.service import Service
 from app.texts import NOT_A_JOB_ID
 from app.texts import lora_rules as texts
+from app.upload_cache import forget_uploads
 from app.visitors import Visitors
 from lavie.errors import InputError
 
@@ -47,13 +49,14 @@ class LoraApi:
         """Queue the training of a LoRA on pictures and return its job at once.
 
         The job has one field more, ``advice``: what would make the pictures teach more, or nothing.
+        What was uploaded is deleted then, unless the pictures are to be kept: the job has its own.
 
         Args:
             files: PNG, JPEG or WebP pictures of one thing, character or style; 4 to 8 are best.
             name: What to call it.
             token: The trigger word, by which prompts will name it: made up, such as zog.
             class_word: What it is, such as dog; may be empty.
-            kind: thing, character or style.
+            kind: thing, character, which is learnt as a thing is, or style.
             effort: quick, normal or thorough.
             captions: What each picture shows; left out, it is put together from the words above.
             seed: The same seed gives the same LoRA; left out, a new one is drawn.
@@ -76,10 +79,12 @@ class LoraApi:
         }
         job = self._loras.submit(values, *self._visitors.visitor(request))
         advice = self._loras.advise_set(self._loras.check_pictures(files))
+        if not keeps_pictures:
+            forget_uploads(map(Path, files))
         return {**job_json(self._service.status(job)), "advice": advice}
 
     @told
-    def training(self, request: gr.Request, job_id: str) -> dict:
+    def training(self, request: gr.Request, job_id: str) -> dict[str, Any]:
         """Say how a training gets on: its loss by step, the steps, the LoRA that came of it.
 
         Args:
@@ -99,8 +104,8 @@ class LoraApi:
         }
 
     @told
-    def finish_training(self, request: gr.Request, job_id: str) -> dict:
-        """Stop a training and keep what it has learnt so far; cancel and retry pause it instead.
+    def finish_training(self, request: gr.Request, job_id: str) -> dict[str, Any]:
+        """Stop a training and keep what it has learnt so far; cancel pauses it instead.
 
         Args:
             job_id: The id that train_lora gave.
@@ -109,12 +114,22 @@ class LoraApi:
         return job_json(self._service.status(job))
 
     @told
-    def loras(self, request: gr.Request) -> list[dict]:
+    def discard_training(self, request: gr.Request, job_id: str) -> dict[str, Any]:
+        """Stop a training for good: what it has learnt and its pictures are deleted at once.
+
+        Args:
+            job_id: The id that train_lora gave.
+        """
+        job = self._loras.discard(_id(job_id), self._visitors.owner(request))
+        return job_json(self._service.status(job))
+
+    @told
+    def loras(self, request: gr.Request) -> list[dict[str, Any]]:
         """List the LoRAs that videos can be made with, newest first."""
         return [lora_json(entry) for entry in self._loras.list(self._visitors.owner(request))]
 
     @told
-    def rename_lora(self, request: gr.Request, lora_id: str, name: str) -> dict:
+    def rename_lora(self, request: gr.Request, lora_id: str, name: str) -> dict[str, Any]:
         """Call a LoRA something else.
 
         Args:
@@ -124,7 +139,7 @@ class LoraApi:
         return lora_json(self._loras.rename(lora_id, name, self._visitors.owner(request)))
 
     @told
-    def tag_lora(self, request: gr.Request, lora_id: str, tags: list) -> dict:
+    def tag_lora(self, request: gr.Request, lora_id: str, tags: list[str]) -> dict[str, Any]:
         """Give a LoRA other tags.
 
         Args:
@@ -134,7 +149,7 @@ class LoraApi:
         return lora_json(self._loras.tag(lora_id, tags, self._visitors.owner(request)))
 
     @told
-    def delete_lora(self, request: gr.Request, lora_id: str, undo: bool = False) -> dict:
+    def delete_lora(self, request: gr.Request, lora_id: str, undo: bool = False) -> dict[str, Any]:
         """Throw a LoRA away, or bring it back within a week.
 
         Args:
@@ -173,6 +188,7 @@ def add_lora_api(service: Service, visitors: Visitors) -> None:
     for endpoint in (
         api.training,
         api.finish_training,
+        api.discard_training,
         api.loras,
         api.rename_lora,
         api.tag_lora,

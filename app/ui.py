@@ -86,9 +86,7 @@ def create_page(
         ended += bind_film_following(page, film_tab, following, film_asked)
         asked += film_asked
         pickers = (tab.picker, film_tab.picker)
-        lora_handlers = create_lora_handlers(
-            service, lora_tab, tabs, pickers, words, visitors, sets
-        )
+        lora_handlers = create_lora_handlers(service, lora_tab, tabs, pickers, visitors, sets)
         trainings = lora_handlers.following
         lora_asked, lora_ended = bind_lora(page, tabs, lora_tab, lora_handlers)
         asked += lora_asked

@@ -107,8 +107,7 @@ class Language:
     def sample_prompts(self) -> tuple[str, ...]:
         """What sample videos show: the new thing in motion."""
         if self.kind == "style":
-            look = f", in {self.token}" if self.is_world else f", {self.token} style"
-            return tuple(f"{scene}{look}" for scene in _scenes("fox"))
+            return tuple(map(self._in_style, _scenes("fox")))
         if self.is_world:
             return _scenes(self.token)
         subject = article(self.phrase)
@@ -133,13 +132,14 @@ class Language:
         if re.search(rf"\b{re.escape(self.token)}\b", caption):
             return caption
         if self.kind == "style":
-            return (
-                f"{caption}, in {self.token}" if self.is_world else f"{caption}, {self.token} style"
-            )
+            return self._in_style(caption)
         word = re.escape(self.class_word)
         if self.class_word and re.search(rf"\b{word}\b", caption):
             return re.sub(rf"\b{word}\b", lambda _: self.phrase, caption, count=1)
         return f"{article(self.phrase)} {caption}"
+
+    def _in_style(self, scene: str) -> str:
+        return f"{scene}, in {self.token}" if self.is_world else f"{scene}, {self.token} style"
 
 
 def _some_style(rng: np.random.Generator) -> str:

@@ -16,6 +16,8 @@ from lora.limits import MAX_PICTURES
 from lora.opening import BadPicture, open_picture, size_of_picture
 
 MIN_SIDE = 32
+"""Of a picture that any model can learn from."""
+
 FEW = 3
 
 _SHARP_SIDE = 256
@@ -47,21 +49,21 @@ class PictureCheck:
     twin_of: int | None = None
 
 
-def check_pictures(paths: Sequence[Path], min_side: int = MIN_SIDE) -> list[PictureCheck]:
+def check_pictures(paths: Sequence[Path], height: int = 0) -> list[PictureCheck]:
     """Look at pictures, and never fail for a bad one.
 
     What was seen lately is remembered, for as long as its file is the same.
 
     Args:
         paths: Files.
-        min_side: Smallest side in pixels that can be used.
+        height: Of the model's own videos in pixels; a picture that is smaller gets a warning.
     """
     checks: list[PictureCheck] = []
     prints: list[np.ndarray | None] = []
     for path in paths:
-        check, seen = _seen(path, min_side)
+        check, seen = _seen(path)
         if check.problem is None and seen is not None:
-            check = _compare(check, seen, checks, prints)
+            check = _compare(_measure(check, height), seen, checks, prints)
         checks.append(check)
         prints.append(seen if check.problem is None else None)
     return checks
@@ -104,23 +106,23 @@ def thumbnail(path: Path, size: int = 96) -> Image.Image:
     return small
 
 
-def _seen(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None]:
+def _seen(path: Path) -> tuple[PictureCheck, np.ndarray | None]:
     """See `_look_at`."""
     try:
         found = path.stat()
     except (OSError, ValueError):
-        return _look_at(path, min_side)
-    return _look_once(path, min_side, found.st_mtime_ns, found.st_size)
+        return _look_at(path)
+    return _look_once(path, found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=1024)
 def _look_once(
-    path: Path, min_side: int, _changed: int, _num_bytes: int
+    path: Path, _changed: int, _num_bytes: int
 ) -> tuple[PictureCheck, np.ndarray | None]:
-    return _look_at(path, min_side)
+    return _look_at(path)
 
 
-def _look_at(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None]:
+def _look_at(path: Path) -> tuple[PictureCheck, np.ndarray | None]:
     """What is found about a picture alone, and its print; none of one that can't be used."""
     name = path.name
     try:
@@ -129,8 +131,8 @@ def _look_at(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None
         return PictureCheck(path, name, *size_of_picture(path), problem=str(error)), None
     width, height = size_of_picture(path)
     check = PictureCheck(path, name, width, height)
-    if min(width, height) < min_side:
-        way_out = f"Use one of at least {min_side}x{min_side}."
+    if min(width, height) < MIN_SIDE:
+        way_out = f"Use one of at least {MIN_SIDE}x{MIN_SIDE}."
         return replace(check, problem=f"'{name}' has only {width}x{height} pixels. {way_out}"), None
     opaque = picture[..., 3] > 0
     if not opaque.any():
@@ -138,10 +140,22 @@ def _look_at(path: Path, min_side: int) -> tuple[PictureCheck, np.ndarray | None
     grey = _grey(picture)
     if float(grey.std()) < _FLAT:
         return replace(check, problem=f"'{name}' is one plain colour. Choose another."), None
-    if min(width, height) >= _SHARP_SIDE // 2 and _sharpness(grey) < _BLURRED:
+    is_large = min(width, height) >= _SHARP_SIDE // 2  # one blown up has no details to go by
+    if is_large and _sharpness(grey) < _BLURRED:
         text = f"'{name}' is blurred. A sharper picture would teach more."
         return replace(check, warning=text), _print(grey)
     return check, _print(grey)
+
+
+def _measure(check: PictureCheck, height: int) -> PictureCheck:
+    """With a warning if a picture has to be blown up to be learnt from, which blurs it anyway."""
+    if min(check.width, check.height) >= height:
+        return check
+    text = (
+        f"'{check.name}' has only {check.width}x{check.height} pixels, and videos are {height} "
+        "high. A larger picture would teach more."
+    )
+    return replace(check, warning=text)
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:

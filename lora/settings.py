@@ -24,7 +24,7 @@ from lora.limits import (
     MAX_PICTURES,
     MAX_TRIGGER_LENGTH,
 )
-from lora.words import check_trigger, spells, world_words
+from lora.words import Tokenizer, check_trigger, known_words, spells, world_words
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Levels = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(le=1000)]]
@@ -50,9 +50,13 @@ class PersonalConfig(Config):
     class_word: Annotated[str, Field(max_length=MAX_CLASS_LENGTH)] = ""
     """What it is, as "fox" or "dog"; may be empty."""
     kind: Kind = "thing"
-    """A thing, a character, or a style: how pictures look, so that nothing is cut out of them."""
+    """A thing, a character, which is learnt as a thing is and only listed apart, or a style: how
+    pictures look, so that nothing is cut out of them."""
     effort: Effort = "normal"
     """How long to train."""
+    recipe: Literal["small", "large"] | None = None
+    """Whose settings hold where none are given: those for networks as small as the miniature, or as
+    large as the published one; null: as the model's size says."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides the first weights, the order of the pictures and all noise."""
 
@@ -95,8 +99,8 @@ class PersonalConfig(Config):
     """Steps from one that sees them to the next."""
     num_prior_images: Annotated[int, Field(ge=0, le=1000)] | None = None
     """Such stills or clips in all; 0 makes none."""
-    min_snr_gamma: Annotated[float, Field(gt=0)] | None = None
-    """Min-SNR loss weighting (arXiv:2303.09556); null: none."""
+    min_snr_gamma: Annotated[float, Field(ge=0)] | None = None
+    """Min-SNR loss weighting (arXiv:2303.09556); 0: none."""
     timesteps: Levels | None = None
     """Noise levels that are trained, from the first to before the second."""
     high_noise_share: Share | None = None
@@ -212,7 +216,7 @@ class PersonalRun(DenoisingConfig):
     motions: tuple[str, ...]
     """What it does there, in clips; none: it is shown in stills."""
     is_small: Annotated[bool, Field(exclude=True)] = False
-    """Whether the model learns as the miniature does; ``base`` says it in the record of a run."""
+    """Whether the network is as small as the miniature; ``base`` says it in the record of a run."""
 
     @property
     def num_frames(self) -> int:
@@ -238,28 +242,13 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         InputError: The trigger word cannot be one.
         ConfigError: A size is none of the model's, or the pictures cannot be moved as asked for.
     """
+    check_trigger(config.token, known_words(pipeline.tokenizer))
     is_small = pipeline.unet.num_parameters() < _SMALL_WEIGHTS
-    given = {name: value for name, value in config.model_dump().items() if value is not None}
-    check_trigger(config.token, pipeline.tokenizer)
-    is_new_everywhere = bool(world_words(pipeline.tokenizer))
     video = _video(config, pipeline)
-    is_in_world = is_new_everywhere and (video.height, video.width) == (HEIGHT, WIDTH)
-    values: dict[str, Any] = {**recipe(config.effort, is_small), **given}
-    moves = _moves(config, values["moves"], is_in_world)
-    is_style = config.kind == "style"
-    values = {**recipe(config.effort, is_small, moves, is_style), **given}
-    if config.alpha is not None or config.dropout or config.weight_decay:
-        values["whole"] = False  # these are of a LoRA
-    is_learnt = is_new_everywhere or spells(pipeline.tokenizer, config.token)
-    learns_word = values.get("train_embedding", is_learnt)
-    if learns_word is False and is_new_everywhere:
-        raise InputError(
-            f"The model only spells '{config.token}' and would not learn it. Leave out "
-            "train_embedding.",
-            "train_embedding",
-        )
+    is_of_world = bool(world_words(pipeline.tokenizer))
+    is_in_world = is_of_world and (video.height, video.width) == (HEIGHT, WIDTH)
+    values = _values(config, is_small, is_in_world)
     on_gpu = torch.cuda.is_available()
-    prior_rows = values["prior_rows"] if values["num_prior_images"] else 0
     return PersonalRun(
         output=config.output,
         seed=config.seed,
@@ -290,12 +279,12 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         dropout=values["dropout"],
         parts=values["parts"],
         also_temporal=config.also_temporal,
-        train_embedding=learns_word,
+        train_embedding=_learns_word(config, pipeline.tokenizer, is_of_world),
         embedding_learning_rate=values["embedding_learning_rate"],
-        prior_weight=values["prior_weight"] if prior_rows else 0.0,
-        prior_rows=prior_rows,
+        prior_weight=values["prior_weight"],
+        prior_rows=values["prior_rows"],
         prior_every=values["prior_every"],
-        num_prior_images=values["num_prior_images"] if prior_rows else 0,
+        num_prior_images=values["num_prior_images"],
         num_variants=values["num_variants"],
         shift=values["shift"],
         zoom=values["zoom"],
@@ -304,9 +293,45 @@ def resolve(config: PersonalConfig, pipeline: TextToVideoPipeline, base: str) ->
         patience=values["patience"],
         num_samples=config.num_samples,
         places=tuple(PLACES) if is_in_world else (),
-        motions=tuple(MOTIONS) if moves else (),
+        motions=tuple(MOTIONS) if values["moves"] else (),
         is_small=is_small,
     )
+
+
+def _values(config: PersonalConfig, is_small: bool, is_in_world: bool) -> dict[str, Any]:
+    """What was said, and what the recipe says where nothing was.
+
+    Raises:
+        ConfigError: The pictures cannot be moved as asked for.
+    """
+    given = {name: value for name, value in config.model_dump().items() if value is not None}
+    learns_as_small = is_small if config.recipe is None else config.recipe == "small"
+    wanted = {**recipe(config.effort, learns_as_small), **given}["moves"]
+    moves = _moves(config, wanted, is_in_world)
+    usual = recipe(config.effort, learns_as_small, moves, config.kind == "style")
+    values: dict[str, Any] = {**usual, **given, "moves": moves}
+    if config.alpha is not None or config.dropout or config.weight_decay:
+        values["whole"] = False  # these are of a LoRA
+    if not (values["num_prior_images"] and values["prior_rows"]):
+        values |= {"num_prior_images": 0, "prior_rows": 0, "prior_weight": 0.0}
+    return values
+
+
+def _learns_word(config: PersonalConfig, tokenizer: Tokenizer, is_of_world: bool) -> bool:
+    """Whether the trigger word gets an embedding of its own.
+
+    Raises:
+        InputError: It may not, and the model would not learn the word without.
+    """
+    if config.train_embedding is None:
+        return is_of_world or spells(tokenizer, config.token)
+    if is_of_world and not config.train_embedding:
+        raise InputError(
+            f"The model only spells '{config.token}' and would not learn it. Leave out "
+            "train_embedding.",
+            "train_embedding",
+        )
+    return config.train_embedding
 
 
 def _sample_every(num_steps: int) -> int:
@@ -373,7 +398,7 @@ def _diffusion(pipeline: TextToVideoPipeline, values: Mapping[str, Any]) -> Diff
         timesteps=values["timesteps"],
         high_noise_share=values["high_noise_share"],
         high_noise=values["high_noise"],
-        min_snr_gamma=values.get("min_snr_gamma"),
+        min_snr_gamma=values.get("min_snr_gamma") or None,
     )
 
 

@@ -4,7 +4,7 @@
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,9 @@ from lora.metadata import thumbnail_of
 from lora.settings import PersonalRun
 from lora.weights import Lora, LoraLayer, adaptable_layers, nearest_layer
 
+MayShow = Callable[[Frames], bool]
+"""Whether anybody may see a video."""
+
 _ADAPTER = "personal"
 _TEXT_PARTS = ("q_proj", "k_proj", "v_proj", "out_proj")
 _HELD_OUT_LEVELS = (100, 300, 500, 700, 850, 950)
@@ -55,6 +58,7 @@ class LoraStage(DenoisingStage):
         sample_prompts: What the sample videos show.
         metadata: For the file.
         cancel: Looked at in every step of a sample video, which is then left out.
+        may_show: Whether a sample video is kept; None: each is.
 
     Source: LaVie (arXiv:2309.15103), section 5.6, for stills; the prior as in DreamBooth
     (arXiv:2208.12242), held to what the model said before as in learning without forgetting
@@ -77,12 +81,14 @@ class LoraStage(DenoisingStage):
         sample_prompts: Sequence[str],
         metadata: dict[str, str],
         cancel: CancelToken | None = None,
+        may_show: MayShow | None = None,
     ) -> None:
         parts = pipeline.vae, pipeline.text_encoder, pipeline.tokenizer, pipeline.unet
         super().__init__(config, LatentVideoModel(*parts))
         self.personal = pipeline
         self.metadata = metadata
         self._cancel = cancel
+        self._may_show = may_show
         self.sample_prompts = tuple(sample_prompts)
         num_learnt = len(examples.latents) - config.held_out
         self._held_out = examples.latents[num_learnt:, 0]
@@ -230,10 +236,11 @@ class LoraStage(DenoisingStage):
         folder.mkdir(parents=True, exist_ok=True)
         count = min(self.config.num_samples, len(self.sample_prompts))
         with suppress(Cancelled):  # the loop looks for itself, and stops after a whole step
-            return [self._sample(folder, step, number) for number in range(count)]
+            samples = [self._sample(folder, step, number) for number in range(count)]
+            return [frames for frames in samples if frames is not None]
         return []
 
-    def _sample(self, folder: Path, step: int, number: int) -> Frames:
+    def _sample(self, folder: Path, step: int, number: int) -> Frames | None:
         video = self.config.video
         output: Any = self.personal(
             self.sample_prompts[number],
@@ -243,17 +250,22 @@ class LoraStage(DenoisingStage):
             cancel=self._cancel,
         )
         frames: Frames = output.frames[0]
+        if self._may_show is not None and not self._may_show(frames):
+            return None
         behind = f"-{number + 1}" if number else ""
         write_video(folder / f"step-{step:08d}{behind}.mp4", frames, video.fps)
         return frames
 
     def export(self, folder: Path) -> None:
-        """Write the LoRA: the best state if a picture was kept apart, else the average."""
+        """Write the LoRA: the best state if a picture was kept apart, else the average.
+
+        In half precision, as such files usually are; a run goes on from its checkpoints.
+        """
         if self.config.held_out and (best := self._best.weights()) is not None:
             with torch.no_grad():
                 load_trainable_weights(self, best)
         folder.mkdir(parents=True, exist_ok=True)
-        lora = self.lora()
+        lora = self.lora().to(torch.float16)
         samples = sorted((self.config.output / self.previews).glob("step-????????.mp4"))
         metadata = {**lora.metadata, **(thumbnail_of(samples[-1]) if samples else {})}
         write_lora(replace(lora, metadata=metadata), folder / RESULT)

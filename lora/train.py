@@ -24,7 +24,7 @@ from lora.memory import within_memory
 from lora.metadata import make_metadata
 from lora.pictures import check_pictures, check_set
 from lora.settings import PersonalConfig, PersonalRun, resolve, usual_precision
-from lora.stage import LoraStage
+from lora.stage import LoraStage, MayShow
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def train_lora(
     on_event: OnEvent | None = None,
     cancel: CancelToken | None = None,
     finish: CancelToken | None = None,
+    may_show: MayShow | None = None,
 ) -> Path:
     """Teach a model one thing, one character or one style from pictures.
 
@@ -65,6 +66,8 @@ def train_lora(
         cancel: Looked at once per step, also of a sample video; a checkpoint is written before
             stopping.
         finish: Makes the step at which it is set the last one.
+        may_show: Whether a sample video may be kept, told of, and be the picture of the file; None:
+            each may.
 
     Returns:
         The LoRA, ``<output>/lora.safetensors``: the state that predicts the picture kept apart
@@ -84,7 +87,7 @@ def train_lora(
     check_record(LoraStage.name, prepared.run)  # before anything of another run is written over
     write_personal(config)
     with within_memory(_too_large(prepared.run)):
-        stage = make_stage(config, prepared, on_event, cancel)
+        stage = make_stage(config, prepared, on_event, cancel, may_show)
         folder = train(stage, on_event, cancel, finish)
     target = config.output / RESULT
     (folder / RESULT).replace(target)
@@ -97,6 +100,7 @@ def make_stage(
     prepared: Prepared,
     on_event: OnEvent | None = None,
     cancel: CancelToken | None = None,
+    may_show: MayShow | None = None,
 ) -> LoraStage:
     """What the training loop is to train: the pictures encoded, the adapters on the model.
 
@@ -105,6 +109,7 @@ def make_stage(
         prepared: What that came to.
         on_event: Hears how much of the pictures is encoded.
         cancel: Looked at before each, and at every step of a sample video.
+        may_show: As for `train_lora`.
 
     Raises:
         Cancelled: ``cancel`` was set.
@@ -137,6 +142,7 @@ def make_stage(
         config.sample_prompts or language.sample_prompts(),
         make_metadata(config, run, language.phrase, told),
         cancel,
+        may_show,
     )
 
 

@@ -5,7 +5,7 @@
 # (the libraries say little of their types)
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -67,6 +67,18 @@ class Lora:
         """All ranks in use, rising."""
         layers = [layer for of_one in self.layers.values() for layer in of_one.values()]
         return tuple(sorted({layer.rank for layer in layers}))
+
+    def to(self, dtype: torch.dtype) -> "Lora":
+        """The same in another precision."""
+        layers = {
+            network: {
+                name: replace(layer, down=layer.down.to(dtype), up=layer.up.to(dtype))
+                for name, layer in of_one.items()
+            }
+            for network, of_one in self.layers.items()
+        }
+        embeddings = {word: vectors.to(dtype) for word, vectors in self.embeddings.items()}
+        return replace(self, layers=layers, embeddings=embeddings)
 
 
 def adaptable_layers(network: nn.Module) -> dict[str, tuple[int, ...]]:

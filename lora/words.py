@@ -1,10 +1,11 @@
 """Trigger words: whether a word can be one, and what a model makes of it."""
 
+from collections.abc import Container
 from typing import Protocol
 
 from lavie.data.world import caption_words
 from lavie.errors import InputError
-from lora.limits import TRIGGER_WORD
+from lora.limits import MAX_TRIGGER_LENGTH, TRIGGER_WORD
 
 WORD_END = "</w>"
 
@@ -25,27 +26,38 @@ class Tokenizer(Protocol):
         ...
 
 
-def check_trigger(word: str, tokenizer: Tokenizer) -> None:
+def check_trigger(word: str, known: Container[str] = ()) -> None:
     """Raise unless a word can call something new.
 
     Args:
         word: The trigger word.
-        tokenizer: The model's.
+        known: Words that mean something; see `known_words`.
 
     Raises:
-        InputError: It is no plain word, or a small model means something by it.
+        InputError: It is no plain word, or means something already.
     """
     if not TRIGGER_WORD.fullmatch(word):
         raise InputError(
-            f"'{word[:40]}' can't be a trigger word. Use 2 to 32 small letters and digits, "
-            "beginning with a letter, such as zog.",
+            f"'{word[:40]}' cannot be a trigger word. Use 2 to {MAX_TRIGGER_LENGTH} small letters "
+            "and digits, beginning with a letter, such as zog.",
             "token",
         )
-    if world_words(tokenizer) and knows(tokenizer, word):
+    if word in known:
         raise InputError(
             f"The word '{word}' already means something to the model. Make one up, such as zog.",
             "token",
         )
+
+
+def known_words(tokenizer: Tokenizer) -> frozenset[str]:
+    """The whole words of a model of the procedural world; none of others, whose words can be used.
+
+    Those mean little alone, and are called together with what the new thing is.
+    """
+    if not world_words(tokenizer):
+        return frozenset()
+    tokens = tokenizer.get_vocab()
+    return frozenset(token.removesuffix(WORD_END) for token in tokens if token.endswith(WORD_END))
 
 
 def knows(tokenizer: Tokenizer, word: str) -> bool:

@@ -20,7 +20,6 @@ from app.service import Service
 from app.tabs.lora import LoraTab
 from app.tabs.lora_picker import LoraPicker
 from app.visitors import Visitors
-from app.words import Words
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ def create_lora_handlers(
     tab: LoraTab,
     tabs: gr.Tabs,
     pickers: Sequence[LoraPicker],
-    words: Words | None,
     visitors: Visitors,
     sets: Sequence[ExampleSet],
 ) -> LoraHandlers:
@@ -51,7 +49,6 @@ def create_lora_handlers(
         tab: The components to read and update.
         tabs: In which the tab is.
         pickers: The choices of LoRAs on other tabs.
-        words: Of a small model, which knows no others.
         visitors: Tells who asks.
         sets: Pictures to try it with.
     """
@@ -64,7 +61,7 @@ def create_lora_handlers(
         following=following,
         buttons=TrainingButtons(service, loras, tab.training, visitors, following),
         trying=TryHandlers(service, tab.trying, visitors, trying),
-        library=LoraLibraryHandlers(service, loras, following, tab, all_pickers, words, visitors),
+        library=LoraLibraryHandlers(service, loras, following, tab, all_pickers, visitors),
         pickers=all_pickers,
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
-from gradio.utils import get_upload_folder
 
 from app import texts as page_texts
 from app.handlers.alerts import alert, inform
@@ -23,6 +22,7 @@ from app.service import Service
 from app.tabs.lora import LoraTab
 from app.tabs.lora_stage import TRAINING_ID
 from app.texts import loras as texts
+from app.upload_cache import forget_uploads, is_file_in, upload_folder
 from app.visitors import Visitors
 from lavie.errors import InputError
 from lora.limits import MAX_PICTURES
@@ -154,12 +154,10 @@ class LoraFormHandlers:
         over = [job_id for job_id in waiting if self._is_over(job_id)]
         if not over:
             return {self._tab.form.table: gr.skip()}
-        uploads = (Path(get_upload_folder()).resolve(),)
         for job_id in over:
             paths = _usable_paths(waiting.pop(job_id))
-            for path in () if self._keeps_pictures(job_id) else paths:
-                if _is_in(path, uploads):
-                    path.unlink(missing_ok=True)
+            if not self._keeps_pictures(job_id):
+                forget_uploads(paths)
         return {self._tab.form.trained: waiting, **self._show(_usable_paths(pictures))}
 
     def _is_over(self, job_id: str) -> bool:
@@ -201,21 +199,13 @@ def _usable_paths(pictures: object) -> list[Path]:
     named = (
         [item for item in pictures if isinstance(item, str)] if isinstance(pictures, list) else []
     )
-    folders = Path(get_upload_folder()).resolve(), EXAMPLES.resolve()
-    return [path for path in map(Path, named[:MAX_PICTURES]) if _is_in(path, folders)]
+    folders = upload_folder(), EXAMPLES.resolve()
+    return [path for path in map(Path, named[:MAX_PICTURES]) if is_file_in(path, folders)]
 
 
 def _by_training(trained: object) -> dict[str, object]:
     """The pictures that trainings learn from, by the trainings' ids, as a browser keeps them."""
     return dict(trained) if isinstance(trained, dict) else {}
-
-
-def _is_in(path: Path, folders: Sequence[Path]) -> bool:
-    try:
-        file = path.resolve()
-        return file.is_file() and any(file.is_relative_to(folder) for folder in folders)
-    except (OSError, ValueError):
-        return False
 
 
 def _fits(field: str, value: object) -> bool:

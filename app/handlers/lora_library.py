@@ -24,7 +24,6 @@ from app.tabs.lora_picker import LoraPicker
 from app.tabs.lora_stage import EXPORT_ID, TRAINING_ID, USE_ID
 from app.texts import loras as texts
 from app.visitors import Visitors
-from app.words import Words
 from lavie.errors import InputError
 
 Updates = dict[Block, Any]
@@ -39,7 +38,6 @@ class LoraLibraryHandlers:
         trainings: Shows a training.
         tab: The components to read and update.
         pickers: Every choice of LoRAs on the page.
-        words: Of a small model, which knows no others.
         visitors: Tells whose are seen.
     """
 
@@ -50,7 +48,6 @@ class LoraLibraryHandlers:
         trainings: TrainingFollowing,
         tab: LoraTab,
         pickers: Sequence[LoraPicker],
-        words: Words | None,
         visitors: Visitors,
     ) -> None:
         self._service = service
@@ -58,7 +55,6 @@ class LoraLibraryHandlers:
         self.trainings = trainings
         self._tab = tab
         self._pickers = pickers
-        self._words = words
         self._visitors = visitors
 
     def refresh(self, opened: str, watched: str, request: gr.Request | None = None) -> Updates:
@@ -188,7 +184,7 @@ class LoraLibraryHandlers:
         except InputError as error:
             raise alert(error) from error
         panel, formats = self._tab.trying, self._loras.formats(entry)
-        sentence = first_prompt(entry.token, entry.class_word, entry.kind, self._words)
+        sentence = first_prompt(self._service.card, entry)
         is_fitting = bool(prompt) and entry.token in prompt.split()
         return {
             panel.opened: entry.id,

@@ -19,7 +19,7 @@ from app.texts import not_on_or_off
 from lavie.errors import InputError
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH, check_prompt
 from lora import registry
-from lora.limits import MAX_CLASS_LENGTH, MAX_PICTURES, TRIGGER_WORD
+from lora.limits import MAX_CLASS_LENGTH, MAX_PICTURES
 
 if TYPE_CHECKING:
     from lora.captions import Language
@@ -171,11 +171,9 @@ def _check_captions(value: object, files: Sequence[Path]) -> tuple[str, ...]:
 def _check_token(value: object, card: ModelCard) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(texts.TOKEN_MISSING, "token")
-    token = value.strip()
-    if not TRIGGER_WORD.fullmatch(token):
-        raise InputError(texts.NOT_A_TOKEN, "token")
-    if card.vocabulary is not None and token in card.vocabulary:
-        raise InputError(texts.token_is_known(token), "token")
+    from lora.words import check_trigger
+
+    check_trigger(token := value.strip(), card.vocabulary or ())
     return token
 
 

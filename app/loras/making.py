@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,12 +55,12 @@ def make_lora(
     """
     from lora.train import train_lora
 
-    watch = _Watch(task.folder, check, on_event)
+    watch = _Watch(task.folder, on_event)
     config = _config(request, model, training_folder(task.folder))
     finish = task.finish or CancelToken()
     if task.is_finishing:
         finish.cancel()
-    file = train_lora(config, watch.hear, cancel, finish)
+    file = train_lora(config, watch.hear, cancel, finish, partial(_may_show, check))
     seconds, num_steps = watch.took()
     cancel.raise_if_cancelled()
     result = _show(load(), request, file, task.folder, check, on_event, cancel)
@@ -70,9 +71,8 @@ def make_lora(
 class _Watch:
     """Passes events on, keeps the sample videos, and counts steps and seconds."""
 
-    def __init__(self, folder: Path, check: CheckFrames, on_event: OnEvent) -> None:
+    def __init__(self, folder: Path, on_event: OnEvent) -> None:
         self._folder = folder
-        self._check = check
         self._on_event = on_event
         self._begun = time.perf_counter()
         self._num_steps = 0
@@ -92,12 +92,17 @@ class _Watch:
         from app.files import make_small
         from lavie.media import write_webp
 
-        try:
-            self._check(sample.frames)
-        except InputError:
-            return  # nobody gets to see it
         file = sample_file(self._folder, sample.step)
         write_webp(file, make_small(sample.frames), _SAMPLE_FPS)
+
+
+def _may_show(check: CheckFrames, frames: Frames) -> bool:
+    """Whether anybody gets to see a sample, on the page or as the picture of the file."""
+    try:
+        check(frames)
+    except InputError:
+        return False
+    return True
 
 
 def _config(request: LoraTrainingRequest, model: str, output: Path) -> "PersonalConfig":

@@ -37,18 +37,19 @@ _LARGEST_KEPT = 2048
 _THUMBNAIL_SIZE = 96
 
 
-def look_at(files: Sequence[Path]) -> "list[PictureCheck]":
+def look_at(files: Sequence[Path], height: int = 0) -> "list[PictureCheck]":
     """Say of every picture whether it can be used; those that may not even be opened cannot.
 
     Args:
         files: Where they were put, called as their owner calls them.
+        height: See `lora.pictures.check_pictures`.
     """
     from lora.pictures import PictureCheck, check_pictures
 
     refused = _refusals(files)
     places = [place for place in range(len(files)) if place not in refused]
     with _ONE_AT_A_TIME:
-        seen = check_pictures([files[place] for place in places])
+        seen = check_pictures([files[place] for place in places], height)
     checks: list[PictureCheck] = [
         PictureCheck(file, file.name, 0, 0, refused.get(place), None, None)
         for place, file in enumerate(files)

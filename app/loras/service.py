@@ -46,7 +46,8 @@ class Loras:
 
     def check_pictures(self, files: Sequence[str | Path]) -> "list[PictureCheck]":
         """Say of every picture whether it can be used, and whether it teaches much."""
-        return look_at([Path(file) for file in files])
+        height = self._service.card.ranges["height"].default
+        return look_at([Path(file) for file in files], int(height or 0))
 
     def check_set(self, checks: "Sequence[PictureCheck]") -> str | None:
         """Why pictures cannot be used as a whole, in a sentence; None where they can."""

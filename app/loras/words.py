@@ -2,13 +2,16 @@
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-from app.texts import loras as texts
-from app.words import Words
+from app.loras.check import language_of
+from app.model_card import ModelCard
+
+if TYPE_CHECKING:
+    from lora.registry import Entry
 
 _LENGTH = 6
 _FILLING = "zqxz"
-_OPEN_SCENES = {"style": "a sailing boat on a calm sea", "": "walking through a forest"}
 
 
 def suggest_token(name: str) -> str:
@@ -25,20 +28,14 @@ def suggest_token(name: str) -> str:
     return (rare + _FILLING)[:_LENGTH]
 
 
-def first_prompt(token: str, class_word: str, kind: str, words: Words | None) -> str:
-    """A sentence that shows what was taught.
+def first_prompt(card: ModelCard, entry: "Entry") -> str:
+    """A sentence that shows what was taught, said as it was learnt; none without a trigger word.
 
     Args:
-        token: The trigger word.
-        class_word: What it is; may be empty.
-        kind: A style is not the one who acts.
-        words: Of a small model, which knows no others.
+        card: Of the model, which may know few words.
+        entry: What was taught.
     """
-    if words is None:
-        scene = _OPEN_SCENES.get(kind, _OPEN_SCENES[""])
-        return texts.first_prompt(token, class_word, kind, scene)
-    (move, _), (place, _) = words.motions[0], words.places[0]
-    scene = f"{move} {place}"
-    if kind == "style":
-        scene = f"a {words.subjects[0][1]} {scene}"
-    return texts.first_prompt(token, class_word, kind, scene)
+    if not entry.token:
+        return ""
+    kind = "style" if entry.kind == "style" else "thing"  # others' files say anything
+    return language_of(card, entry.token, entry.class_word, kind).sample_prompts()[0]

@@ -13,10 +13,6 @@ TOO_MANY_PIXELS_IN_ALL = (
 CAPTIONS_UNREADABLE = "The captions have to be a list of texts, one for each picture."
 NOT_A_NAME = "A name has to be a text."
 TOKEN_MISSING = "There is no trigger word. Make one up, such as zog."
-NOT_A_TOKEN = (
-    "That cannot be a trigger word. Use 2 to 32 small letters and digits, beginning with a letter, "
-    "such as zog."
-)
 NOT_A_CLASS = "What it is has to be a text of at most 40 characters, such as dog. May be empty."
 NOT_A_KIND = "That is no kind of LoRA. Use thing, character or style."
 NOT_AN_EFFORT = "That is no amount of training. Use quick, normal or thorough."
@@ -132,8 +128,3 @@ def in_short(num_pictures: int, effort: str) -> str:
     """A training in a few words."""
     pictures = f"{num_pictures} picture{'' if num_pictures == 1 else 's'}"
     return f"A LoRA of {pictures}, {effort}"
-
-
-def token_is_known(token: str) -> str:
-    """A word that means something already cannot come to mean something else."""
-    return f"The word “{token:.40}” already means something to the model. Make one up, such as zog."

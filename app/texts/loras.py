@@ -28,15 +28,16 @@ CLASS_LABEL = "What is it?"
 CLASS_INFO = "In one plain word, so that it moves like one."
 CLASS_PLACEHOLDER = "dog"
 KIND_LABEL = "It is"
-KIND_INFO = "What all the pictures have in common."
+KIND_INFO = "What all the pictures have in common. A character is learnt as a thing is."
 KIND_NAMES = {"thing": "A thing or animal", "character": "A character", "style": "A style"}
 EFFORT_LABEL = "How thoroughly"
 EFFORT_INFO = "Longer learns it better. The video studio waits meanwhile."
 EFFORT_NAMES = {"quick": "Quick", "normal": "Normal", "thorough": "Thorough"}
 KEEP_LABEL = "Keep my pictures after training"
 KEEP_INFO = (
-    "Otherwise they are deleted from the studio as soon as they are learnt, or a week after a "
-    "training has stopped without you. Kept, what you say of them is told in the file, too."
+    "Otherwise they are deleted from the studio as soon as they are learnt (if this page is closed "
+    "by then, what it sent goes about an hour after it came), or a week after a training has "
+    "stopped without you. Kept, what you say of them is told in the file, too."
 )
 EXAMPLES_LABEL = "Or try it with these"
 TRAIN = "Teach it"
@@ -135,19 +136,6 @@ def curve_in_words(first: float, last: float, step: int, total: int) -> str:
 def sample_name(step: int) -> str:
     """A sample by when it was made."""
     return "Before" if step == 0 else f"Step {step}"
-
-
-def first_prompt(token: str, class_word: str, kind: str, scene: str) -> str:
-    """A sentence to begin with.
-
-    Args:
-        token: The trigger word.
-        class_word: What it is; may be empty.
-        kind: A style is not the one who acts.
-        scene: What happens, and where.
-    """
-    called = f"{token} {class_word}".strip()
-    return f"{scene}, {called} style" if kind == "style" else f"a {called} {scene}"
 
 
 def about(kind: str, rank: int, size: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lavie.cli.loras import add_registry_flag, find_entry
 from lavie.cli.shared import add_command
-from lavie.errors import InputError
+from lavie.errors import CheckpointError, InputError, LaVieError
 from lora.limits import MAX_PICTURES
 from lora.registry import Entry, Registry
 
@@ -74,13 +74,16 @@ def _add_export(commands: Any) -> None:  # noqa: ANN401
     parser.add_argument(
         "--format", default="kohya", help="kohya (most programs), diffusers or peft"
     )
+    parser.add_argument(
+        "--model", default="", help="that it is for, if neither the miniature nor the published one"
+    )
 
 
 def _add_import(commands: Any) -> None:  # noqa: ANN401
     parser = _command(commands, "import", _import, "Keep a LoRA that somebody else has made.")
     parser.add_argument("file", type=Path, help="a .safetensors file, or a folder or zip of peft's")
     parser.add_argument("--name", default="", help="default: its title, or the file's name")
-    parser.add_argument("--model", default="miniature", help="that it has to fit")
+    parser.add_argument("--model", help="that it has to fit; default: miniature")
     parser.add_argument(
         "--trust", action="store_true", help="look at its header alone, not at whether it fits"
     )
@@ -154,20 +157,31 @@ def _export(arguments: argparse.Namespace) -> None:
     registry = Registry(arguments.registry)
     check_output_folder(arguments.output)
     entry = find_entry(registry, arguments.lora)
-    path = registry.export(entry.id, arguments.output, arguments.format)
+    path = registry.export(entry.id, arguments.output, arguments.format, arguments.model)
     print(json.dumps({"output": str(path)}) if arguments.json else path)
 
 
 def _import(arguments: argparse.Namespace) -> None:
     if not arguments.file.exists():
         raise InputError(f"File '{arguments.file}' does not exist.", "file")
-    check = None
-    if not arguments.trust:
-        from lora.rewriting import check_fits
-
-        check = partial(check_fits, model=arguments.model)
+    check = None if arguments.trust else partial(_check_fits, model=arguments.model)
     registry = Registry(arguments.registry)
     _tell(arguments, registry.import_file(arguments.file, arguments.name, check=check))
+
+
+def _check_fits(file: Path, model: str | None) -> None:
+    from lora.header import read_header
+    from lora.rewriting import check_fits
+
+    read_header(file)
+    try:
+        check_fits(file, model or "miniature")
+    except CheckpointError as error:
+        if model is not None:
+            raise
+        raise CheckpointError(
+            f"{error} It was held against the miniature; name another model with --model."
+        ) from error
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -176,11 +190,18 @@ def _check(arguments: argparse.Namespace) -> int:
 
     loras = [path for path in arguments.files if path.suffix == ".safetensors"]
     found: list[dict[str, Any]] = []
+    num_bad = 0
     for path in loras:
-        header = read_header(path)
-        found.append(
-            {"file": str(path), "rank": header.rank, "word": header.word, **header.metadata}
-        )
+        try:
+            header = read_header(path)
+        except LaVieError as error:  # the others are looked at all the same
+            num_bad += 1
+            found.append({"file": str(path), "said": str(error), "usable": False})
+            if not arguments.json:
+                print(error)
+            continue
+        about = {"rank": header.rank, "word": header.word, **header.metadata}
+        found.append({"file": str(path), **about, "usable": True})
         if not arguments.json:
             title = header.metadata.get("modelspec.title", "no title")
             word = header.metadata.get("lavie.trigger_word") or header.word or "none known"
@@ -199,7 +220,7 @@ def _check(arguments: argparse.Namespace) -> int:
         print(said, file=sys.stderr)
     if arguments.json:
         print(json.dumps(found))
-    return 2 if any(check.problem for check in checks) else 0
+    return 2 if num_bad or any(check.problem for check in checks) else 0
 
 
 def expand_pictures(paths: Sequence[Path], others: Sequence[Path] = ()) -> list[Path]:

@@ -30,12 +30,16 @@ def add_train(commands: Any) -> None:  # noqa: ANN401
     add("--token", help="the word that will call it, best a made-up one, such as zog")
     add("--class", dest="class_word", help="what it is, such as fox or dog")
     add("--name", help="its title; default: the token")
-    add("--kind", choices=("thing", "character", "style"), help="default: thing")
+    add(
+        "--kind",
+        choices=("thing", "character", "style"),
+        help="default: thing; a character is learnt as one",
+    )
     add("--effort", choices=("quick", "normal", "thorough"), help="default: normal")
     add("--model", help="model folder, hub id, or 'miniature', the default")
     add("--seed", type=int, help="decides all that is drawn; default: 0")
     add("--held-out", action="store_true", help="keep the last picture apart, to stop in time")
-    add("--caption-model", type=Path, help="folder of a model that describes pictures")
+    add("--caption-model", type=Path, help="folder of a model that describes those without")
     add("--output", type=Path, help="folder of the run; default: outputs/lora-TOKEN")
     add("--config", type=Path, help="YAML file of settings, such as personal.yaml of a run")
     add("--set", "-s", action="append", default=[], metavar="a=b", help="one setting that wins")
@@ -105,17 +109,20 @@ def _captions(images: list[Path], model: Path | None) -> list[str] | None:
         parse_caption(text.read_bytes()[:MAX_BYTES], "txt") if text.is_file() else ""
         for text in beside
     ]
-    if model is not None and not all(captions):
+    missing = [place for place, caption in enumerate(captions) if not caption]
+    if model is not None and missing:
         from lora.captioning import caption_pictures
 
-        said = caption_pictures(images, model)
-        captions = [own or made for own, made in zip(captions, said, strict=True)]
+        said = caption_pictures([images[place] for place in missing], model)
+        for place, caption in zip(missing, said, strict=True):
+            captions[place] = caption
     return captions if any(captions) else None
 
 
 def _plan(config: "PersonalConfig") -> int:
     from lavie.config import dump_config
     from lora.memory import memory_lines
+    from lora.pictures import check_pictures
     from lora.train import check_images, prepare
 
     check_images(config.images)
@@ -124,6 +131,9 @@ def _plan(config: "PersonalConfig") -> int:
     print(f"# prompts name it as: {prepared.language.phrase}")
     for line in memory_lines(prepared.run):
         print(f"# {line}")
+    for check in check_pictures(config.images, prepared.run.video.height):
+        if check.warning is not None:
+            print(f"# {check.warning}")
     return 0
 
 

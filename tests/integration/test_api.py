@@ -15,7 +15,15 @@ pytestmark = [
 PROMPT = "a panda moving left over ocean"
 PUBLIC = {"submit", "submit_stage", "status", "follow", "cancel", "retry", "list", "queue"}
 PUBLIC |= {"star", "delete", "restore", "batch", "files", "film", "film_from", "redo"}
-PUBLIC |= {"train_lora", "training", "finish_training", "loras", "rename_lora", "tag_lora"}
+PUBLIC |= {
+    "train_lora",
+    "training",
+    "finish_training",
+    "discard_training",
+    "loras",
+    "rename_lora",
+    "tag_lora",
+}
 PUBLIC |= {"delete_lora", "export_lora", "import_lora"}
 
 

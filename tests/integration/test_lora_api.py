@@ -159,6 +159,14 @@ def test_a_training_is_ended_early_and_kept(ask, client, train):
     assert "zig" in [lora["token"] for lora in ask("loras")]
 
 
+def test_a_training_is_thrown_away_with_its_pictures(ask, train, studio):
+    job_id = train(token="zag", num_steps="5000")["id"]
+    wait_for(ask, job_id, lambda job: job["stage"] == "lora")
+    assert list((studio.data / "given").iterdir())
+    assert ask("discard_training", job_id=job_id)["is_deleted"]
+    assert not list((studio.data / "given").iterdir())
+
+
 def test_few_pictures_are_trained_on_with_advice(train, ask, pictures):
     job = train(files=pictures[:2])
     assert "only 2 different pictures" in job["advice"]
@@ -175,6 +183,7 @@ def test_few_pictures_are_trained_on_with_advice(train, ask, pictures):
         ("train_lora", {"captions": ["x"]}, "1 captions for 3 pictures"),
         ("training", {"job_id": "none"}, "There is no job none"),
         ("finish_training", {"job_id": "none"}, "There is no job none"),
+        ("discard_training", {"job_id": "none"}, "There is no job none"),
         ("rename_lora", {"lora_id": "../x", "name": "x"}, "There is no LoRA"),
         ("delete_lora", {"lora_id": "../../x"}, "There is no LoRA"),
         ("export_lora", {"lora_id": "/etc/passwd", "format": "kohya"}, "There is no LoRA"),

@@ -7,6 +7,7 @@ from transformers import (
     BlipProcessor,
 )
 
+from lavie.cli.lora_train import _captions as captions_of
 from lavie.errors import MissingDependencyError
 from lora.captioning import caption_pictures
 from tests.unit.lora.personal import draw_pictures
@@ -56,3 +57,17 @@ def test_without_one_the_way_out_is_told(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MissingDependencyError, match="can't describe pictures"):
         caption_pictures(images, tmp_path)
+
+
+def test_pictures_that_have_a_caption_are_not_described(tmp_path, monkeypatch):
+    images, seen = list(draw_pictures(tmp_path / "pictures", 3)), []
+    images[1].with_suffix(".txt").write_text("in the snow")
+
+    def describe(some, folder):
+        seen.extend(some)
+        return ["a red thing", ""]
+
+    monkeypatch.setattr("lora.captioning.caption_pictures", describe)
+    captions = captions_of(images, tmp_path)
+    assert seen == [images[0], images[2]]
+    assert captions == ["a red thing", "in the snow", ""]

@@ -1,6 +1,8 @@
 """What the command that takes a LoRA in asks of its file: the same as the page."""
 
+import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from lavie.cli.lora import main
 from lavie.errors import CheckpointError
 from lavie.pipelines.model_folder import MINIATURE_FOLDER
-from lora import write_lora
+from lora import read_lora, write_lora
 from lora.registry import Registry
 from lora.rewriting import check_fits, shapes_for
 from lora.weights import Lora
@@ -58,6 +60,51 @@ def test_whether_a_file_fits_is_seen_without_the_weights_of_the_model(
     assert "was made for another model" in capsys.readouterr().err
     assert take_in(foreign, "--model", str(model), "--trust") == 0
     assert kept(tmp_path) == ["foreign", "mine"]
+
+
+def test_a_file_for_another_model_than_the_default_is_refused_with_the_way_out(
+    take_in, tmp_path, capsys
+):
+    foreign = write_foreign(tmp_path / "foreign.safetensors")
+    assert take_in(foreign) == 2
+    said = capsys.readouterr().err
+    assert "was made for another model" in said
+    assert "name another model with --model" in said
+    assert len(said.splitlines()) == 1
+    broken = tmp_path / "broken.safetensors"
+    broken.write_text("no tensors")
+    assert take_in(broken) == 2
+    assert "--model" not in capsys.readouterr().err
+    assert take_in(foreign, "--model", "Vchitect/LaVie") == 0
+
+
+def test_a_lora_for_a_model_of_another_size_is_exported_for_that(
+    make_lora, pipeline, tmp_path, capsys
+):
+    model, at = tmp_path / "tiny", ["--registry", str(tmp_path / "kept")]
+    pipeline.save_pretrained(model)
+    write_lora(make_lora(pipeline, text=False), tmp_path / "mine.safetensors")
+    taken = ["import", str(tmp_path / "mine.safetensors"), "--model", str(model), "--name", "Mine"]
+    assert main([*taken, *at]) == 0
+    asked = ["export", "Mine", "--output", str(tmp_path), "--format", "diffusers", *at]
+    assert main(asked) == 2
+    assert main([*asked, "--model", str(model)]) == 0
+    written = capsys.readouterr().out.splitlines()[-1]
+    read = read_lora(Path(written), pipeline.unet, pipeline.text_encoder)
+    assert read.layers["unet"]
+
+
+def test_all_files_are_looked_at_though_the_first_is_broken(write, tmp_path, capsys):
+    broken, mine = tmp_path / "broken.safetensors", write()
+    broken.write_text("no tensors")
+    assert main(["check", str(broken), str(mine)]) == 2
+    told = capsys.readouterr()
+    assert "'broken.safetensors' is no safetensors file" in told.out
+    assert f"{mine}: a LoRA" in told.out
+    assert main(["check", "--json", str(broken), str(mine)]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [each["usable"] for each in found] == [False, True]
+    assert main(["check", str(mine)]) == 0
 
 
 def test_a_file_that_names_another_model_is_refused_though_its_shapes_fit(

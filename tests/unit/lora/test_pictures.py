@@ -82,6 +82,20 @@ def test_small_plain_moving_and_empty_pictures_are_refused(tmp_path):
     assert "moves" in found["moves.gif"]
 
 
+@pytest.mark.parametrize("size", [(200, 150), (150, 200), (33, 400)])
+def test_a_picture_smaller_than_the_models_videos_is_used_with_a_hint(tmp_path, size):
+    noise(size).save(tmp_path / "a.png")
+    (check,) = check_pictures([tmp_path / "a.png"], 320)
+    assert check.problem is None
+    assert f"only {size[0]}x{size[1]} pixels, and videos are 320 high" in check.warning
+    assert check_pictures([tmp_path / "a.png"], 33)[0].warning is None
+
+
+def test_a_picture_as_large_as_the_models_videos_is_fine(tmp_path):
+    noise((320, 512)).save(tmp_path / "a.png")
+    assert check_pictures([tmp_path / "a.png"], 320)[0].warning is None
+
+
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     path = tmp_path / "bomb.png"
     Image.new("1", (12_000, 12_000)).save(path)

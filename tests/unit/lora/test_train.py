@@ -21,13 +21,21 @@ from lavie.errors import (
 from lavie.media import read_video
 from lavie.models import BaseUNet
 from lavie.pipelines.text_to_video import TextToVideoPipeline
-from lavie.training.checkpoint import list_checkpoints
 from lavie.training.loop import train
 from lavie.types import CancelToken, Measured, Preview, Progress
 from lora.formats import read_lora
+from lora.header import RESULT
 from lora.inject import attach, merge
+from lora.metadata import thumbnail_of
 from lora.train import check_images, make_stage, prepare, train_lora
-from tests.unit.lora.personal import draw_pictures, personal_config
+from tests.unit.lora.personal import (
+    assert_equal_runs,
+    draw_pictures,
+    personal_config,
+    steps_of,
+    stop_after,
+    stop_and_go_on,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +53,6 @@ def config(model_folder, images, tmp_path):
 
 def weights(path):
     return load_file(path)
-
-
-def assert_equal_files(first, second):
-    ours, theirs = weights(first), weights(second)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-
-
-def stop_after(step, token):
-    def hear(event):
-        if isinstance(event, Progress) and event.stage == "lora" and event.step == step:
-            token.cancel()
-
-    return hear
 
 
 def test_what_is_learnt_is_a_file_that_the_model_takes(config, model_folder):
@@ -108,6 +102,23 @@ def test_layers_that_learn_as_a_whole_come_to_a_file_that_does_the_same(config, 
         torch.testing.assert_close(weight, trained[name], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_file_is_in_half_precision_and_does_the_same_to_three_digits(
+    config, model_folder, whole
+):
+    run = config(whole=whole, train_text_encoder=True, ema_decay=0.0)
+    stage = make_stage(run, prepare(run))
+    path = train(stage) / RESULT
+    assert {tensor.dtype for tensor in weights(path).values()} == {torch.float16}
+    pipeline = TextToVideoPipeline.from_pretrained(model_folder)
+    read = read_lora(path, pipeline.unet, pipeline.text_encoder)
+    for network, layers in stage.lora().layers.items():
+        assert layers.keys() == read.layers[network].keys()
+        for name, layer in layers.items():
+            error = (read.layers[network][name].product() - layer.product()).norm()
+            assert error <= 1e-3 * layer.product().norm(), name
+
+
 def test_a_whole_layer_is_written_in_the_rank_that_was_asked_for(config, model_folder):
     path = train_lora(config(whole=True, rank=3))
     pipeline = TextToVideoPipeline.from_pretrained(model_folder)
@@ -117,20 +128,41 @@ def test_a_whole_layer_is_written_in_the_rank_that_was_asked_for(config, model_f
     assert all(layer.scale == 1 for layer in lora.layers["unet"].values())
 
 
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"whole": True},
+        {"train_text_encoder": True},
+        {"gradient_accumulation_steps": 2},
+        {"dropout": 0.2, "caption_dropout": 0.5, "schedule": "cosine"},
+    ],
+    ids=["a LoRA", "whole layers", "the text encoder too", "accumulated", "what is drawn"],
+)
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(config, at, whole):
-    unbroken = train_lora(config("unbroken", whole=whole))
-    token = CancelToken()
-    with pytest.raises(Cancelled, match="resume"):
-        train_lora(config("stopped", whole=whole), stop_after(at, token), token)
-    assert len(list_checkpoints(unbroken.parent.parent / "stopped" / "checkpoints")) > 0
-    assert_equal_files(train_lora(config("stopped", whole=whole)), unbroken)
+def test_a_run_that_was_stopped_goes_on_with_the_same_numbers(config, at, changes):
+    unbroken, stopped = (config(name, **changes) for name in ("unbroken", "stopped"))
+    train_lora(unbroken)
+    stop_and_go_on(stopped, at)
+    assert_equal_runs(stopped.output, unbroken.output)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_run_with_a_picture_kept_apart_goes_on_with_the_best_state_so_far(config, at):
+    """At this rate the first states are the best, so what was kept before the stop has to stay."""
+    changes = {"held_out": True, "evaluate_every": 1, "learning_rate": 0.5}
+    unbroken, stopped = (config(name, **changes) for name in ("unbroken", "stopped"))
+    train_lora(unbroken)
+    stop_and_go_on(stopped, at)
+    assert_equal_runs(stopped.output, unbroken.output)
+    best, same = (torch.load(c.output / "best.pt", weights_only=True) for c in (unbroken, stopped))
+    assert (best["step"], best["loss"]) == (same["step"], same["loss"])
+    assert best["step"] <= at + 1
 
 
 def test_a_kill_loses_only_what_came_after_the_checkpoint(config):
-    whole = train_lora(config("whole"))
-    killed = config("killed", checkpoint_every=2)
+    whole, killed = config("whole"), config("killed", checkpoint_every=2)
+    train_lora(whole)
 
     class Kill(BaseException):
         pass
@@ -141,15 +173,20 @@ def test_a_kill_loses_only_what_came_after_the_checkpoint(config):
 
     with pytest.raises(Kill):
         train_lora(killed, hear)
-    assert_equal_files(train_lora(killed), whole)
+    heard = []
+    train_lora(killed, heard.append)
+    assert_equal_runs(killed.output, whole.output)
+    assert steps_of(heard) == [3, 4]
     lines = (killed.output / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [4]
 
 
 def test_stop_here_and_keep_this_one(config):
     token, steady = CancelToken(), {"schedule": "constant", "warmup_steps": 0}
-    early = train_lora(config("early", **steady), stop_after(2, token), finish=token)
-    assert_equal_files(early, train_lora(config("short", num_steps=3, **steady)))
+    early, short = config("early", **steady), config("short", num_steps=3, **steady)
+    train_lora(early, stop_after(2, token), finish=token)
+    train_lora(short)
+    assert_equal_runs(early.output, short.output)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +267,7 @@ def test_the_best_state_on_the_picture_kept_apart_is_what_is_kept(config):
     assert kept["step"] == best
     assert kept["loss"] == losses[best]
     down = next(v for k, v in kept["weights"].items() if "attn1.to_q.lora_A" in k)
-    assert any(torch.equal(down, tensor) for tensor in weights(path).values())
+    assert any(torch.equal(down.half(), tensor) for tensor in weights(path).values())
 
 
 def test_training_stops_when_the_picture_kept_apart_gets_no_better(config):
@@ -279,13 +316,16 @@ def test_stills_of_the_models_own_are_given_up_at_the_next_step(config, images):
 
 
 def test_a_sample_is_given_up_at_the_next_step_and_nothing_that_was_learnt(config, caplog):
-    whole = train_lora(config("whole"))
-    stopped, token = config("stopped", sample_every=2), CancelToken()
+    whole, stopped, token = config("whole"), config("stopped", sample_every=2), CancelToken()
+    train_lora(whole)
     with pytest.raises(Cancelled, match="Stopped at step 3"):
         train_lora(stopped, stop_after(2, token), token)
     assert list((stopped.output / "samples").iterdir()) == []
     assert "failed" not in caplog.text
-    assert_equal_files(train_lora(stopped), whole)
+    heard = []
+    train_lora(stopped, heard.append)
+    assert_equal_runs(stopped.output, whole.output)
+    assert steps_of(heard) == [4]
 
 
 @pytest.mark.parametrize(
@@ -358,6 +398,23 @@ def test_the_picture_of_a_file_shows_what_it_makes_and_none_that_it_learnt_from(
     assert np.abs(shown - frames[len(frames) // 2]).mean() < 12
     without = config("without", num_steps=1, sample_every=0)
     assert "modelspec.thumbnail" not in metadata_of(train_lora(without))
+
+
+def test_the_picture_of_a_file_is_of_a_video_that_may_be_shown_or_there_is_none(config):
+    run, looks, events = config(num_steps=2, sample_every=1), [], []
+
+    def is_first(frames):
+        looks.append(frames)
+        return len(looks) == 1
+
+    about = metadata_of(train_lora(run, events.append, may_show=is_first))
+    assert [path.name for path in (run.output / "samples").iterdir()] == ["step-00000001.mp4"]
+    assert len(looks) == 2
+    assert [event.step for event in events if isinstance(event, Preview)] == [1]
+    first = thumbnail_of(run.output / "samples" / "step-00000001.mp4")
+    assert about["modelspec.thumbnail"] == first["modelspec.thumbnail"]
+    none = config("none", num_steps=1, sample_every=1)
+    assert "modelspec.thumbnail" not in metadata_of(train_lora(none, may_show=lambda _: False))
 
 
 @pytest.mark.parametrize(

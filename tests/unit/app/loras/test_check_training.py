@@ -1,5 +1,7 @@
 """What may be asked for of a training, with every rule that a form can break."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -138,6 +140,18 @@ def test_no_more_pixels_are_looked_at_than_in_all(check, training, monkeypatch):
     monkeypatch.setattr("app.loras.pictures.MAX_PIXELS_IN_ALL", 2 * 40 * 64)
     (error,) = check(training)
     assert str(error).startswith("Picture 3: The pictures before this one")
+
+
+def test_a_picture_is_held_against_the_height_of_the_models_videos(tmp_path, service):
+    loras, (file,) = Loras(service), write_pictures(tmp_path / "good", 1)
+    own = service.card.ranges["height"]
+    heights = {41: "only 64x40 pixels, and videos are 41 high", 40: None}
+    for height, said in heights.items():
+        ranges = {**service.card.ranges, "height": replace(own, default=height)}
+        service.card = replace(service.card, ranges=ranges)
+        (check,) = loras.check_pictures([file])
+        assert check.problem is None
+        assert said in check.warning if said else check.warning is None
 
 
 def test_every_picture_is_looked_at_and_told_apart(card, tmp_path, service):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +16,6 @@ from app.loras.given_pictures import captions_of, example_sets, key_of
 from app.loras.small_pictures import picture_of
 from app.loras.view import LoraView, Sample
 from app.loras.words import first_prompt, suggest_token
-from app.words import words_of
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH
 from lora.limits import MAX_LORAS
 from lora.pictures import PictureCheck
@@ -224,10 +224,24 @@ def test_no_trigger_word_is_thought_of_without_letters(name):
     assert suggest_token(name) == ""
 
 
-def test_a_first_sentence_is_one_that_the_model_knows(card):
-    words = words_of(card)
-    sentence = first_prompt("zog", "panda", "thing", words)
-    assert sentence == "a zog panda moving left over the ocean"
-    assert set(card.unknown_words(sentence)) == {"zog"}
-    assert first_prompt("zog", "", "style", words).endswith("moving left over the ocean, zog style")
-    assert "zog dog" in first_prompt("zog", "dog", "thing", None)
+@pytest.mark.parametrize(
+    ("kind", "class_word", "sentence"),
+    [
+        ("thing", "", "a zog moving left over the ocean"),
+        ("character", "dog", "a zog moving left over the ocean"),
+        ("style", "", "a fox moving left over the ocean, in zog"),
+    ],
+)
+def test_a_first_sentence_is_said_as_it_was_learnt_in_words_that_the_model_knows(
+    card, kind, class_word, sentence
+):
+    said = first_prompt(card, entry(token="zog", class_word=class_word, kind=kind))
+    assert said == sentence
+    assert card.unknown_words(said) == ["zog"]
+
+
+def test_a_first_sentence_for_a_model_of_open_language_names_the_class(card):
+    open_card = replace(card, vocabulary=None)
+    assert "zog dog" in first_prompt(open_card, entry(token="zog", class_word="dog"))
+    assert ", zog style" in first_prompt(open_card, entry(token="zog", kind="style"))
+    assert first_prompt(open_card, entry(token="")) == ""

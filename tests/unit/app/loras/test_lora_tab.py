@@ -33,7 +33,7 @@ def tab(lora_tab_and_tabs):
 @pytest.fixture
 def handlers(service, lora_tab_and_tabs):
     tab, tabs = lora_tab_and_tabs
-    return create_lora_handlers(service, tab, tabs, [], None, Visitors(), [])
+    return create_lora_handlers(service, tab, tabs, [], Visitors(), [])
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_trigger_word_is_thought_of_until_one_is_typed(handlers, tab):
 
 def test_an_example_brings_its_own_trigger_word(service, lora_tab_and_tabs, tab):
     tabs, sets = lora_tab_and_tabs[1], example_sets()
-    handlers = create_lora_handlers(service, tab, tabs, [], None, Visitors(), sets)
+    handlers = create_lora_handlers(service, tab, tabs, [], Visitors(), sets)
     told = handlers.form.use_example(SimpleNamespace(subject=sets[0].folder))
     assert told[tab.form.token] == sets[0].token
     name, token = told[tab.form.name], told[tab.form.token]

@@ -44,7 +44,7 @@ def chosen(public, tmp_path) -> str:
 @pytest.fixture
 def trying(public, lora_tab_and_tabs):
     tab, tabs = lora_tab_and_tabs
-    return create_lora_handlers(public, tab, tabs, [], None, Visitors(True), []).trying
+    return create_lora_handlers(public, tab, tabs, [], Visitors(True), []).trying
 
 
 def messages_of(event, chosen: str, token: str) -> list[str]:

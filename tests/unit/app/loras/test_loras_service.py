@@ -57,6 +57,26 @@ def test_a_training_leaves_a_lora_a_video_and_no_pictures(studio, training, wait
     assert studio.service.seconds_for(job.request.training) is not None  # learnt
 
 
+def test_a_sample_that_is_refused_is_nowhere_to_be_seen(
+    studio, training, cascade_runner, monkeypatch
+):
+    looks = []
+
+    def refuses_the_first(frames):
+        looks.append(frames)
+        return "No." if len(looks) == 1 else None
+
+    monkeypatch.setattr(cascade_runner, "_checker", refuses_the_first)
+    monkeypatch.setattr(cascade_runner, "_safety", "checkers:refuses_the_first")
+    job = studio.train(training)
+    assert (job.state, len(looks)) == ("done", 2)  # the sample, and the video at the end
+    assert studio.loras.view(job).samples == []
+    (entry,) = studio.loras.list()
+    assert entry.thumbnail is None
+    with safe_open(entry.file, "np") as file:
+        assert "modelspec.thumbnail" not in file.metadata()
+
+
 def test_pictures_given_to_two_trainings_go_with_the_last_one(
     studio, training, monkeypatch, wait_until
 ):

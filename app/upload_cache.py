@@ -1,0 +1,32 @@
+"""What was uploaded, where Gradio keeps it for about an hour."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+
+def upload_folder() -> Path:
+    """Where it is; downloads that were handed out are there, too."""
+    return Path(get_upload_folder()).resolve()
+
+
+def is_file_in(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether a path leads to a file inside one of some folders, whatever is asked for."""
+    try:
+        file = path.resolve()
+        return file.is_file() and any(file.is_relative_to(folder) for folder in folders)
+    except (OSError, ValueError):
+        return False
+
+
+def forget_uploads(paths: Iterable[Path]) -> None:
+    """Delete files that are needed no more, of those that were uploaded; others stay.
+
+    Args:
+        paths: As requests name them.
+    """
+    folders = (upload_folder(),)
+    for path in paths:
+        if is_file_in(path, folders):
+            path.unlink(missing_ok=True)
