@@ -67,8 +67,10 @@ class LoraLibraryHandlers:
             library.trainings: gr.HTML(trainings, visible=bool(trainings)),
             library.cards: cards.cards(entries, opened),
         }
+        is_open = self._service.card.vocabulary is None
         for one in self._pickers:
-            html = cards.picker(entries, one.box, one.sentence, one.label, one.info)
+            said = one.box, one.sentence, one.label, one.info
+            html = cards.picker(entries, *said, is_open=is_open)
             updates[one.choices] = gr.HTML(html, visible=bool(html))
             if not entries:
                 updates[one.chosen] = "[]"

@@ -56,7 +56,9 @@ def about(entry: "Entry") -> str:
     )
 
 
-def picker(entries: "Sequence[Entry]", box: str, sentence: str, label: str, info: str) -> str:
+def picker(
+    entries: "Sequence[Entry]", box: str, sentence: str, label: str, info: str, is_open: bool
+) -> str:
     """Which LoRAs to use, and how strongly: ``lora-picker.js`` puts it into a text box.
 
     Args:
@@ -65,10 +67,11 @@ def picker(entries: "Sequence[Entry]", box: str, sentence: str, label: str, info
         sentence: CSS selector of the field that is to hold the trigger words.
         label: What the choice is called.
         info: What is said below that.
+        is_open: Whether the model speaks open language, which knows what the new things are.
     """
     if not entries:
         return ""
-    items = "".join(f"<li>{_choice(entry)}</li>" for entry in entries)
+    items = "".join(f"<li>{_choice(entry, is_open)}</li>" for entry in entries)
     return (
         f'<fieldset class="loras" data-most="{MAX_LORAS}" data-box="{escape(box)}" '
         f'data-sentence="{escape(sentence)}">'
@@ -83,8 +86,9 @@ def chosen(lora_id: str) -> str:
     return picks_text([(lora_id, _USUAL_WEIGHT)])
 
 
-def _choice(entry: "Entry") -> str:
-    said = as_text(" ".join(filter(None, (entry.token, entry.class_word))))
+def _choice(entry: "Entry", is_open: bool) -> str:
+    words = (entry.token, entry.class_word if is_open else "")  # as in `Language.phrase`
+    said = as_text(" ".join(filter(None, words)))
     say = texts.SAY_IT.format(words=said), texts.SAY_IT_INFO.format(words=said)
     say_it = (
         f'<button type="button" data-say="{said}" title="{say[1]}" aria-label="{say[1]}">{say[0]}'

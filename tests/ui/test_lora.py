@@ -236,7 +236,7 @@ def choose(browser):
     page = browser.new_page()
 
     def show(uses, text):
-        html = cards.picker(uses, "#box", "#sentence", "Your LoRAs", "")
+        html = cards.picker(uses, "#box", "#sentence", "Your LoRAs", "", is_open=True)
         page.set_content(f'<textarea id="box"></textarea><div id="choices">{html}</div>')
         page.locator("#box").fill(text)
         page.evaluate(

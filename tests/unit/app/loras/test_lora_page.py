@@ -173,7 +173,7 @@ def test_a_name_is_shown_as_text_wherever_it_stands():
     for html in (
         cards.cards([bad], ""),
         cards.about(bad),
-        cards.picker([bad], "#box", "#field", "Your LoRAs", "info"),
+        cards.picker([bad], "#box", "#field", "Your LoRAs", "info", is_open=True),
         learning.title(view(name="<b>"), False),
         cards.unfinished([view(name="<b>{zog}")], ""),
     ):
@@ -202,13 +202,21 @@ def test_the_opened_card_is_marked_and_an_empty_list_says_so():
 
 
 def test_a_choice_names_its_text_box_and_there_is_none_without_loras():
-    html = cards.picker([entry()], "#loras-text textarea", "#prompt textarea", "Your LoRAs", "")
+    box, sentence = "#loras-text textarea", "#prompt textarea"
+    html = cards.picker([entry()], box, sentence, "Your LoRAs", "", is_open=True)
     assert 'data-box="#loras-text textarea"' in html
     assert 'aria-label="Strength of Biscuit"' in html
     assert f'data-most="{MAX_LORAS}"' in html
     assert f'max="{cards.LARGEST_OFFERED}"' in html
-    assert cards.picker([], "", "", "", "") == ""
+    assert cards.picker([], "", "", "", "", is_open=True) == ""
     assert json.loads(cards.chosen("a")) == [{"id": "a", "weight": 1}]
+
+
+@pytest.mark.parametrize(("is_open", "words"), [(True, "zog dog"), (False, "zog")])
+def test_a_small_model_is_told_no_class_that_it_was_not_taught(is_open, words):
+    uses = [entry(token="zog", class_word="dog")]
+    html = cards.picker(uses, "#box", "#sentence", "Your LoRAs", "", is_open=is_open)
+    assert f'data-say="{words}"' in html
 
 
 @pytest.mark.parametrize(
