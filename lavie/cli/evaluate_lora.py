@@ -53,7 +53,8 @@ def add_evaluate_lora(kinds: Any) -> None:  # noqa: ANN401
     add(
         "--instrument",
         action="store_true",
-        help="measure no training, but true clips of the world, and spoiled ones that have to fail",
+        help="measure no training, but true clips of the world, or of newcomers that are named, "
+        "and spoiled ones that have to fail",
     )
     add("--num-clips", type=int, default=6, help="of each thing and kind then; default: 6")
     add("--output", type=Path, default=OUTPUT_FOLDER / "lora", help="folder to fill")
@@ -179,7 +180,7 @@ def _measure_one(
 
 def _measure_instrument(arguments: argparse.Namespace, judge: "Judge") -> None:
     from lavie.convert.resolve import load_pipeline
-    from lavie.data.world import contact_sheet
+    from lavie.data.world import NEWCOMERS, SUBJECTS, contact_sheet
     from lavie.evaluation.measured import write_json
     from lavie.evaluation.rows import rows_table
     from lora.evaluation.instrument import (
@@ -190,8 +191,10 @@ def _measure_instrument(arguments: argparse.Namespace, judge: "Judge") -> None:
     )
 
     encode = through_autoencoder(load_pipeline(arguments.model).vae)
+    is_of_all = arguments.newcomers == tuple(NEWCOMERS)
+    names = (*SUBJECTS, *NEWCOMERS) if is_of_all else arguments.newcomers
     clips = measure_known_clips(
-        judge, encode, arguments.num_clips, arguments.seed, on_event=draw_bar("clip")
+        judge, encode, arguments.num_clips, names, arguments.seed, on_event=draw_bar("clip")
     )
     rows = instrument_rows(clips)
     summary = {kind: [row.as_json() for row in rows[kind]] for kind in rows}

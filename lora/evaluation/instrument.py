@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lavie.data.world import MOTIONS, NEWCOMERS, PLACES, SUBJECTS, render_thing
+from lavie.data.world import MOTIONS, PLACES, render_thing
 from lavie.data.world.drawing import sprite
 from lavie.evaluation.judge import Judge, to_images
 from lavie.evaluation.measured import for_each
@@ -51,21 +51,23 @@ def measure_known_clips(
     judge: Judge,
     encode: Callable[[Frames], Frames] | None,
     num_clips: int,
+    names: Sequence[str],
     seed: int = 0,
     kinds: Sequence[str] = tuple(TITLES),
     on_event: OnEvent | None = None,
 ) -> dict[str, list[KnownClip]]:
-    """Read clips of all subjects and newcomers, true and spoiled.
+    """Read clips of things of the world, true and spoiled.
 
     Args:
         judge: In eval mode.
         encode: What an auto-encoder makes of a clip; None leaves these out.
         num_clips: Of each thing and kind.
+        names: Of subjects and newcomers.
         seed: Decides places, motions and spoilings.
         kinds: Keys of `TITLES`.
         on_event: Told after every clip.
     """
-    names = [name for name in (*SUBJECTS, *NEWCOMERS) for _ in range(num_clips)]
+    names = [name for name in names for _ in range(num_clips)]
     scenes = [(place, motion) for place in PLACES for motion in MOTIONS]
 
     def measure_all(kind: str) -> list[KnownClip]:
