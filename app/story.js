@@ -63,7 +63,7 @@ element.addEventListener("input", ({ target }) => {
   const row = rows[[...list.children].indexOf(target.closest("li"))];
   row[field] = target.value.replace(/\s*\n\s*/g, " ");
   if (field === "seconds" && target.value !== "") row.seconds = Number(target.value);
-  if (field === "prompt") { fit(target); delete row.seed; }
+  if (field === "prompt") { fit(target); if (!row.typed) delete row.seed; }
   send();
 });
 element.addEventListener("keydown", (event) => {
@@ -80,8 +80,8 @@ element.addEventListener("paste", (event) => {
   event.preventDefault();
   const index = [...list.children].indexOf(event.target.closest("li"));
   const pasted = lines.slice(0, MOST).map((line, number) => {
-    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?(?:\s*\|\s*seed (\d+))?$/i);
-    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number), ...(seed && { seed }) };
+    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?(?:\s*\|\s*seed\s+(\d+))?$/i);
+    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number), ...(seed && { seed, typed: true }) };
   });
   rows.splice(index, rows[index].prompt ? 0 : 1, ...pasted);
   render(); send(); focus(index + pasted.length - 1, "textarea");
@@ -100,8 +100,9 @@ element.addEventListener("click", ({ target }) => {
 });
 // Lines keep the seeds of the film that they come from, until another seed is typed.
 document.addEventListener("input", ({ target }) => {
-  if (!target.closest?.("#film-seed") || !rows.some((row) => row.seed)) return;
-  rows.forEach((row) => delete row.seed);
+  const kept = rows.filter((row) => row.seed && !row.typed);
+  if (!target.closest?.("#film-seed") || !kept.length) return;
+  kept.forEach((row) => delete row.seed);
   send();
 }, true);
 window.showStory = (text) => {

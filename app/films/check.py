@@ -177,15 +177,17 @@ def read_known_story(story: object, card: ModelCard) -> tuple[StoryLine, ...]:
 
 
 def without_seeds(story: object) -> object:
-    """A story as the page holds it, whose lines are to be filmed anew."""
+    """A story as the page holds it, with only those seeds that somebody has typed."""
     try:
         rows = json.loads(story) if isinstance(story, str) else None
     except (ValueError, RecursionError):
         return story  # which is refused when it is read
     if not isinstance(rows, list):
         return story
-    own = ({**row, "seed": None} if isinstance(row, dict) else row for row in rows)
-    return json.dumps(list(own), ensure_ascii=False)
+    for row in rows:
+        if isinstance(row, dict) and not row.get("typed"):
+            row.pop("seed", None)
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def written_rows(story: object) -> list[tuple[int, dict[str, Any]]]:
@@ -221,7 +223,7 @@ def _clean_line(line: object) -> object:
         return " ".join(line.split())
     if not isinstance(line, dict):
         return line
-    cleaned = dict(line)
+    cleaned = {name: value for name, value in line.items() if name != "typed"}
     if isinstance(cleaned.get("prompt"), str):
         cleaned["prompt"] = " ".join(cleaned["prompt"].split())
     seed = cleaned.get("seed")

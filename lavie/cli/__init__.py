@@ -108,5 +108,6 @@ def make_parser_of(
 def _report(error: BaseException, message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    print(" ".join(message.split()), file=sys.stderr)
+    line = " ".join(message.split())  # what a file says may hold what a terminal obeys
+    print("".join(each if each.isprintable() else "?" for each in line), file=sys.stderr)
     return code

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lavie.cli.loras import add_lora_flags, read_loras
+from lavie.cli.loras import REGISTRY, add_lora_flags, read_loras
 from lavie.cli.shared import (
     add_command,
     add_video_flags,
@@ -27,6 +27,7 @@ from lavie.cli.shared import (
 )
 from lavie.errors import InputError, LaVieError
 from lavie.pipelines.model_folder import LATER_STAGES, MINIATURE
+from lavie.runtime.profiles import AUTO
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film, Generation
@@ -64,7 +65,7 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
     )
     add("--end", type=Path, help="a picture that the film ends with, at the end of a whole window")
     add("--only-new", action="store_true", help="leave out the given video")
-    add("--negative-prompt", default="", help="what to stay away from")
+    add("--negative-prompt", help="what to stay away from")
     add(
         "--stages",
         help="comma-separated, from interpolation,super_resolution: smooth or enlarge the film",
@@ -83,7 +84,7 @@ def add_extend(commands: Any) -> None:  # noqa: ANN401
         "is to have its own, 'seed 7'. The film has the size and "
         "pace of the model; of the given video the middle is cut out where shapes differ, and its "
         "sound stays. Ctrl-C keeps what is done, beside a film that is there already; given that "
-        "file, without prompt and story, it goes on with what was left, as it was asked for."
+        "file, without prompt and story, it goes on with what was left, with the settings it had."
     )
 
 
@@ -173,6 +174,7 @@ def make_film(
     read_story(story)
     stages = check_film_stages(arguments.stages)
     settings = {name: getattr(arguments, name) for name in FILM_SETTINGS}
+    settings["negative_prompt"] = settings["negative_prompt"] or ""
     limits.check_given(settings)
     settings["seed"] = choose_seed(arguments.seed)
     loras = read_loras(arguments)
@@ -223,7 +225,7 @@ def make_film(
     if kept != output:
         sentence += f" {output} stays as it was."
     if left:
-        sentence += f" '{_way_on(arguments, kept, stages)}' goes on."
+        sentence += f" Go on with: {_way_on(arguments, kept, stages)}"
     if isinstance(stop, KeyboardInterrupt):
         raise KeyboardInterrupt(f"Stopped: {sentence}") from stop
     print(sentence, file=sys.stderr)
@@ -238,10 +240,14 @@ def _way_on(arguments: argparse.Namespace, kept: Path, stages: Sequence[str]) ->
     words += as_stage_flags(stage_folders(arguments))
     for lora in arguments.lora:
         words += ["--lora", lora]
+    if arguments.lora and arguments.registry != REGISTRY:
+        words += ["--registry", str(arguments.registry)]
     if stages:
         words += ["--stages", ",".join(stages)]
-    if end := getattr(arguments, "end", None):
-        words += ["--end", str(end)]
+    for name in ("end", "device", "dtype", "profile"):
+        value = getattr(arguments, name, None)
+        if value not in (None, AUTO):
+            words += [f"--{name}", str(value)]
     return shlex.join(words)
 
 
@@ -374,10 +380,26 @@ def _go_on_as_before(arguments: argparse.Namespace, recipe: Mapping[str, Any]) -
     """Take from a film's recipe how it was made, where nothing else is asked for."""
     settings = recipe.get("settings")
     own = settings.get("long_video") if isinstance(settings, Mapping) else None
-    told = {**own, **recipe} if isinstance(own, Mapping) else recipe
-    for name in FILM_SETTINGS:
-        if getattr(arguments, name) in (None, "") and told.get(name) is not None:
-            setattr(arguments, name, told[name])
+    own = own if isinstance(own, Mapping) else {}
+    told = {name: own.get(name) for name in FILM_SETTINGS}
+    told["negative_prompt"] = recipe.get("negative_prompt")
+    taken = {
+        name: value
+        for name, value in told.items()
+        if getattr(arguments, name) is None and value not in (None, "")
+    }
+    for name, value in taken.items():
+        setattr(arguments, name, value)
+    said = ", ".join(f"{name} {value!r:.60}" for name, value in taken.items())
+    notes = [f"As it was begun: {said}."] if said else []
+    if recipe.get("loras") and not arguments.lora:
+        notes.append("It was begun with LoRAs. Give --lora to go on with them.")
+    if own.get("ends_with") and arguments.end is None:
+        notes.append("It was to end with a picture. Give --end to have it do so.")
+    if recipe.get("model") not in (None, arguments.model):
+        notes.append(f"It was begun by {recipe['model']!r:.100}. Give --model to go on with that.")
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _one_line(arguments: argparse.Namespace, own: str | None = None) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def check_guidance_scale(value: Any) -> float:  # noqa: ANN401
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= MAX_GUIDANCE_SCALE:
         raise InputError(
@@ -152,7 +152,7 @@ def check_speed(value: Any) -> float:  # noqa: ANN401
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number < math.inf:
         raise InputError(f"{value} frames per second is not a number above 0.", "fps")

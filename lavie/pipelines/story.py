@@ -192,12 +192,12 @@ def places_in(num_frames: int, fps: float, own_fps: float, count: int | None = N
         count: At most so many, from the end; None: all.
 
     Returns:
-        Their places, in their order; the last frame is always the last.
+        Their places, in their order; the last frame is always the last. Of no frames none.
     """
     last, pace = num_frames - 1, max(fps, 1.0) / own_fps
-    there = int(last / pace) + 1
+    there = int(last / pace) + 1 if num_frames else 0
     wanted = there if count is None else min(there, count)
-    return [last - round(back * pace) for back in reversed(range(wanted))]
+    return [last - int(back * pace + 0.5) for back in reversed(range(wanted))]  # halves one way
 
 
 def rest_of(parts: Sequence[Part], num_done: int, fps: float) -> list[StoryLine]:

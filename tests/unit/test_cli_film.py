@@ -123,7 +123,7 @@ def test_a_film_that_is_stopped_replaces_no_film(lavie, model, tmp_path, monkeyp
     assert code == 130
     assert errors.splitlines()[-1] == (
         "Stopped: 1 of 2 parts are done and kept in a-stopped.mp4. a.mp4 stays as it was. "
-        f"'python -m lavie extend a-stopped.mp4 --model {model}' goes on."
+        f"Go on with: python -m lavie extend a-stopped.mp4 --model {model}"
     )
     assert out.startswith("a-stopped.mp4: 6 frames")
     assert lavie(*command, "--json")[1].startswith('{"output": "a-stopped-2.mp4"')
@@ -177,7 +177,10 @@ def test_a_film_goes_on_as_it_was_asked_for(lavie, model, tmp_path, monkeypatch)
         errors = lavie(*command, *later)[2].splitlines()[-1]
     way_on = f"extend 'a b.mp4' --model {model} --stages interpolation --end picture.png"
     assert way_on in errors
-    assert lavie("extend", "a b.mp4", "--end", "picture.png", "--output", "b.mp4")[0] == 0
+    code, _, said = lavie("extend", "a b.mp4", "--end", "picture.png", "--output", "b.mp4")
+    assert code == 0
+    assert "As it was begun: negative_prompt 'a pig', num_inference_steps 2" in said
+    assert "It was to end" not in said
     before, after = (read_metadata(tmp_path / name) for name in ("a b.mp4", "b.mp4"))
     assert after["negative_prompt"] == "a pig"
     assert after["settings"]["long_video"] == before["settings"]["long_video"]
@@ -185,7 +188,10 @@ def test_a_film_goes_on_as_it_was_asked_for(lavie, model, tmp_path, monkeypatch)
     left = [(line["prompt"], line["seed"]) for line in before["unfilmed"]]
     assert [(line["prompt"], line["seed"]) for line in after["story"]] == left
     again = ("extend", "a b.mp4", "--num-inference-steps", 1, "--output", "c.mp4")
-    assert lavie(*again)[0] == 0
+    code, _, said = lavie(*again, "--negative-prompt", "")
+    assert code == 0
+    assert "It was to end with a picture. Give --end to have it do so." in said
+    assert read_metadata(tmp_path / "c.mp4")["negative_prompt"] == ""
     told = read_metadata(tmp_path / "c.mp4")["settings"]["long_video"]
     assert (told["num_inference_steps"], told["guidance_scale"]) == (1, 5)
 
@@ -209,6 +215,28 @@ def test_what_a_broken_recipe_has_left_is_refused(lavie, tmp_path):
     code, _, errors = lavie("extend", "b.mp4")
     assert code == 2
     assert "Line 1 of the story" in errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"scheduler": "\x1b[2Jddim"}, "Scheduler '?[2Jddim'"),
+        ({"guidance_scale": 10**400}, "is not a number between 0 and 50"),
+        ({"num_inference_steps": 100_000}, "not between 1 and 1000"),
+        ({"height": "tall"}, "tall"),
+        ({"num_given": [1]}, "[1]"),
+    ],
+)
+def test_settings_of_a_recipe_that_cannot_be_are_refused(lavie, tmp_path, settings, sentence):
+    lavie("generate", "--story", "story.txt", "--output", "a.mp4")
+    left = {"unfilmed": [{"prompt": "a fox"}], "settings": {"long_video": settings}}
+    recipe = read_metadata(tmp_path / "a.mp4") | left
+    write_video(tmp_path / "b.mp4", frames(4), 8, metadata=recipe)
+    code, _, errors = lavie("extend", "b.mp4", "--output", "c.mp4")
+    assert code == 2
+    assert sentence in errors.splitlines()[-1]
+    assert "\x1b" not in errors
+    assert not (tmp_path / "c.mp4").exists()
 
 
 def test_a_film_that_is_stopped_at_once_leaves_nothing(lavie, tmp_path, monkeypatch):

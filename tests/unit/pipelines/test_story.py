@@ -1,5 +1,6 @@
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,19 +184,26 @@ def test_a_plan_fits_the_windows_and_the_clock(seconds, num_at_first, ends_as_gi
     [
         (8, None, [0, 1, 2, 3]),
         (16, None, [1, 3]),
-        (4, None, [0, 0, 1, 2, 2, 2, 3]),
+        (4, None, [0, 0, 1, 1, 2, 2, 3]),
         (4, 3, [2, 2, 3]),
         (8, 9, [0, 1, 2, 3]),
         (8, 0, []),
     ],
 )
 def test_a_given_video_keeps_its_speed(fps, count, places):
-    found = places_in(4, fps, 8, count)
-    assert found[-1:] == places[-1:]
-    assert len(found) == len(places)
-    assert found == sorted(found)
-    if fps >= 8:
-        assert found == places
+    assert places_in(4, fps, 8, count) == places
+    assert places_in(0, fps, 8, count) == []
+
+
+@pytest.mark.parametrize("fps", [1, 3, 4, 5, 10, 12, 20, 23.976, 29.97, 60])
+def test_its_frames_are_left_out_or_repeated_evenly(fps):
+    places = np.array(places_in(200, fps, 8))
+    steps = np.diff(places)
+    assert places[-1] == 199
+    assert steps.max() - steps.min() <= 1
+    assert np.abs(places[::-1] - (199 - np.arange(len(places)) * fps / 8)).max() <= 0.5
+    repeats = np.unique(places, return_counts=True)[1][1:-1]
+    assert not len(repeats) or repeats.max() - repeats.min() <= 1
 
 
 def test_a_very_slow_video_does_not_become_a_film_without_end():

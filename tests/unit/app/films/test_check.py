@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.films.check import check_film, film_ranges, window_seconds, without_seeds
+from app.films.check import (
+    check_film,
+    film_ranges,
+    read_form_story,
+    window_seconds,
+    without_seeds,
+)
 from app.films.given import GIVEN_FOLDER, forget_given
 from app.films.request import FilmRequest
 from app.model_card import read_model_card
@@ -52,10 +58,11 @@ def test_the_opened_form_with_a_story_is_a_request(card, values, tmp_path):
 
 
 def test_lines_lose_their_seeds_and_nothing_else():
-    story = json.dumps([{"prompt": "a fox", "seconds": 2, "seed": "7"}, {"prompt": "a panda"}, 5])
-    first, second, wrong = json.loads(without_seeds(story))
-    assert (first["prompt"], first["seconds"], first["seed"]) == ("a fox", 2, None)
-    assert (second["prompt"], wrong) == ("a panda", 5)
+    typed = {"prompt": "a panda", "seed": "8", "typed": True}
+    story = json.dumps([{"prompt": "a fox", "seconds": 2, "seed": "7"}, typed, 5])
+    left = json.loads(without_seeds(story))
+    assert left == [{"prompt": "a fox", "seconds": 2}, typed, 5]
+    assert [line.seed for line in read_form_story(left[:2])] == [None, 8]
     for other in ("[", "7", "a fox | 2", None, 5, []):
         assert without_seeds(other) == other
 
