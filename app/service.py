@@ -78,9 +78,9 @@ class Service(JobBook, Workplace):
     @property
     def card(self) -> ModelCard:
         """What the model says about itself; the hash of its weights once a worker has them."""
-        if not self._card.model_hash:
-            known = next((setup.model_hash for setup in self.setups() if setup.model_hash), "")
-            self._card = replace(self._card, model_hash=known) if known else self._card
+        known = self._dispatcher.model_hash
+        if known and not self._card.model_hash:
+            self._card = replace(self._card, model_hash=known)
         return self._card
 
     def start(self) -> None:

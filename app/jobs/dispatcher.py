@@ -78,6 +78,7 @@ class Dispatcher(threading.Thread):
         self._costs = costs
         self._is_checked = is_checked
         self._profile: ProfileName | None = None
+        self._model_hash = ""
         self._is_paused = store.setting(_PAUSED) == "1"
         self._wire = Wire(crew.address, data)
         self._lock = threading.RLock()
@@ -180,6 +181,11 @@ class Dispatcher(threading.Thread):
         """What workers do about memory; None: what they were told when they were started."""
         return self._profile
 
+    @property
+    def model_hash(self) -> str:
+        """Of the weights of this server's workers; empty before one has told it."""
+        return self._model_hash
+
     def model_error(self) -> str | None:
         """Why no work is done: it cannot begin yet, or no worker can load the model."""
         if self._has_failed_to_begin:
@@ -229,6 +235,7 @@ class Dispatcher(threading.Thread):
             for step in (
                 self._follow_running,
                 self._bury,
+                self._hear_of_the_model,
                 self._hand_out,
                 self._sweeper.sweep_if_due,
             ):
@@ -402,10 +409,15 @@ class Dispatcher(threading.Thread):
                     self._wire.forget_worker(worker)
         self._others -= {name for name in self._others if self._cause_of_silence(name)}
         self._forget_the_dead()
+
+    def _hear_of_the_model(self) -> None:
+        """Take in what the workers of this server tell of their model."""
         for name in self._crew.names():
             status = self._wire.status(name)
             if status and status.sample and status.seconds:
                 self._costs.hint(status.sample, status.seconds)
+            if status and status.setup:
+                self._model_hash = status.setup.model_hash or self._model_hash
 
     def _forget_the_dead(self) -> None:
         """Keep what is known of the lives of workers only as long as they may be at a job."""
