@@ -70,7 +70,8 @@ class Service(JobBook, Workplace):
             for result in job.results:
                 if result.metadata.get("model") == card.name:
                     self._costs.learn_from(result)
-        dispatcher = Dispatcher(store, crew, data, self._costs, policy.is_checked)
+        told = policy.is_checked, card.stages
+        dispatcher = Dispatcher(store, crew, data, self._costs, *told)
         JobBook.__init__(self, store, Line(store, dispatcher, self._costs), data, policy)
         Workplace.__init__(self, dispatcher, policy)
         self.results.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ from app.loras.shelf import put_on_shelf
 from app.request import efforts_left
 from lavie.errors import CheckpointError
 from lavie.runtime.profiles import ProfileName
-from lavie.types import Progress
+from lavie.types import Progress, StageName
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,17 @@ class Dispatcher(threading.Thread):
         data: The data folder.
         costs: Learns how long each stage takes.
         is_checked: Whether every video has to pass a safety checker.
+        stages: Those of the model, which a worker has to have, too.
     """
 
     def __init__(
-        self, store: JobStore, crew: Crew, data: Path, costs: Costs, is_checked: bool = False
+        self,
+        store: JobStore,
+        crew: Crew,
+        data: Path,
+        costs: Costs,
+        is_checked: bool = False,
+        stages: tuple[StageName, ...] = (),
     ) -> None:
         super().__init__(name="lavie-dispatcher", daemon=True)
         self._store = store
@@ -77,6 +84,7 @@ class Dispatcher(threading.Thread):
         self._data = data
         self._costs = costs
         self._is_checked = is_checked
+        self._stages = stages
         self._profile: ProfileName | None = None
         self._model_hash = ""
         self._is_paused = store.setting(_PAUSED) == "1"
@@ -451,6 +459,7 @@ class Dispatcher(threading.Thread):
                 is_checked=self._is_checked,
                 profile=self._profile,
                 is_finishing=job.is_finish_requested,
+                stages=self._stages,
             )
             self._wire.offer(order)
             self._offered = job, time.monotonic()

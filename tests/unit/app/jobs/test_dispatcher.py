@@ -386,3 +386,8 @@ def test_what_the_model_says_of_itself_needs_no_wire(card, tmp_path, monkeypatch
     monkeypatch.setattr(Wire, "status", lost)
     assert service.card.name == card.name
     service._store.close()
+
+
+def test_a_worker_is_told_which_stages_the_model_has(service, runner, values, card):
+    service.wait(service.submit(values).id, timeout=10)
+    assert runner.tasks[-1].stages == card.stages
