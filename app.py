@@ -28,7 +28,10 @@ from lavie.runtime.profiles import AUTO, ProfileName
 
 def create_parser() -> argparse.ArgumentParser:
     """The flags of the command line."""
-    parser = argparse.ArgumentParser(description="LaVie Studio: text to video in your browser.")
+    parser = argparse.ArgumentParser(
+        description="LaVie Studio: text to video in your browser.",
+        allow_abbrev=False,  # app.restart knows flags by their whole names
+    )
     add = parser.add_argument
     add("--model", default="miniature", help="model folder, hub id, or miniature (default)")
     add_stage_flags(parser)

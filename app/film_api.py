@@ -108,11 +108,11 @@ class FilmApi:
         """
         usual = {"smooth": False, "upscale": False, "negative_prompt": "", "loras": None}
         usual |= {name: value for name, value in self._own.items() if name != "seed"}
-        told = settings or {}
-        if not isinstance(told, dict) or not told.keys() <= usual.keys():
+        asked = settings or {}
+        if not isinstance(asked, dict) or not asked.keys() <= usual.keys():
             raise InputError(texts.no_such_settings(usual), "settings")
         kind = _kind_of(start)
-        values = {**usual, **told, "story": story, "seed": seed, "begin": kind, kind: start}
+        values = {**usual, **asked, "story": story, "seed": seed, "begin": kind, kind: start}
         if end is not None:
             values |= {"ends": True, "end_picture": end}
         return self._submit(request, values)

@@ -1,6 +1,5 @@
 """LoRAs for programs: the endpoints that train, list, change, hand out and take in."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,6 @@ from app.schema import job_json, lora_json
 from app.service import Service
 from app.texts import NOT_A_JOB_ID
 from app.texts import lora_rules as texts
-from app.upload_cache import forget_uploads
 from app.visitors import Visitors
 from lavie.errors import InputError
 
@@ -49,7 +47,7 @@ class LoraApi:
         """Queue the training of a LoRA on pictures and return its job at once.
 
         The job has one field more, ``advice``: what would make the pictures teach more, or nothing.
-        What was uploaded is deleted then, unless the pictures are to be kept: the job has its own.
+        The job has copies of the pictures; what was uploaded is deleted after about an hour.
 
         Args:
             files: PNG, JPEG or WebP pictures of one thing, character or style; 4 to 8 are best.
@@ -79,8 +77,6 @@ class LoraApi:
         }
         job = self._loras.submit(values, *self._visitors.visitor(request))
         advice = self._loras.advise_set(self._loras.check_pictures(files))
-        if not keeps_pictures:
-            forget_uploads(map(Path, files))
         return {**job_json(self._service.status(job)), "advice": advice}
 
     @told
@@ -115,7 +111,7 @@ class LoraApi:
 
     @told
     def discard_training(self, request: gr.Request, job_id: str) -> dict[str, Any]:
-        """Stop a training for good: what it has learnt and its pictures are deleted at once.
+        """Stop a training for good: what it has learnt and its copies of the pictures go at once.
 
         Args:
             job_id: The id that train_lora gave.

@@ -15,6 +15,7 @@ from lavie.convert.sources import (
     is_original_folder,
     published_stages,
 )
+from lavie.convert.stages import check_has_stage
 from lavie.errors import CheckpointError
 from lavie.pipelines.model_folder import (
     LATER_STAGES,
@@ -130,7 +131,8 @@ def read_model_card(model: str, stages: Mapping[StageName, str] | None = None) -
         stages: Models that later stages are loaded from instead.
 
     Raises:
-        CheckpointError: There is no such folder, it is no model, or a file in it is broken.
+        CheckpointError: There is no such folder, it is no model, or a file in it is broken; or a
+            stage is not where it is to be loaded from, or does not go with the model.
     """
     card = _read_card(model)
     for stage, elsewhere in (stages or {}).items():
@@ -164,15 +166,22 @@ def _read_card(model: str) -> ModelCard:
 def _with_stage(card: ModelCard, stage: StageName, elsewhere: str) -> ModelCard:
     """The same model with a stage of another one."""
     folder = find_model_folder(elsewhere)
+    vocabulary = None
     if folder is None or is_original_folder(folder):
+        check_has_stage(elsewhere, stage)
+        if folder is not None:
+            find_source(folder, NETWORKS[stage])  # says so now if a file is missing
         index, weight = {}, _published_weight(stage)
     else:
         own = find_stage_folder(folder, STAGE_PIPELINES[stage])
         index = read_model_index(own, STAGE_PIPELINES[stage])
         weight = _weight(own, stage, index)
+        if stage == "long_video":
+            vocabulary = _read_vocabulary(find_part(own, "tokenizer"))
     settings = _own_settings(stage, index)
     if stage == "long_video":
         _check_same_size(card.own_settings.get("base", {}), settings, elsewhere)
+        _check_same_words(card.vocabulary, vocabulary, elsewhere)
     steps = {STEP_FIELDS[stage]: _step_range(stage, {stage: index})} if stage in STEP_FIELDS else {}
     return replace(
         card,
@@ -191,6 +200,16 @@ def _check_same_size(base: Mapping[str, Any], windows: Mapping[str, Any], elsewh
         raise CheckpointError(
             f"'{elsewhere}' makes films of {asked}, but the model makes videos of {made}. Use it "
             "with a model of its own size."
+        )
+
+
+def _check_same_words(
+    base: frozenset[str] | None, windows: frozenset[str] | None, elsewhere: str
+) -> None:
+    if base != windows:
+        raise CheckpointError(
+            f"'{elsewhere}' was taught other words than the model, so neither would understand the "
+            "prompts of the other. Use it with a model of its own words."
         )
 
 

@@ -94,6 +94,7 @@ class CascadeRunner:
         Raises:
             Cancelled: ``cancel`` was set.
             InputError: The frames of the video to go on from are gone.
+            ConfigError: The server wants videos checked, or has a stage, and the runner cannot.
             LaVieError: The model cannot be loaded or refuses the request, or the safety checker
                 refuses the video.
         """
@@ -105,6 +106,7 @@ class CascadeRunner:
             yield from self._train(task.request, task, on_event, cancel)
             return
         cascade = self._load(task.profile or self._profile, task.is_memory_short)
+        _check_stages(cascade, task)
         if self._checker is not None:
             on_event = _without_previews(on_event)  # nobody has looked at those
         clock = _Clock(on_event)
@@ -191,6 +193,16 @@ class CascadeRunner:
                 model_hash=self._cascade.model_hash,
             )
         return self._cascade
+
+
+def _check_stages(cascade: "Cascade", task: Task) -> None:
+    """See that a worker that was started by hand was told of the same stages as the server.
+
+    Without those for films it would make one in another way, and not say so.
+    """
+    for stage in task.request.stages:
+        if stage in task.stages and stage not in cascade.loaded.names:
+            raise ConfigError(texts.stage_is_missing(stage))
 
 
 def _name_of(device: "torch.device") -> str:

@@ -70,7 +70,8 @@ class Service(JobBook, Workplace):
             for result in job.results:
                 if result.metadata.get("model") == card.name:
                     self._costs.learn_from(result)
-        dispatcher = Dispatcher(store, crew, data, self._costs, policy.is_checked)
+        told = policy.is_checked, card.stages
+        dispatcher = Dispatcher(store, crew, data, self._costs, *told)
         JobBook.__init__(self, store, Line(store, dispatcher, self._costs), data, policy)
         Workplace.__init__(self, dispatcher, policy)
         self.results.mkdir(exist_ok=True)
@@ -78,9 +79,9 @@ class Service(JobBook, Workplace):
     @property
     def card(self) -> ModelCard:
         """What the model says about itself; the hash of its weights once a worker has them."""
-        if not self._card.model_hash:
-            known = next((setup.model_hash for setup in self.setups() if setup.model_hash), "")
-            self._card = replace(self._card, model_hash=known) if known else self._card
+        known = self._dispatcher.model_hash
+        if known and not self._card.model_hash:
+            self._card = replace(self._card, model_hash=known)
         return self._card
 
     def start(self) -> None:

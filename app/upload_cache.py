@@ -1,6 +1,10 @@
-"""What was uploaded, where Gradio keeps it for about an hour."""
+"""What was uploaded, where Gradio keeps it for about an hour.
 
-from collections.abc import Iterable, Sequence
+Nothing is deleted there before: whoever uploads the same picture under the same name shares the
+file.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -18,15 +22,3 @@ def is_file_in(path: Path, folders: Sequence[Path]) -> bool:
         return file.is_file() and any(file.is_relative_to(folder) for folder in folders)
     except (OSError, ValueError):
         return False
-
-
-def forget_uploads(paths: Iterable[Path]) -> None:
-    """Delete files that are needed no more, of those that were uploaded; others stay.
-
-    Args:
-        paths: As requests name them.
-    """
-    folders = (upload_folder(),)
-    for path in paths:
-        if is_file_in(path, folders):
-            path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from app.service import Service
 from app.tabs.lora import LoraTab
 from app.tabs.lora_stage import TRAINING_ID
 from app.texts import loras as texts
-from app.upload_cache import forget_uploads, is_file_in, upload_folder
+from app.upload_cache import is_file_in, upload_folder
 from app.visitors import Visitors
 from lavie.errors import InputError
 from lora.limits import MAX_PICTURES
@@ -146,19 +146,21 @@ class LoraFormHandlers:
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
     def forget(self, trained: object, pictures: object) -> Updates:
-        """Delete what was uploaded once it was learnt from, unless it is kept on purpose.
+        """Take what was uploaded out of the form once it was learnt from, unless it is kept.
 
-        What was uploaded for a training that was cancelled is deleted in any case.
+        What was uploaded for a training that was cancelled is taken out in any case.
         """
         waiting = _by_training(trained)
         over = [job_id for job_id in waiting if self._is_over(job_id)]
         if not over:
             return {self._tab.form.table: gr.skip()}
+        gone: set[Path] = set()
         for job_id in over:
-            paths = _usable_paths(waiting.pop(job_id))
+            learnt = _usable_paths(waiting.pop(job_id))
             if not self._keeps_pictures(job_id):
-                forget_uploads(paths)
-        return {self._tab.form.trained: waiting, **self._show(_usable_paths(pictures))}
+                gone.update(path for path in learnt if is_file_in(path, [upload_folder()]))
+        left = [path for path in _usable_paths(pictures) if path not in gone]
+        return {self._tab.form.trained: waiting, **self._show(left)}
 
     def _is_over(self, job_id: str) -> bool:
         job = self._service.get(job_id) if self._service.knows(job_id) else None

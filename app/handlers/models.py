@@ -173,6 +173,8 @@ class ModelsHandlers:
             raise alert(texts.MODEL_WORK_IS_BUSY)
         if self._service.queue():
             raise alert(texts.WAIT_FOR_THE_QUEUE)
+        if "base" not in model.stages and len(model.stages) != 1:
+            raise alert(texts.later_stage_alone(model.stages, model.name))
         try:
             if "base" in model.stages:  # what later stages there were go with the model before
                 read_model_card(model.name)

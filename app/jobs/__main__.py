@@ -29,7 +29,9 @@ from lavie.runtime.profiles import AUTO, ProfileName
 
 def create_parser() -> argparse.ArgumentParser:
     """The flags of a worker."""
-    parser = argparse.ArgumentParser(prog="python -m app.jobs", description="A worker.")
+    parser = argparse.ArgumentParser(
+        prog="python -m app.jobs", description="A worker.", allow_abbrev=False
+    )
     add = parser.add_argument
     add("--wire", required=True, help="address of the Redis that it shares with the server")
     add("--data", type=Path, required=True, help="the server's data folder, as seen from here")

@@ -26,7 +26,7 @@ from app.loras.shelf import put_on_shelf
 from app.request import efforts_left
 from lavie.errors import CheckpointError
 from lavie.runtime.profiles import ProfileName
-from lavie.types import Progress
+from lavie.types import Progress, StageName
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,17 @@ class Dispatcher(threading.Thread):
         data: The data folder.
         costs: Learns how long each stage takes.
         is_checked: Whether every video has to pass a safety checker.
+        stages: Those of the model, which a worker has to have, too.
     """
 
     def __init__(
-        self, store: JobStore, crew: Crew, data: Path, costs: Costs, is_checked: bool = False
+        self,
+        store: JobStore,
+        crew: Crew,
+        data: Path,
+        costs: Costs,
+        is_checked: bool = False,
+        stages: tuple[StageName, ...] = (),
     ) -> None:
         super().__init__(name="lavie-dispatcher", daemon=True)
         self._store = store
@@ -77,7 +84,9 @@ class Dispatcher(threading.Thread):
         self._data = data
         self._costs = costs
         self._is_checked = is_checked
+        self._stages = stages
         self._profile: ProfileName | None = None
+        self._model_hash = ""
         self._is_paused = store.setting(_PAUSED) == "1"
         self._wire = Wire(crew.address, data)
         self._lock = threading.RLock()
@@ -180,6 +189,11 @@ class Dispatcher(threading.Thread):
         """What workers do about memory; None: what they were told when they were started."""
         return self._profile
 
+    @property
+    def model_hash(self) -> str:
+        """Of the weights of this server's workers; empty before one has told it."""
+        return self._model_hash
+
     def model_error(self) -> str | None:
         """Why no work is done: it cannot begin yet, or no worker can load the model."""
         if self._has_failed_to_begin:
@@ -229,6 +243,7 @@ class Dispatcher(threading.Thread):
             for step in (
                 self._follow_running,
                 self._bury,
+                self._hear_of_the_model,
                 self._hand_out,
                 self._sweeper.sweep_if_due,
             ):
@@ -402,10 +417,15 @@ class Dispatcher(threading.Thread):
                     self._wire.forget_worker(worker)
         self._others -= {name for name in self._others if self._cause_of_silence(name)}
         self._forget_the_dead()
+
+    def _hear_of_the_model(self) -> None:
+        """Take in what the workers of this server tell of their model."""
         for name in self._crew.names():
             status = self._wire.status(name)
             if status and status.sample and status.seconds:
                 self._costs.hint(status.sample, status.seconds)
+            if status and status.setup:
+                self._model_hash = status.setup.model_hash or self._model_hash
 
     def _forget_the_dead(self) -> None:
         """Keep what is known of the lives of workers only as long as they may be at a job."""
@@ -439,6 +459,7 @@ class Dispatcher(threading.Thread):
                 is_checked=self._is_checked,
                 profile=self._profile,
                 is_finishing=job.is_finish_requested,
+                stages=self._stages,
             )
             self._wire.offer(order)
             self._offered = job, time.monotonic()

@@ -19,7 +19,7 @@ from app.request import Request
 from app.result import Effort, Result
 from lavie.errors import InputError, MissingDependencyError, first_line
 from lavie.runtime.profiles import ProfileName
-from lavie.types import Progress
+from lavie.types import Progress, StageName
 
 T = TypeVar("T")
 
@@ -41,6 +41,7 @@ class Order:
         is_checked: Its video has to pass a safety checker.
         profile: What to do about memory; None: what the worker was told when it was started.
         is_finishing: Whether it is only to make something of what it has learnt.
+        stages: Those that the server's model has.
     """
 
     ticket: str
@@ -52,6 +53,7 @@ class Order:
     is_checked: bool = False
     profile: ProfileName | None = None
     is_finishing: bool = False
+    stages: tuple[StageName, ...] = ()
 
 
 Outcome = Literal["done", "cancelled", "failed", "out_of_memory"]

@@ -17,7 +17,7 @@ from app.request import Request
 from app.result import Effort, Result
 from lavie.errors import Cancelled, LaVieError, MemoryBudgetError
 from lavie.runtime.profiles import ProfileName
-from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress
+from lavie.types import CancelToken, Event, Frames, OnEvent, Preview, Progress, StageName
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Task:
         profile: What to do about memory; None: what the runner was told when it was made.
         finish: Set while a training runs that is to end with what it has learnt so far.
         is_finishing: Whether that was asked for before.
+        stages: Those that the model has to have if the request takes them.
     """
 
     request: Request
@@ -54,6 +55,7 @@ class Task:
     profile: ProfileName | None = None
     finish: CancelToken | None = None
     is_finishing: bool = False
+    stages: tuple[StageName, ...] = ()
 
 
 class Runner(Protocol):
@@ -163,6 +165,7 @@ class Worker:
             order.profile,
             _Asked(self._wire.is_finish_asked, order.ticket),
             order.is_finishing,
+            order.stages,
         )
         cancel = _Asked(self._wire.is_stop_asked, order.ticket)
         try:

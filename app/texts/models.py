@@ -172,10 +172,13 @@ def models_stages(stages: Sequence[StageName]) -> str:
 
 
 def later_stage_alone(stages: Sequence[StageName], name: str) -> str:
-    """How a later stage comes to be used."""
-    flag = f"--{stages[0].replace('_', '-')}" if len(stages) == 1 else ""
-    way = f" Start the studio with {flag} {name:.200}." if flag else ""
-    return f"This is a later stage alone, which goes on from videos of another model.{way}"
+    """How later stages come to be used."""
+    if not stages:
+        return "This model has no stage of this studio, so it is not used here. Choose another one."
+    flags = " ".join(f"--{stage.replace('_', '-')} {name:.200}" for stage in stages)
+    is_one = len(stages) == 1
+    what = "is a later stage alone, which goes" if is_one else "has later stages alone, which go"
+    return f"This {what} on from videos of another model. Start the studio with {flags}."
 
 
 def here_already(num_bytes: int, total: int) -> str:

@@ -49,6 +49,14 @@ NOT_CHECKED = (
 LOST_JOB = "The studio was restarted and no longer knows that job. Please make the video again."
 
 
+def stage_is_missing(stage: StageName) -> str:
+    """A worker was told less than the server."""
+    return (
+        f"The studio's model has the stage {stage}, but the worker's has not. Start it with "
+        f"--{stage.replace('_', '-')}, too."
+    )
+
+
 def refused(verdict: str) -> str:
     """What the checker of the studio's owner says of a video."""
     return f"This video was not kept. {clean_text(verdict):.300}"

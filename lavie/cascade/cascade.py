@@ -14,7 +14,8 @@ from lavie.cascade.enhancing import Enhancer
 from lavie.cascade.film import Film
 from lavie.cascade.generation import Generation
 from lavie.cascade.running import no_frames, run_base
-from lavie.convert.resolve import check_has_stage, find_stages, load_pipeline
+from lavie.convert.resolve import load_pipeline
+from lavie.convert.stages import check_has_stage, find_stages
 from lavie.errors import InputError
 from lavie.pipelines import limits
 from lavie.pipelines.story import StoryLike

@@ -91,7 +91,7 @@ def _benchmark(arguments: argparse.Namespace) -> None:
 
 def _choose_stages(arguments: argparse.Namespace) -> "list[StageName]":
     """The stages asked for, or all that are there; a film takes what its base takes."""
-    from lavie.convert.resolve import find_stages
+    from lavie.convert.stages import find_stages
     from lavie.pipelines import limits
     from lavie.types import CASCADE_STAGES, StageName
 

@@ -150,7 +150,7 @@ def _evaluate_prompts(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate_cascade(arguments: argparse.Namespace) -> None:
-    from lavie.convert.resolve import find_stages
+    from lavie.convert.stages import find_stages
     from lavie.media import check_output_folder
     from lavie.pipelines import limits
 

@@ -78,7 +78,7 @@ def _evaluate_long(arguments: argparse.Namespace) -> None:
         _measure_instrument(arguments, Judge.from_folder(judge_folder))
         return
 
-    from lavie.convert.resolve import find_stages
+    from lavie.convert.stages import find_stages
 
     folders = stage_folders(arguments)
     found = (*find_stages(arguments.model), *folders)

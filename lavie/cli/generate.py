@@ -18,6 +18,9 @@ from lavie.cli.shared import (
 )
 from lavie.errors import InputError
 
+_USUAL = {"tile_size": "auto", "enlarge": 1}
+"""Of flags that have the same value for every model."""
+
 
 def add_generate(commands: Any) -> None:  # noqa: ANN401
     """The command ``generate`` and its flags."""
@@ -59,8 +62,6 @@ _SETTINGS = (
     "fps",
 )
 
-
-_USUAL = {"tile_size": "auto", "enlarge": 1}
 _NOT_OF_FILMS = (
     "num_frames",
     "fps",

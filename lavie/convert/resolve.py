@@ -21,17 +21,14 @@ from lavie.convert.sources import (
     network_of,
     published_stages,
 )
-from lavie.errors import CheckpointError, InputError
+from lavie.convert.stages import find_stages
+from lavie.errors import CheckpointError
 from lavie.pipelines.model_folder import (
-    LATER_STAGES,
     MINIATURE,
     MINIATURE_FOLDER,
-    download_model_folder,
     find_borrowed_parts,
-    find_model_folder,
     get_model_folder,
     read_model_index,
-    stages_in,
 )
 from lavie.pipelines.stages import PIPELINES
 from lavie.pipelines.text_to_video import TextToVideoPipeline
@@ -63,45 +60,6 @@ class FoundModel:
 def load_pipeline(model: str | Path, dtype: torch.dtype = torch.float32) -> TextToVideoPipeline:
     """Load any text-to-video model: the base stage, see `load_stage`."""
     return cast(TextToVideoPipeline, load_stage(model, "base", dtype))
-
-
-def find_stages(model: str | Path) -> tuple[StageName, ...]:
-    """Say which stages a model has, in their order, without loading or downloading anything.
-
-    Args:
-        model: See `load_stage`. A model folder on the hub has the base stage at least; of others
-            can be told once it has been downloaded.
-
-    Raises:
-        CheckpointError: There is no such model.
-    """
-    path = Path(model)
-    if is_original_folder(path) or (is_published_repository(str(model)) and not path.exists()):
-        return published_stages(model)
-    folder = find_model_folder(model)
-    if folder is None:
-        from huggingface_hub.errors import LocalEntryNotFoundError
-
-        try:
-            folder = download_model_folder(str(model), local_files_only=True, without=LATER_STAGES)
-        except LocalEntryNotFoundError:
-            return ("base",)
-    return stages_in(folder)
-
-
-def check_has_stage(model: str | Path, stage: str) -> None:
-    """Raise unless a model has a later stage, before it is loaded.
-
-    Raises:
-        InputError: There is no such later stage.
-        CheckpointError: There is no such model, or it has other stages.
-    """
-    if stage not in LATER_STAGES:
-        raise InputError(f"Stage '{stage}' is not one of {', '.join(LATER_STAGES)}.", "stages")
-    found = find_stages(model)
-    if stage not in found:
-        has = f"stage {', '.join(found)}" if found else "no stage"
-        raise CheckpointError(f"Model '{model}' has {has}, expected {stage}.")
 
 
 def load_stage(

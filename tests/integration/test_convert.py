@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from lavie.cascade import Cascade
 from lavie.cli import main
 from lavie.convert.published import STABLE_DIFFUSION
-from lavie.convert.resolve import find_models, find_stages, load_pipeline, load_stage
+from lavie.convert.resolve import find_models, load_pipeline, load_stage
+from lavie.convert.stages import find_stages
 from lavie.errors import CheckpointError
 from lavie.media import read_video
 from lavie.pipelines.interpolation import InterpolationPipeline

@@ -5,10 +5,13 @@ import pytest
 
 from app.model_card import read_model_card
 from app.words import compose, words_of
+from lavie.convert.published import NETWORKS
 from lavie.convert.sources import REQUIRED_PARTS
 from lavie.data.world import caption_words
 from lavie.errors import CheckpointError
 from tests.unit.app.files import write_json
+
+SEINE = NETWORKS["long_video"].repositories[0]
 
 
 def write_original_files(folder: Path) -> None:
@@ -182,6 +185,7 @@ def test_a_later_stage_may_be_another_models(model_folder, tmp_path):
     index = {"_class_name": "LongVideoPipeline", "default_height": 40, "default_width": 64}
     write_json(tmp_path / "films" / "model_index.json", {**index, "default_num_inference_steps": 9})
     write_json(tmp_path / "films" / "vae" / "config.json", {"block_out_channels": [8, 16, 16]})
+    shutil.copytree(model_folder / "tokenizer", tmp_path / "films" / "tokenizer")
     alone = read_model_card(str(model_folder))
     assert not alone.goes_on_from_frames
     card = read_model_card(str(model_folder), {"long_video": str(tmp_path / "films")})
@@ -204,7 +208,37 @@ def test_the_steps_of_another_models_stage_are_its_own(model_folder, tmp_path):
 def test_films_of_another_size_do_not_go_with_a_model(model_folder, tmp_path):
     shutil.move(model_folder / "long_video", tmp_path / "films")
     write_json(tmp_path / "films" / "vae" / "config.json", {"block_out_channels": [8, 16, 16]})
+    shutil.copytree(model_folder / "tokenizer", tmp_path / "films" / "tokenizer")
     with pytest.raises(CheckpointError, match="films of 512x320, but the model makes .* 64x40"):
         read_model_card(str(model_folder), {"long_video": str(tmp_path / "films")})
     with pytest.raises(CheckpointError, match="expected LongVideoPipeline"):
         read_model_card(str(model_folder), {"long_video": str(model_folder / "interpolation")})
+
+
+def test_films_of_other_words_do_not_go_with_a_model(model_folder, write_model):
+    other = write_model(["bonjour</w>", "monde</w>"])
+    index = {"_class_name": "LongVideoPipeline", "default_height": 40, "default_width": 64}
+    write_json(other / "long_video" / "model_index.json", index)
+    read_model_card(str(other), {"long_video": str(other)})
+    with pytest.raises(CheckpointError, match="was taught other words than the model"):
+        read_model_card(str(model_folder), {"long_video": str(other)})
+
+
+def test_published_files_without_a_stage_are_refused_for_it(model_folder, tmp_path):
+    published = tmp_path / "published"
+    write_original_files(published)
+    with pytest.raises(CheckpointError, match="has stage base, expected long_video"):
+        read_model_card(str(published), {"long_video": str(published)})
+    (published / "seine.pt").touch()
+    read_model_card(str(published), {"long_video": str(published)})
+    (published / "lavie_vsr.pt").touch()  # without its Stable Diffusion
+    with pytest.raises(CheckpointError, match=r"config\.json does not exist"):
+        read_model_card(str(published), {"super_resolution": str(published)})
+
+
+def test_a_hub_id_without_a_stage_is_refused_for_it():
+    assert "long_video" in read_model_card("Vchitect/LaVie", {"long_video": SEINE}).stages
+    with pytest.raises(CheckpointError, match="expected long_video"):
+        read_model_card("Vchitect/LaVie", {"long_video": "Vchitect/LaVie"})
+    with pytest.raises(CheckpointError, match="expected interpolation"):
+        read_model_card("Vchitect/LaVie", {"interpolation": "someone/a-model"})

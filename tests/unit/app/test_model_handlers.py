@@ -314,6 +314,21 @@ def test_a_later_stage_alone_is_used_with_the_model_in_use(
         press(handlers, "use", "later")
 
 
+def test_a_folder_of_several_later_stages_or_of_none_is_not_used_by_a_button(
+    handlers, tab, library, restart
+):
+    several = replace(MINE, name="later", stages=("interpolation", "super_resolution"))
+    library.models += [several, replace(MINE, name="strange", stages=())]
+    shown = handlers.refresh()[tab.installed]
+    assert "--interpolation later --super-resolution later" in shown
+    assert "has no stage of this studio" in shown
+    with pytest.raises(gr.Error, match="--interpolation later --super-resolution later"):
+        press(handlers, "use", "later")
+    with pytest.raises(gr.Error, match="has no stage of this studio"):
+        press(handlers, "use", "strange")
+    assert restart.flags is None
+
+
 def test_where_the_server_cannot_start_again_the_command_is_told(service, tab, library, work):
     handlers = ModelsHandlers(service, tab, library, work)
     shown = handlers.refresh()[tab.installed]

@@ -1,8 +1,11 @@
 import os
+import runpy
 import sys
+from pathlib import Path
 
 import pytest
 
+from app.jobs import __main__ as jobs
 from app.restart import Restart, can_restart, with_flags
 
 
@@ -27,6 +30,16 @@ def test_a_flag_can_be_left_out():
     command = ["app.py", "--long-video", "films", "--model", "old"]
     flags = {"--model": "new", "--long-video": None}
     assert with_flags(command, flags) == ["app.py", "--model", "new"]
+
+
+def test_flags_are_taken_by_their_whole_names_alone(capsys):
+    app = runpy.run_path(str(Path(__file__).parents[3] / "app.py"))
+    needed = ["--wire", "sqlite:", "--data", "here"]
+    for create_parser, others in ((app["create_parser"], []), (jobs.create_parser, needed)):
+        assert create_parser().parse_args([*others, "--long-video", "films"]).long_video == "films"
+        with pytest.raises(SystemExit):
+            create_parser().parse_args([*others, "--long", "films"])
+        assert "unrecognized arguments: --long films" in capsys.readouterr().err
 
 
 def test_the_page_is_closed_and_the_server_becomes_the_next_one(monkeypatch, wait_until):

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.films.request import Windows
 from app.jobs.worker import Task
 from app.request import StageRequest, TextToVideoRequest
 from app.runner import CascadeRunner, _time_one_step
-from lavie.errors import Cancelled, InputError
+from lavie.errors import Cancelled, ConfigError, InputError
 from lavie.media import read_metadata, read_video
 from lavie.runtime.profiles import next_smaller
 from lavie.types import CancelToken, Preview, Progress, StageFinished
 from tests.tiny import write_tiny_cascade
+from tests.unit.app.files import A_FILM
 
 BASE = TextToVideoRequest(
     "a panda", "", 7, 2, 3.0, "dpm++", 32, 20, 4, False, False, smoothing_steps=2, upscaling_steps=3
@@ -80,6 +82,16 @@ def run(runner, request, folder, cancel=None):
     results = request.given if isinstance(request, StageRequest) else ()
     task = Task(request, results, folder)
     return list(runner.run(task, lambda _: None, cancel or CancelToken()))
+
+
+def test_a_worker_without_a_stage_of_the_servers_refuses_what_takes_it(runner, tmp_path):
+    film = replace(A_FILM, windows=Windows(8.0, 4, 20, 32))
+    task = Task(film, (), tmp_path / "job", stages=("base", "long_video"))
+    with pytest.raises(ConfigError, match="Start it with --long-video, too"):
+        list(runner.run(task, lambda _: None, CancelToken()))
+    assert not (tmp_path / "job").exists()
+    others = replace(task, request=replace(BASE, num_inference_steps=1))
+    assert len(list(runner.run(others, lambda _: None, CancelToken()))) == 1
 
 
 def test_every_stage_leaves_files_of_its_own(runner, tmp_path):

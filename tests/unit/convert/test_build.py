@@ -14,8 +14,9 @@ from lavie.convert.build import (
     load_unet,
 )
 from lavie.convert.published import NETWORKS
-from lavie.convert.resolve import find_stages, load_stage
+from lavie.convert.resolve import load_stage
 from lavie.convert.sources import Source, find_source
+from lavie.convert.stages import find_stages
 from lavie.errors import CheckpointError
 from lavie.models.keys import compare_keys
 from lavie.pipelines.long_video import LongVideoPipeline

@@ -6,7 +6,7 @@ import pytest
 
 from lavie.convert.install import expected_bytes, install
 from lavie.convert.published import NETWORKS, STABLE_DIFFUSION, UPSCALER
-from lavie.convert.resolve import find_stages
+from lavie.convert.stages import find_stages
 from lavie.errors import Cancelled, CheckpointError, InputError
 from lavie.types import CancelToken, Event, Progress
 from tests.fake_hub import FakeHub, serve_hub

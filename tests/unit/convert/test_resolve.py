@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from lavie.convert import resolve
-from lavie.convert.resolve import find_stages
+from lavie.convert.stages import find_stages
 from lavie.errors import CheckpointError
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lavie.convert.resolve import find_stages, load_stage
+from lavie.convert.resolve import load_stage
+from lavie.convert.stages import find_stages
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.interpolation import InterpolationPipeline
 from lavie.pipelines.model_folder import download_model_folder, save_stage

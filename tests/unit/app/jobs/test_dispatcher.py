@@ -10,7 +10,7 @@ import pytest
 from app import texts
 from app.jobs import dispatcher, sweeper
 from app.jobs.crew import ThreadCrew
-from app.jobs.wire import Wire, WorkerStatus
+from app.jobs.wire import Setup, Wire, WorkerStatus
 from app.service import Service
 from lavie.errors import InputError
 from tests.unit.app.conftest import StepRunner
@@ -369,3 +369,25 @@ def test_a_full_disk_is_said_and_the_next_job_is_done(service, runner, values):
     assert (job.state, job.error) == ("failed", texts.DISK_IS_FULL)
     runner.fail = lambda prompt: None
     assert service.wait(service.submit(values).id, timeout=10).state == "done"
+
+
+def test_the_hash_of_the_model_is_heard_from_the_workers(service, runner, wait_until):
+    assert service.card.model_hash == ""
+    runner.setup = Setup("CPU", "large", "auto", model_hash="0a")
+    wait_until(lambda: service.card.model_hash == "0a")
+
+
+def test_what_the_model_says_of_itself_needs_no_wire(card, tmp_path, monkeypatch):
+    def lost(*_):
+        raise ConnectionError("Redis is gone")
+
+    (tmp_path / "data").mkdir()
+    service = Service(card, ThreadCrew(StepRunner()), tmp_path / "data")
+    monkeypatch.setattr(Wire, "status", lost)
+    assert service.card.name == card.name
+    service._store.close()
+
+
+def test_a_worker_is_told_which_stages_the_model_has(service, runner, values, card):
+    service.wait(service.submit(values).id, timeout=10)
+    assert runner.tasks[-1].stages == card.stages

@@ -148,7 +148,7 @@ def test_a_picture_is_held_against_the_height_of_the_models_videos(tmp_path, ser
     heights = {41: "only 64x40 pixels, and videos are 41 high", 40: None}
     for height, said in heights.items():
         ranges = {**service.card.ranges, "height": replace(own, default=height)}
-        service.card = replace(service.card, ranges=ranges)
+        service._card = replace(service.card, ranges=ranges)
         (check,) = loras.check_pictures([file])
         assert check.problem is None
         assert said in check.warning if said else check.warning is None

@@ -29,23 +29,14 @@ def train(api, files, **changes):
     return api.train_lora(None, **{"files": files, "name": "My zog", "token": "zog", **changes})
 
 
-def test_uploads_are_gone_once_the_job_has_its_own_pictures(api, service, uploads):
-    job = service.get(train(api, uploads)["id"])
-    assert not any(Path(file).exists() for file in uploads)
-    assert all(picture.file.exists() for picture in job.request.pictures)
-
-
-def test_uploads_stay_where_they_are_kept_on_purpose_or_the_call_is_refused(api, uploads):
-    train(api, uploads, keeps_pictures=True)
-    with pytest.raises(Exception, match="cannot be a trigger word"):
-        train(api, uploads, token="../x")
+def test_two_calls_may_share_what_was_uploaded_as_each_job_has_its_own_pictures(
+    api, service, uploads
+):
+    first = service.get(train(api, uploads)["id"])
     assert all(Path(file).exists() for file in uploads)
-
-
-def test_what_was_not_uploaded_is_never_deleted(api, uploads, tmp_path):
-    others = write_pictures(tmp_path / "others")
-    train(api, others)
-    assert all(Path(file).exists() for file in others)
+    second = service.get(train(api, uploads, name="The same", keeps_pictures=True)["id"])
+    for job in (first, second):
+        assert all(picture.file.exists() for picture in job.request.pictures)
 
 
 def test_a_training_is_thrown_away_with_its_pictures(api, service, uploads):
