@@ -83,7 +83,7 @@ def test_a_lora_for_a_model_of_another_size_is_exported_for_that(
 ):
     model, at = tmp_path / "tiny", ["--registry", str(tmp_path / "kept")]
     pipeline.save_pretrained(model)
-    write_lora(make_lora(pipeline, text=False), tmp_path / "mine.safetensors")
+    write_lora(make_lora(pipeline, text=()), tmp_path / "mine.safetensors")
     taken = ["import", str(tmp_path / "mine.safetensors"), "--model", str(model), "--name", "Mine"]
     assert main([*taken, *at]) == 0
     asked = ["export", "Mine", "--output", str(tmp_path), "--format", "diffusers", *at]
