@@ -53,11 +53,6 @@ def name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def is_zip(path: Path) -> bool:
-    """Whether a file is called a zip."""
-    return path.suffix.lower() == ".zip" and not path.is_dir()
-
-
 def look_into_zip(path: Path) -> Mapping[str, zipfile.ZipInfo]:
     """The two files of peft's in a zip, in whichever folder of it they are; nothing is unpacked.
 
@@ -100,20 +95,23 @@ def _find_weights(path: Path, work: Path) -> Path:
                 f"'{one_line(path.name)}' is no folder of a LoRA of peft's. {_ADVICE}"
             )
         return path / WEIGHTS
-    return _unpack(path, work) if is_zip(path) else path
+    if path.suffix.lower() != ".zip":
+        return path
+    (unpacked := work / "unpacked").mkdir()  # so that no name of a zip is one of peft's two
+    return _unpack(path, unpacked)
 
 
-def _unpack(path: Path, work: Path) -> Path:
+def _unpack(path: Path, folder: Path) -> Path:
     """Under names of our own; no more of each than the zip says, which has been looked at."""
     parts = look_into_zip(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for part, info in parts.items():
-                with archive.open(info) as packed, (work / part).open("xb") as file:
+                with archive.open(info) as packed, (folder / part).open("xb") as file:
                     shutil.copyfileobj(packed, file)
     except _UNREADABLE as error:
         raise CheckpointError(_no_zip(one_line(path.name))) from error
-    return work / WEIGHTS
+    return folder / WEIGHTS
 
 
 def _join(weights: Path, target: Path) -> Path:

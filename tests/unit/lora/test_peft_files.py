@@ -85,7 +85,9 @@ def test_without_its_settings_a_file_of_peft_is_refused(folder, miniature, regis
     assert registry.list() == []
 
 
-@pytest.mark.parametrize("form", ["folder", "file", "zip", "stored", "zip of the folder"])
+@pytest.mark.parametrize(
+    "form", ["folder", "file", "zip", "stored", "zip of the folder", "zip called as its weights"]
+)
 def test_the_command_takes_in_what_peft_has_in_two_files(
     folder, miniature, registry, tmp_path, form
 ):
@@ -95,10 +97,12 @@ def test_the_command_takes_in_what_peft_has_in_two_files(
         "zip": lambda: pack(folder),
         "stored": lambda: pack(folder, zipfile.ZIP_STORED),
         "zip of the folder": lambda: pack(folder, inside="../../My fox/"),
+        "zip called as its weights": lambda: pack(folder).rename(tmp_path / "adapter_model.zip"),
     }[form]()
     assert main(["import", str(given), "--registry", str(registry.folder)]) == 0
     (entry,) = registry.list()
-    assert (entry.name, entry.rank) == ("My fox", 2)
+    called = "adapter_model" if form == "zip called as its weights" else "My fox"
+    assert (entry.name, entry.rank) == (called, 2)
     assert alphas_of(entry.file, miniature) == {3.0}
     assert [path.name for path in registry.folder.iterdir()] == [entry.id]
     for style in ("kohya", "diffusers", "peft"):
