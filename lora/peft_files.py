@@ -12,12 +12,15 @@ from typing import Any
 
 from lavie.errors import CheckpointError
 from lora.alphas import IN_METADATA, MAX_SETTINGS_BYTES, SETTINGS, WEIGHTS, as_metadata
-from lora.header import MAX_HEADER_BYTES, read_header
+from lora.header import read_header
 from lora.refusals import one_line
 
 _ADVICE = f"Put {WEIGHTS} and {SETTINGS} in it, each once."
 _MOST_PACKED = 4
-"""How many times smaller the weights of a LoRA get in a zip; its header may get far smaller."""
+"""How many times smaller the weights of a LoRA get in a zip."""
+
+_MOST_BESIDES = 1 << 20
+"""Bytes that may get far smaller: those of its header."""
 
 _MAX_DIRECTORY_BYTES = 1 << 16
 _END_BYTES, _END, _LARGE_BYTES, _LARGE = 22, b"PK\x05\x06", 20, b"PK\x06\x07"
@@ -76,11 +79,12 @@ def look_into_zip(path: Path) -> Mapping[str, zipfile.ZipInfo]:
     if sorted(part for part, _ in found) != sorted((WEIGHTS, SETTINGS)):
         raise CheckpointError(f"'{name}' is no zip of a LoRA of peft's. {_ADVICE}")
     sizes = {part: info.file_size for part, info in found}
+    packed = sum(info.compress_size for part, info in found if part == WEIGHTS)
     packings = {info.compress_type for _, info in found}
     if not packings <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise CheckpointError(f"'{name}' is packed in an unusual way. Pack it as a plain zip.")
-    too_large = sizes[WEIGHTS] > _MOST_PACKED * num_bytes + MAX_HEADER_BYTES
-    if too_large or sizes[SETTINGS] > MAX_SETTINGS_BYTES:
+    most = _MOST_PACKED * min(packed, num_bytes) + _MOST_BESIDES  # what it says may be too much
+    if sizes[WEIGHTS] > most or sizes[SETTINGS] > MAX_SETTINGS_BYTES:
         raise CheckpointError(
             f"'{name}' would unpack to {sum(sizes.values()) >> 20} MiB, which no LoRA in a zip of "
             f"this size does. {_ADVICE}"

@@ -231,7 +231,7 @@ class Loras:
         if not isinstance(file, str | Path) or not str(file):
             raise InputError(texts.LORA_FILE_WRONG_KIND, "file")
         path = Path(file)
-        check_upload(path, [LORA, LORA_ZIP])
+        check_upload(path, [LORA, LORA_ZIP], self._service.policy.is_public)
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:
