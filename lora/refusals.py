@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from lavie.errors import CheckpointError
 
-_ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
+ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
+"""The end of every refusal of another kind."""
 
 # What a key looks like, what the file is then, and the way out. The first one that fits says it.
 _TEMPORAL = "made for layers in time"
@@ -100,15 +101,15 @@ def refuse_other_kinds(
         if allow_temporal and what == _TEMPORAL:
             continue
         if any(map(re.compile(pattern).search, keys)):
-            raise CheckpointError(f"'{name}' is {what}. {_ONLY_LORA}")
+            raise CheckpointError(f"'{name}' is {what}. {ONLY_LORA}")
     if not any("lora" in key.lower() for key in keys):
         if all(map(_EMBEDDING.search, keys)):
-            raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {_ONLY_LORA}")
-        raise CheckpointError(f"'{name}' holds weights, but no LoRA. {_ONLY_LORA}")
+            raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {ONLY_LORA}")
+        raise CheckpointError(f"'{name}' holds weights, but no LoRA. {ONLY_LORA}")
     for said in (metadata.get(key, "")[:200].lower() for key in _BASE):
         for pattern, base in _BASES:
             if re.match(pattern, said):
-                raise CheckpointError(f"'{name}' says that it was made for {base}. {_ONLY_LORA}")
+                raise CheckpointError(f"'{name}' says that it was made for {base}. {ONLY_LORA}")
 
 
 def refuse_other_base(

@@ -408,7 +408,7 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     deep = "[" * 200_000
-    for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
+    for text in ("", "[]", '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
         (folder / "adapter_config.json").write_text(text)
         with pytest.raises(CheckpointError, match="settings that can't be used"):
             read(folder, pipeline)
@@ -419,11 +419,39 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
         "[]",
         deep,
         json.dumps({"unet.lora_alpha": {}}),
-        json.dumps({"unet.use_dora": True}),
     ):
         save_file(weights, path, {"lora_adapter_metadata": value})
         with pytest.raises(CheckpointError, match="describes itself"):
             read(path, pipeline)
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"use_dora": True}, "a DoRA"),
+        ({"init_lora_weights": "pissa_niter_16"}, "a LoRA of kind pissa_niter_16"),
+        ({"init_lora_weights": "OLoRA"}, "a LoRA of kind olora"),
+        ({"init_lora_weights": "corda"}, "a LoRA of kind corda"),
+        ({"init_lora_weights": "loftq"}, "a LoRA of kind loftq"),
+        ({"init_lora_weights": "gaussian"}, None),
+        ({"init_lora_weights": True}, None),
+    ],
+)
+def test_settings_of_what_is_no_plain_lora_are_refused_by_name(
+    pipeline, make_lora, tmp_path, settings, what
+):
+    lora = make_lora(pipeline, text=())
+    folder = write_lora(lora, tmp_path / "mine", "peft")
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
+    text = json.dumps({f"unet.{key}": value for key, value in settings.items()})
+    save_file(load_file(path), path, {"lora_adapter_metadata": text})
+    for file in (folder, path):
+        if what is None:
+            read(file, pipeline)
+            continue
+        with pytest.raises(CheckpointError, match=f"is {what}.*Only plain LoRA"):
+            read(file, pipeline)
 
 
 def test_wrong_names_and_formats_are_refused_before_anything_is_written(
