@@ -67,7 +67,7 @@ def find_alphas(
     Raises:
         CheckpointError: There are no settings although there have to be, or they can't be read.
     """
-    if IN_METADATA in metadata and (found := _read_metadata(name, metadata[IN_METADATA])):
+    if found := alphas_within(name, metadata):
         return found
     is_of_peft = any(key.startswith(PEFT_PREFIX) for key in keys)
     if not is_of_peft or any(key.endswith(".alpha") for key in keys):
@@ -80,6 +80,19 @@ def find_alphas(
         )
     alphas = _read_file(settings, name)
     return dict.fromkeys(NETWORKS, alphas)
+
+
+def alphas_within(name: str, metadata: Mapping[str, str]) -> dict[Network, Alphas]:
+    """Those of `find_alphas` that stand in the file itself; nothing if none do.
+
+    Args:
+        name: What sentences call it.
+        metadata: Its own.
+
+    Raises:
+        CheckpointError: They can't be read.
+    """
+    return _read_metadata(name, metadata[IN_METADATA]) if IN_METADATA in metadata else {}
 
 
 def as_metadata(alphas: Mapping[Network, Alphas]) -> str:

@@ -11,7 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lavie.errors import CheckpointError
-from lora.alphas import IN_METADATA, MAX_SETTINGS_BYTES, SETTINGS, WEIGHTS, as_metadata
+from lora.alphas import (
+    IN_METADATA,
+    MAX_SETTINGS_BYTES,
+    SETTINGS,
+    WEIGHTS,
+    alphas_within,
+    as_metadata,
+)
 from lora.header import read_header
 from lora.refusals import one_line
 
@@ -121,7 +128,7 @@ def _unpack(path: Path, folder: Path) -> Path:
 def _join(weights: Path, target: Path) -> Path:
     """Write the settings that lie beside weights into their header, where `read_header` looks."""
     header = read_header(weights)
-    if not header.alphas or IN_METADATA in header.metadata:
+    if not header.alphas or alphas_within(weights.name, header.metadata):
         return weights
     with weights.open("rb") as source, target.open("xb") as file:
         values: dict[str, Any] = json.loads(source.read(int.from_bytes(source.read(8), "little")))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from lavie.cli.lora import main
 from lavie.errors import CheckpointError
 from lora import with_loras, write_lora
-from lora.alphas import SETTINGS, WEIGHTS
+from lora.alphas import IN_METADATA, SETTINGS, WEIGHTS
 from lora.formats import read_lora
 from lora.header import read_header
 from lora.peft_files import look_into_zip
@@ -70,6 +70,12 @@ def test_settings_count_for_the_text_encoder_too(pipeline, folder, make_lora, tm
     found = read_lora(folder, pipeline.unet, pipeline.text_encoder).layers["text_encoder"]
     assert found.keys() == layers.keys()
     assert {layer.alpha for layer in found.values()} == {3.0}
+
+
+def test_settings_beside_weights_count_where_those_within_are_empty(folder, miniature, registry):
+    save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, {**SMALL, IN_METADATA: "{}"})
+    for given in (folder, pack(folder)):
+        assert alphas_of(registry.import_file(given).file, miniature) == {3.0}
 
 
 def test_without_its_settings_a_file_of_peft_is_refused(folder, miniature, registry, capsys):
