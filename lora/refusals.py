@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lavie.errors import CheckpointError
+from lora.limits import MAX_TENSORS
 
 ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
 """The end of every refusal of another kind."""
@@ -84,7 +85,7 @@ def refuse_unopened(file: Path, name: str) -> None:
 def refuse_other_kinds(
     name: str, keys: Sequence[str], metadata: Mapping[str, str], allow_temporal: bool = False
 ) -> None:
-    """Raise if a file says that it is something else than a plain LoRA for these models.
+    """Raise if a file is something else than a plain LoRA for these models, as far as it says.
 
     Args:
         name: Of the file, for the sentence.
@@ -93,10 +94,14 @@ def refuse_other_kinds(
         allow_temporal: Whether it may be one of layers over time.
 
     Raises:
-        CheckpointError: They do; the text says what it is.
+        CheckpointError: It is; the text says what. Or it has more tensors than a LoRA has.
     """
     if not keys:
         raise CheckpointError(f"'{name}' holds no weights. Save or download it again.")
+    if len(keys) > MAX_TENSORS:  # first, as what follows looks at each many times
+        raise CheckpointError(
+            f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
+        )
     for pattern, what in _KINDS:
         if allow_temporal and what == _TEMPORAL:
             continue

@@ -323,6 +323,14 @@ def test_the_base_that_a_file_names_counts_though_its_shapes_fit(
             look(path)
 
 
+def test_tensors_are_counted_before_their_names_are_looked_at(pipeline, tmp_path):
+    path = tmp_path / "many.safetensors"
+    save_file({f"{n}.hada_w1": torch.ones(1) for n in range(MAX_TENSORS + 1)}, path)
+    for look in (read_header, partial(read, pipeline=pipeline)):
+        with pytest.raises(CheckpointError, match=f"holds {MAX_TENSORS + 1} tensors"):
+            look(path)
+
+
 def test_pickles_are_never_opened(pipeline, tmp_path):
     for name in ("a.ckpt", "a.pt", "a.bin"):
         torch.save({"x": torch.ones(1)}, tmp_path / name)
