@@ -14,6 +14,7 @@ from typing import NamedTuple
 from app import texts
 from app.plain_text import clean_text
 from lavie.errors import CheckpointError, InputError
+from lora.header import MAX_HEADER_BYTES
 
 MAX_UPLOAD_BYTES = 512 * 2**20
 """On a server of one's own: a long video of a camera."""
@@ -29,8 +30,6 @@ MAX_PIXELS_IN_ALL = 10**10
 """Of all frames of a video: about three minutes of full HD, or a minute of 4K."""
 
 MAX_STREAMS = 32
-MAX_HEADER_BYTES = 16 * 2**20
-"""Of a file of weights: the names of all, and a picture or two."""
 
 _NUM_FIRST_BYTES = 4096
 _PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}

@@ -16,6 +16,7 @@ RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
 MAX_HEADER_BYTES = 16 << 20
+"""The names of all tensors, and a picture or two."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def word_of(key: str) -> str | None:
     return match and match["word"]
 
 
-def key_of(word: str) -> str:
+def key_of_word(word: str) -> str:
     """The key under which a file says the meaning of a trigger word."""
     return f"bundle_emb.{word}.string_to_param.*"
 

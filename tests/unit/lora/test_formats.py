@@ -12,7 +12,7 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora, write_lora
 from lora.header import read_header
 from lora.inject import attach, detach
-from lora.keys import NETWORKS, key_of
+from lora.keys import NETWORKS, key_of_word
 from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
 from lora.registry import Registry
 
@@ -258,7 +258,7 @@ def test_words_that_a_model_could_not_learn_are_refused_wherever_a_file_comes_in
     words, match = WORDS[kind]
     width = pipeline.text_encoder.config.hidden_size
     path = tmp_path / "words.safetensors"
-    vectors = {key_of(word): torch.ones(count, width) for word, count in words.items()}
+    vectors = {key_of_word(word): torch.ones(count, width) for word, count in words.items()}
     save_file(written | vectors, path)
     registry = Registry(tmp_path / "kept")
     for look in (lambda: read(path, pipeline), lambda: registry.import_file(path)):
@@ -276,7 +276,7 @@ def test_as_many_words_as_a_file_may_have_are_learnt_and_forgotten(pipeline, wri
     names = ["Zog", "zog-mip", "zog_a", "<zog>", "zog_2", *(f"mip{n}" for n in range(9))]
     width = pipeline.text_encoder.config.hidden_size
     path = tmp_path / "words.safetensors"
-    words = {key_of(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
+    words = {key_of_word(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
     save_file(written | words, path)
     before = pipeline.tokenizer.get_vocab()
     attach(pipeline, read(path, pipeline), "mine")
@@ -342,7 +342,7 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     """More than a hundred: cut, flipped, with wrong headers, odd keys and words."""
     whole = tmp_path / "whole.safetensors"
     width = pipeline.text_encoder.config.hidden_size
-    save_file(written | {key_of("zog"): torch.ones(2, width)}, whole)
+    save_file(written | {key_of_word("zog"): torch.ones(2, width)}, whole)
     data = whole.read_bytes()
     generator = torch.Generator().manual_seed(0)
 
@@ -360,7 +360,7 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
     for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
-        for key in (odd, f"lora_unet_{odd}.alpha", key_of(odd), f"{odd}.lora_down.weight"):
+        for key in (odd, f"lora_unet_{odd}.alpha", key_of_word(odd), f"{odd}.lora_down.weight"):
             contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
     registry = Registry(tmp_path / "kept")
     sentences = []
