@@ -14,6 +14,7 @@ from typing import NamedTuple
 from app import texts
 from app.plain_text import clean_text
 from lavie.errors import CheckpointError, InputError
+from lora.header import MAX_HEADER_BYTES
 
 MAX_UPLOAD_BYTES = 512 * 2**20
 """On a server of one's own: a long video of a camera."""
@@ -29,8 +30,6 @@ MAX_PIXELS_IN_ALL = 10**10
 """Of all frames of a video: about three minutes of full HD, or a minute of 4K."""
 
 MAX_STREAMS = 32
-MAX_HEADER_BYTES = 16 * 2**20
-"""Of a file of weights: the names of all, and a picture or two."""
 
 _NUM_FIRST_BYTES = 4096
 _PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -68,12 +67,13 @@ def max_upload_bytes(is_public: bool) -> int:
     return MAX_PUBLIC_UPLOAD_BYTES if is_public else MAX_UPLOAD_BYTES
 
 
-def check_upload(path: Path, kinds: Sequence[Kind]) -> None:
+def check_upload(path: Path, kinds: Sequence[Kind], is_public: bool = False) -> None:
     """Let a file in, or not.
 
     Args:
         path: Where it was put; its name is the one that its owner gave it.
         kinds: What it may be.
+        is_public: Whether the server is: a zip unpacks to no more than may be sent to it.
 
     Raises:
         InputError: Its name, size or content is not that of such a file.
@@ -91,7 +91,7 @@ def check_upload(path: Path, kinds: Sequence[Kind]) -> None:
     elif kind is LORA:
         _check_weights(path, first)
     elif kind is LORA_ZIP:
-        _check_zip(path)
+        _check_zip(path, max_upload_bytes(is_public))
     elif b"\0" in first:
         raise BrokenFileError
 
@@ -141,15 +141,15 @@ def _check_weights(path: Path, first: bytes) -> None:
         raise BrokenFileError
 
 
-def _check_zip(path: Path) -> None:
+def _check_zip(path: Path, max_bytes: int) -> None:
     from lora.peft_files import look_into_zip
 
     try:
         sizes = [part.file_size for part in look_into_zip(path).values()]
     except CheckpointError as error:
         raise InputError(str(error), "file") from error
-    if sum(sizes) > MAX_UPLOAD_BYTES:
-        raise InputError(texts.upload_too_large(MAX_UPLOAD_BYTES), "file")
+    if sum(sizes) > max_bytes:
+        raise InputError(texts.upload_too_large(max_bytes), "file")
 
 
 def _check_picture(path: Path) -> None:

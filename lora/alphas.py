@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from lavie.errors import CheckpointError, first_line
 from lora.keys import NETWORKS, PEFT_PREFIX, Network
 from lora.limits import MAX_TENSORS
-from lora.refusals import one_line
+from lora.refusals import ONLY_LORA, one_line
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 """What peft calls the two files of a LoRA."""
@@ -22,6 +22,9 @@ MAX_SETTINGS_BYTES = 1 << 20
 
 _USUAL_ALPHA = 8  # peft's own
 _LAYER = re.compile(r"\^?[\w.]+")
+_CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
+"""How some LoRAs start: with what they take from the base, so they are wrong on the base itself."""
+
 _UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading settings ends in that are of a wrong kind, too large or too deep."""
 
@@ -64,7 +67,7 @@ def find_alphas(
     Raises:
         CheckpointError: There are no settings although there have to be, or they can't be read.
     """
-    if IN_METADATA in metadata and (found := _read_metadata(name, metadata[IN_METADATA])):
+    if found := alphas_within(name, metadata):
         return found
     is_of_peft = any(key.startswith(PEFT_PREFIX) for key in keys)
     if not is_of_peft or any(key.endswith(".alpha") for key in keys):
@@ -77,6 +80,19 @@ def find_alphas(
         )
     alphas = _read_file(settings, name)
     return dict.fromkeys(NETWORKS, alphas)
+
+
+def alphas_within(name: str, metadata: Mapping[str, str]) -> dict[Network, Alphas]:
+    """Those of `find_alphas` that stand in the file itself; nothing if none do.
+
+    Args:
+        name: What sentences call it.
+        metadata: Its own.
+
+    Raises:
+        CheckpointError: They can't be read.
+    """
+    return _read_metadata(name, metadata[IN_METADATA]) if IN_METADATA in metadata else {}
 
 
 def as_metadata(alphas: Mapping[Network, Alphas]) -> str:
@@ -93,7 +109,7 @@ def _read_file(settings: Path, name: str) -> Alphas:
     try:
         if settings.stat().st_size > MAX_SETTINGS_BYTES:
             raise ValueError("it is far too large")
-        return _read(json.loads(settings.read_text("utf-8")))
+        return _read(name, json.loads(settings.read_text("utf-8")))
     except (OSError, *_UNREADABLE) as error:
         raise CheckpointError(
             f"'{name}' has settings that can't be used: {SETTINGS}: {one_line(first_line(error))}. "
@@ -109,7 +125,7 @@ def _read_metadata(name: str, text: str) -> dict[Network, Alphas]:
             prefix = f"{network}."
             own = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
             if own:
-                found[network] = _read(own)
+                found[network] = _read(name, own)
     except _UNREADABLE as error:
         raise CheckpointError(
             f"'{name}' describes itself in a way that can't be read: {one_line(first_line(error))}."
@@ -117,10 +133,14 @@ def _read_metadata(name: str, text: str) -> dict[Network, Alphas]:
     return found
 
 
-def _read(values: dict[str, Any]) -> Alphas:
+def _read(name: str, values: dict[str, Any]) -> Alphas:
     """Of all settings those that decide what the weights mean."""
     if values.get("use_dora"):
-        raise ValueError("it is a DoRA")
+        raise CheckpointError(f"'{name}' is a DoRA. {ONLY_LORA}")
+    start = str(values.get("init_lora_weights")).lower()
+    if start.startswith(_CHANGE_THE_BASE):
+        kind = one_line(start, 40)
+        raise CheckpointError(f"'{name}' is a LoRA of kind {kind}, of a changed base. {ONLY_LORA}")
     pattern: dict[Any, Any] = values.get("alpha_pattern") or {}
     if not all(isinstance(name, str) for name in pattern):
         raise TypeError("alpha_pattern names no layers")

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from lavie.errors import CheckpointError, InputError, first_line
 from lavie.models import BaseUNet
 from lora.alphas import IN_METADATA, WEIGHTS, Alphas, find_alphas
-from lora.keys import Network, Part, find_words, key_of, layer_of, split_prefix, word_of
+from lora.keys import Network, Part, find_words, key_of_word, layer_of, split_prefix, word_of
 from lora.refusals import one_line, refuse_other_base, refuse_other_kinds, refuse_unopened
 from lora.weights import Lora, LoraLayer, adaptable_layers, shape_wanted
 
@@ -116,7 +116,7 @@ def write_lora(lora: Lora, path: Path, style: LoraFormat = "kohya") -> Path:
         raise InputError(f"'{path.name}' should end with .safetensors.", "output")
     tensors, metadata = (_as_kohya if style == "kohya" else _as_diffusers)(lora)
     for word, vectors in lora.embeddings.items():
-        tensors[key_of(word)] = vectors.contiguous()
+        tensors[key_of_word(word)] = vectors.contiguous()
     _save(tensors, {**lora.metadata, **metadata}, path)
     return path
 

@@ -16,6 +16,7 @@ RESULT = "lora.safetensors"
 """What a LoRA is called where it was trained, and where it is kept."""
 
 MAX_HEADER_BYTES = 16 << 20
+"""The names of all tensors, and a picture or two."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,26 @@ def model_name(model: str) -> str:
 
 
 def is_made_for(made_for: str, made_on: str, model: str, model_hash: str = "") -> bool:
-    """Whether a LoRA is for a model: the same weights are, wherever they lie and by whatever name.
+    """Whether a LoRA is for a model: of the same weights, by whatever name, or of the same name.
+
+    A model of its name may have other weights by now, as a better VAE: `is_of_other_weights`.
 
     Args:
         made_for: Name of the model that it was made for; empty if unknown, which may be any.
-        made_on: Hash of that model's weights; empty if unknown.
+        made_on: Hash of that model's weights; empty if it was not trained here: then its name may
+            be anything, and says nothing.
         model: A model folder, a hub id, or "miniature".
         model_hash: Of its weights, as `lavie.models.fingerprint` names them; empty if they were not
-            read yet. Then names have to do.
+            read yet.
     """
-    if made_on and model_hash:
-        return made_on == model_hash
-    return not made_for or model_name(made_for) == model_name(model)
+    if made_on in ("", model_hash) or not made_for:
+        return True
+    return model_name(made_for) == model_name(model)
+
+
+def is_of_other_weights(made_on: str, model_hash: str) -> bool:
+    """Whether a LoRA was made on other weights than a model's, as far as both hashes are known."""
+    return "" not in (made_on, model_hash) and made_on != model_hash
 
 
 def _is_down(key: str) -> bool:

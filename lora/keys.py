@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, cast
 
 from lavie.errors import CheckpointError
-from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS, WORD
+from lora.limits import MAX_VECTORS, MAX_WORDS, WORD
 from lora.refusals import one_line
 
 Network = Literal["unet", "text_encoder"]
@@ -65,7 +65,7 @@ def word_of(key: str) -> str | None:
     return match and match["word"]
 
 
-def key_of(word: str) -> str:
+def key_of_word(word: str) -> str:
     """The key under which a file says the meaning of a trigger word."""
     return f"bundle_emb.{word}.string_to_param.*"
 
@@ -88,13 +88,9 @@ def find_words(name: str, shapes: Mapping[str, Sequence[int]]) -> list[str]:
         shapes: Of its tensors, by key.
 
     Raises:
-        CheckpointError: There are more tensors or words than a LoRA has; a word is none, is too
+        CheckpointError: There are more words than a LoRA has; a word is none, is too
             long for a prompt, or takes up a token of another.
     """
-    if len(shapes) > MAX_TENSORS:
-        raise CheckpointError(
-            f"'{name}' holds {len(shapes)} tensors. A LoRA has at most {MAX_TENSORS}."
-        )
     found = {word: shape for key, shape in shapes.items() if (word := word_of(key)) is not None}
     if len(found) > MAX_WORDS:
         raise CheckpointError(

@@ -11,13 +11,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lavie.errors import CheckpointError
-from lora.alphas import IN_METADATA, MAX_SETTINGS_BYTES, SETTINGS, WEIGHTS, as_metadata
-from lora.header import MAX_HEADER_BYTES, read_header
+from lora.alphas import (
+    IN_METADATA,
+    MAX_SETTINGS_BYTES,
+    SETTINGS,
+    WEIGHTS,
+    alphas_within,
+    as_metadata,
+)
+from lora.header import read_header
 from lora.refusals import one_line
 
 _ADVICE = f"Put {WEIGHTS} and {SETTINGS} in it, each once."
 _MOST_PACKED = 4
-"""How many times smaller the weights of a LoRA get in a zip; its header may get far smaller."""
+"""How many times smaller the weights of a LoRA get in a zip."""
+
+_MOST_BESIDES = 1 << 20
+"""Bytes that may get far smaller: those of its header."""
 
 _MAX_DIRECTORY_BYTES = 1 << 16
 _END_BYTES, _END, _LARGE_BYTES, _LARGE = 22, b"PK\x05\x06", 20, b"PK\x06\x07"
@@ -53,11 +63,6 @@ def name_of(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def is_zip(path: Path) -> bool:
-    """Whether a file is called a zip."""
-    return path.suffix.lower() == ".zip" and not path.is_dir()
-
-
 def look_into_zip(path: Path) -> Mapping[str, zipfile.ZipInfo]:
     """The two files of peft's in a zip, in whichever folder of it they are; nothing is unpacked.
 
@@ -81,11 +86,12 @@ def look_into_zip(path: Path) -> Mapping[str, zipfile.ZipInfo]:
     if sorted(part for part, _ in found) != sorted((WEIGHTS, SETTINGS)):
         raise CheckpointError(f"'{name}' is no zip of a LoRA of peft's. {_ADVICE}")
     sizes = {part: info.file_size for part, info in found}
+    packed = sum(info.compress_size for part, info in found if part == WEIGHTS)
     packings = {info.compress_type for _, info in found}
     if not packings <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise CheckpointError(f"'{name}' is packed in an unusual way. Pack it as a plain zip.")
-    too_large = sizes[WEIGHTS] > _MOST_PACKED * num_bytes + MAX_HEADER_BYTES
-    if too_large or sizes[SETTINGS] > MAX_SETTINGS_BYTES:
+    most = _MOST_PACKED * min(packed, num_bytes) + _MOST_BESIDES  # what it says may be too much
+    if sizes[WEIGHTS] > most or sizes[SETTINGS] > MAX_SETTINGS_BYTES:
         raise CheckpointError(
             f"'{name}' would unpack to {sum(sizes.values()) >> 20} MiB, which no LoRA in a zip of "
             f"this size does. {_ADVICE}"
@@ -100,26 +106,29 @@ def _find_weights(path: Path, work: Path) -> Path:
                 f"'{one_line(path.name)}' is no folder of a LoRA of peft's. {_ADVICE}"
             )
         return path / WEIGHTS
-    return _unpack(path, work) if is_zip(path) else path
+    if path.suffix.lower() != ".zip":
+        return path
+    (unpacked := work / "unpacked").mkdir()  # so that no name of a zip is one of peft's two
+    return _unpack(path, unpacked)
 
 
-def _unpack(path: Path, work: Path) -> Path:
+def _unpack(path: Path, folder: Path) -> Path:
     """Under names of our own; no more of each than the zip says, which has been looked at."""
     parts = look_into_zip(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for part, info in parts.items():
-                with archive.open(info) as packed, (work / part).open("xb") as file:
+                with archive.open(info) as packed, (folder / part).open("xb") as file:
                     shutil.copyfileobj(packed, file)
     except _UNREADABLE as error:
         raise CheckpointError(_no_zip(one_line(path.name))) from error
-    return work / WEIGHTS
+    return folder / WEIGHTS
 
 
 def _join(weights: Path, target: Path) -> Path:
     """Write the settings that lie beside weights into their header, where `read_header` looks."""
     header = read_header(weights)
-    if not header.alphas or IN_METADATA in header.metadata:
+    if not header.alphas or alphas_within(weights.name, header.metadata):
         return weights
     with weights.open("rb") as source, target.open("xb") as file:
         values: dict[str, Any] = json.loads(source.read(int.from_bytes(source.read(8), "little")))

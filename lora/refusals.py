@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from lavie.errors import CheckpointError
+from lora.limits import MAX_TENSORS
 
-_ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
+ONLY_LORA = "Only plain LoRA of Stable Diffusion 1.x or of LaVie fits."
+"""The end of every refusal of another kind."""
 
 # What a key looks like, what the file is then, and the way out. The first one that fits says it.
 _TEMPORAL = "made for layers in time"
@@ -83,7 +85,7 @@ def refuse_unopened(file: Path, name: str) -> None:
 def refuse_other_kinds(
     name: str, keys: Sequence[str], metadata: Mapping[str, str], allow_temporal: bool = False
 ) -> None:
-    """Raise if a file says that it is something else than a plain LoRA for these models.
+    """Raise if a file is something else than a plain LoRA for these models, as far as it says.
 
     Args:
         name: Of the file, for the sentence.
@@ -92,23 +94,27 @@ def refuse_other_kinds(
         allow_temporal: Whether it may be one of layers over time.
 
     Raises:
-        CheckpointError: They do; the text says what it is.
+        CheckpointError: It is; the text says what. Or it has more tensors than a LoRA has.
     """
     if not keys:
         raise CheckpointError(f"'{name}' holds no weights. Save or download it again.")
+    if len(keys) > MAX_TENSORS:  # first, as what follows looks at each many times
+        raise CheckpointError(
+            f"'{name}' holds {len(keys)} tensors. A LoRA has at most {MAX_TENSORS}."
+        )
     for pattern, what in _KINDS:
         if allow_temporal and what == _TEMPORAL:
             continue
         if any(map(re.compile(pattern).search, keys)):
-            raise CheckpointError(f"'{name}' is {what}. {_ONLY_LORA}")
+            raise CheckpointError(f"'{name}' is {what}. {ONLY_LORA}")
     if not any("lora" in key.lower() for key in keys):
         if all(map(_EMBEDDING.search, keys)):
-            raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {_ONLY_LORA}")
-        raise CheckpointError(f"'{name}' holds weights, but no LoRA. {_ONLY_LORA}")
+            raise CheckpointError(f"'{name}' is a textual embedding without a LoRA. {ONLY_LORA}")
+        raise CheckpointError(f"'{name}' holds weights, but no LoRA. {ONLY_LORA}")
     for said in (metadata.get(key, "")[:200].lower() for key in _BASE):
         for pattern, base in _BASES:
             if re.match(pattern, said):
-                raise CheckpointError(f"'{name}' says that it was made for {base}. {_ONLY_LORA}")
+                raise CheckpointError(f"'{name}' says that it was made for {base}. {ONLY_LORA}")
 
 
 def refuse_other_base(

@@ -51,9 +51,8 @@ def check_fits(file: Path, model: str, model_hash: str = "") -> None:
     if not is_made_for(made_for, made_on, model, model_hash):
         theirs, ours = one_line(model_name(made_for)), model_name(model)
         raise CheckpointError(
-            f"'{one_line(file.name)}' was made for the model '{theirs}', not for '{ours}'"
-            + (" as it is here" if theirs == ours else "")
-            + ". Choose one made for this model."
+            f"'{one_line(file.name)}' was made for the model '{theirs}', not for '{ours}'. Choose "
+            "one made for this model."
         )
 
 

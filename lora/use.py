@@ -8,6 +8,7 @@ stay where they are, switched off, so that the next block with the same ones beg
 # pyright: reportUnknownVariableType=false
 # (the libraries say little of their types)
 
+import logging
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,11 +20,11 @@ import torch
 from diffusers.utils.peft_utils import set_adapter_layers, set_weights_and_activate_adapters
 from torch import nn
 
-from lavie.errors import CheckpointError, InputError
+from lavie.errors import InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.alphas import SETTINGS, WEIGHTS
 from lora.formats import read_lora
-from lora.header import hash_file, is_made_for
+from lora.header import hash_file, is_of_other_weights
 from lora.inject import (
     OF_BLOCK,
     add_layers,
@@ -39,6 +40,8 @@ from lora.limits import MAX_LORAS, check_weight
 from lora.recipe import recipe_of
 from lora.refusals import one_line
 from lora.weights import Lora
+
+logger = logging.getLogger(__name__)
 
 _KEPT = 8  # LoRAs that stay in memory although they are not on
 
@@ -102,7 +105,7 @@ def with_loras(
     found: list[_Found] = []
     for path, weight in loras:
         lora, sha256 = _load(pipelines[0], path)
-        _check_base(lora, path, pipelines[0], model_hash)
+        _tell_of_other_weights(lora, path, pipelines[0], model_hash)
         found.append((path, weight, lora, sha256))
     if len({sha256 for *_, sha256 in found}) < len(found):
         raise InputError("One of the LoRAs stands twice. Name it once.", "loras")
@@ -223,14 +226,16 @@ def _check(loras: Sequence[tuple[Path, float]]) -> None:
             raise InputError(f"LoRA '{path}' does not exist.", "loras")
 
 
-def _check_base(lora: Lora, path: Path, pipeline: TextToVideoPipeline, model_hash: str) -> None:
-    """Raise if a LoRA says that it was made on other weights."""
+def _tell_of_other_weights(
+    lora: Lora, path: Path, pipeline: TextToVideoPipeline, model_hash: str
+) -> None:
+    """Say so if a LoRA was made on other weights: it fits, as does a model trained further."""
     if pipeline.unet.dtype == torch.bfloat16:  # rounded so far that their hash is another
         return
-    if not is_made_for("", lora.metadata.get("lavie.base_model_hash", ""), "", model_hash):
-        raise CheckpointError(
-            f"'{one_line(path.name)}' was made for a model of other weights than this one. Choose "
-            "one made for this model."
+    if is_of_other_weights(lora.metadata.get("lavie.base_model_hash", ""), model_hash):
+        name = one_line(path.name)
+        logger.warning(
+            "'%s' was made for other weights than this model's. It may look different.", name
         )
 
 

@@ -68,9 +68,10 @@ class LoraLibraryHandlers:
             library.cards: cards.cards(entries, opened),
         }
         is_open = self._service.card.vocabulary is None
+        others = [entry.id for entry in entries if self._loras.is_of_other_weights(entry)]
         for one in self._pickers:
             said = one.box, one.sentence, one.label, one.info
-            html = cards.picker(entries, *said, is_open=is_open)
+            html = cards.picker(entries, *said, is_open=is_open, of_other_weights=others)
             updates[one.choices] = gr.HTML(html, visible=bool(html))
             if not entries:
                 updates[one.chosen] = "[]"
@@ -131,7 +132,7 @@ class LoraLibraryHandlers:
             raise alert(error) from error
         panel = self._tab.trying
         return {
-            panel.about: cards.about(entry),
+            panel.about: cards.about(entry, self._loras.is_of_other_weights(entry)),
             panel.name: entry.name,
             panel.tags: texts.tags(entry.tags),
         }
@@ -191,7 +192,7 @@ class LoraLibraryHandlers:
         return {
             panel.opened: entry.id,
             panel.panel: gr.Column(visible=True),
-            panel.about: cards.about(entry),
+            panel.about: cards.about(entry, self._loras.is_of_other_weights(entry)),
             panel.prompt: prompt if is_fitting else sentence,
             panel.picker.chosen: cards.chosen(entry.id),
             panel.name: entry.name,

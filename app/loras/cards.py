@@ -1,6 +1,6 @@
 """What the page shows of LoRAs that are there: cards, the opened one, the choice of several."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -46,18 +46,29 @@ def unfinished(views: "Sequence[LoraView]", watched: str) -> str:
     return f'<ul class="lora-trainings">{items}</ul>' if items else ""
 
 
-def about(entry: "Entry") -> str:
-    """A LoRA in a few words, above what can be done with it."""
+def about(entry: "Entry", is_of_other_weights: bool = False) -> str:
+    """A LoRA in a few words, above what can be done with it.
+
+    Args:
+        entry: The LoRA.
+        is_of_other_weights: Whether it was made on other weights of the model.
+    """
     facts = texts.about(entry.kind, entry.rank, size(entry.num_bytes))
     return (
         f'<div class="lora-about">{_picture(entry)}<div><h3>{as_text(entry.name)}'
         f'<code class="lora-token">{as_text(entry.token)}</code></h3>'
-        f'<p class="about-facts">{escape(facts)}</p></div></div>'
+        f'<p class="about-facts">{escape(facts)}</p>{_note(is_of_other_weights)}</div></div>'
     )
 
 
 def picker(
-    entries: "Sequence[Entry]", box: str, sentence: str, label: str, info: str, is_open: bool
+    entries: "Sequence[Entry]",
+    box: str,
+    sentence: str,
+    label: str,
+    info: str,
+    is_open: bool,
+    of_other_weights: Collection[str] = (),
 ) -> str:
     """Which LoRAs to use, and how strongly: ``lora-picker.js`` puts it into a text box.
 
@@ -68,10 +79,13 @@ def picker(
         label: What the choice is called.
         info: What is said below that.
         is_open: Whether the model speaks open language, which knows what the new things are.
+        of_other_weights: Ids of those that were made on other weights of the model.
     """
     if not entries:
         return ""
-    items = "".join(f"<li>{_choice(entry, is_open)}</li>" for entry in entries)
+    items = "".join(
+        f"<li>{_choice(entry, is_open, entry.id in of_other_weights)}</li>" for entry in entries
+    )
     return (
         f'<fieldset class="loras" data-most="{MAX_LORAS}" data-box="{escape(box)}" '
         f'data-sentence="{escape(sentence)}">'
@@ -86,7 +100,7 @@ def chosen(lora_id: str) -> str:
     return picks_text([(lora_id, _USUAL_WEIGHT)])
 
 
-def _choice(entry: "Entry", is_open: bool) -> str:
+def _choice(entry: "Entry", is_open: bool, is_of_other_weights: bool) -> str:
     words = (entry.token, entry.class_word if is_open else "")  # as in `Language.phrase`
     said = as_text(" ".join(filter(None, words)))
     say = texts.SAY_IT.format(words=said), texts.SAY_IT_INFO.format(words=said)
@@ -100,8 +114,12 @@ def _choice(entry: "Entry", is_open: bool) -> str:
         f'<div class="lora-weight" hidden><input type="range" min="0" max="{LARGEST_OFFERED}" '
         f'step="0.05" data-step="0.05" value="{_USUAL_WEIGHT}" '
         f'aria-label="{as_text(texts.WEIGHT_LABEL.format(name=entry.name))}"><output></output>'
-        f"{say_it if said else ''}</div>"
+        f"{say_it if said else ''}{_note(is_of_other_weights)}</div>"
     )
+
+
+def _note(is_of_other_weights: bool) -> str:
+    return f'<p class="lora-reason">{escape(texts.OTHER_WEIGHTS)}</p>' * is_of_other_weights
 
 
 def _training(view: "LoraView") -> str:

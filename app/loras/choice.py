@@ -58,15 +58,14 @@ def choose_loras(
 
 
 def is_made_for(entry: "Entry", model: str, model_hash: str = "") -> bool:
-    """Whether a LoRA is for a model; of one that was not trained here, nobody can say.
+    """Whether a LoRA is for a model, as `lora.header` says it.
 
     Args:
         entry: The LoRA.
         model: The model's name.
         model_hash: Of its weights; empty before they are loaded, when names have to do.
     """
-    made_for = entry.base_model if entry.base_hash else ""
-    return header.is_made_for(made_for, entry.base_hash, model, model_hash)
+    return header.is_made_for(entry.base_model, entry.base_hash, model, model_hash)
 
 
 def form_text(loras: Sequence[LoraUse]) -> str:

@@ -17,6 +17,7 @@ from app.service import Service
 from app.texts import lora_rules as texts
 from app.uploads import LORA, LORA_ZIP, check_upload
 from lavie.errors import CheckpointError, InputError
+from lora.header import is_of_other_weights
 
 if TYPE_CHECKING:
     from lora.pictures import PictureCheck
@@ -180,6 +181,12 @@ class Loras:
         """
         return self._shelf.get(lora_id, owner)
 
+    def is_of_other_weights(self, entry: "Entry") -> bool:
+        """Whether a LoRA is for this model and was made on other weights of it, as far as known."""
+        card = self._service.card
+        is_other = is_of_other_weights(entry.base_hash, card.model_hash)
+        return is_other and is_made_for(entry, card.name, card.model_hash)
+
     def rename(self, lora_id: object, name: object, owner: str = "") -> "Entry":
         """Call a LoRA something else."""
         return self._shelf.registry.rename(self.get(lora_id, owner).id, check_name(name))
@@ -231,7 +238,7 @@ class Loras:
         if not isinstance(file, str | Path) or not str(file):
             raise InputError(texts.LORA_FILE_WRONG_KIND, "file")
         path = Path(file)
-        check_upload(path, [LORA, LORA_ZIP])
+        check_upload(path, [LORA, LORA_ZIP], self._service.policy.is_public)
         self._shelf.check_room(owner)
         called = check_name(name) if name not in (None, "") else ""
         try:

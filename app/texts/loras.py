@@ -92,6 +92,7 @@ MIX_INFO = "Up to four of yours in one video."
 WEIGHT_LABEL = "Strength of {name}"
 SAY_IT = "Say “{words}”"
 SAY_IT_INFO = "Put “{words}” into the sentence, at the cursor or in place of what is selected"
+OTHER_WEIGHTS = "Made for other weights of this model; it may look different."
 AT_MOST = "At most four at a time."
 LOST_TRAINING = "The studio no longer knows that training. Please begin it again."
 

@@ -151,7 +151,12 @@ def test_the_zip_of_a_lora_comes_in_if_it_unpacks_to_what_a_lora_may_have(tmp_pa
         archive.writestr("adapter_config.json", "{}")
         archive.writestr("adapter_model.safetensors", "x" * 1000)
     check_upload(path, [LORA_ZIP])
-    monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", path.stat().st_size)  # packed, not unpacked
+    packed = path.stat().st_size
+    monkeypatch.setattr(uploads, "MAX_PUBLIC_UPLOAD_BYTES", packed)
+    check_upload(path, [LORA_ZIP])
+    with pytest.raises(InputError, match="too large"):
+        check_upload(path, [LORA_ZIP], is_public=True)
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", packed)
     with pytest.raises(InputError, match="too large"):
         check_upload(path, [LORA_ZIP])
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lora.formats import read_lora, write_lora
 from lora.header import read_header
 from lora.inject import attach, detach
-from lora.keys import NETWORKS, key_of
+from lora.keys import NETWORKS, key_of_word
 from lora.limits import MAX_TENSORS, MAX_VECTORS, MAX_WORDS
 from lora.registry import Registry
 
@@ -258,7 +258,7 @@ def test_words_that_a_model_could_not_learn_are_refused_wherever_a_file_comes_in
     words, match = WORDS[kind]
     width = pipeline.text_encoder.config.hidden_size
     path = tmp_path / "words.safetensors"
-    vectors = {key_of(word): torch.ones(count, width) for word, count in words.items()}
+    vectors = {key_of_word(word): torch.ones(count, width) for word, count in words.items()}
     save_file(written | vectors, path)
     registry = Registry(tmp_path / "kept")
     for look in (lambda: read(path, pipeline), lambda: registry.import_file(path)):
@@ -276,7 +276,7 @@ def test_as_many_words_as_a_file_may_have_are_learnt_and_forgotten(pipeline, wri
     names = ["Zog", "zog-mip", "zog_a", "<zog>", "zog_2", *(f"mip{n}" for n in range(9))]
     width = pipeline.text_encoder.config.hidden_size
     path = tmp_path / "words.safetensors"
-    words = {key_of(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
+    words = {key_of_word(word): torch.randn(2, width) for word in names[:MAX_WORDS]}
     save_file(written | words, path)
     before = pipeline.tokenizer.get_vocab()
     attach(pipeline, read(path, pipeline), "mine")
@@ -323,6 +323,14 @@ def test_the_base_that_a_file_names_counts_though_its_shapes_fit(
             look(path)
 
 
+def test_tensors_are_counted_before_their_names_are_looked_at(pipeline, tmp_path):
+    path = tmp_path / "many.safetensors"
+    save_file({f"{n}.hada_w1": torch.ones(1) for n in range(MAX_TENSORS + 1)}, path)
+    for look in (read_header, partial(read, pipeline=pipeline)):
+        with pytest.raises(CheckpointError, match=f"holds {MAX_TENSORS + 1} tensors"):
+            look(path)
+
+
 def test_pickles_are_never_opened(pipeline, tmp_path):
     for name in ("a.ckpt", "a.pt", "a.bin"):
         torch.save({"x": torch.ones(1)}, tmp_path / name)
@@ -334,7 +342,7 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     """More than a hundred: cut, flipped, with wrong headers, odd keys and words."""
     whole = tmp_path / "whole.safetensors"
     width = pipeline.text_encoder.config.hidden_size
-    save_file(written | {key_of("zog"): torch.ones(2, width)}, whole)
+    save_file(written | {key_of_word("zog"): torch.ones(2, width)}, whole)
     data = whole.read_bytes()
     generator = torch.Generator().manual_seed(0)
 
@@ -352,7 +360,7 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
     for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
-        for key in (odd, f"lora_unet_{odd}.alpha", key_of(odd), f"{odd}.lora_down.weight"):
+        for key in (odd, f"lora_unet_{odd}.alpha", key_of_word(odd), f"{odd}.lora_down.weight"):
             contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
     registry = Registry(tmp_path / "kept")
     sentences = []
@@ -408,7 +416,7 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline, text=())
     folder = write_lora(lora, tmp_path / "mine", "peft")
     deep = "[" * 200_000
-    for text in ("", "[]", '{"use_dora": true}', '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
+    for text in ("", "[]", '{"lora_alpha": []}', '{"lora_alpha": NaN}', deep):
         (folder / "adapter_config.json").write_text(text)
         with pytest.raises(CheckpointError, match="settings that can't be used"):
             read(folder, pipeline)
@@ -419,11 +427,39 @@ def test_settings_that_lie_are_refused(pipeline, make_lora, tmp_path):
         "[]",
         deep,
         json.dumps({"unet.lora_alpha": {}}),
-        json.dumps({"unet.use_dora": True}),
     ):
         save_file(weights, path, {"lora_adapter_metadata": value})
         with pytest.raises(CheckpointError, match="describes itself"):
             read(path, pipeline)
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"use_dora": True}, "a DoRA"),
+        ({"init_lora_weights": "pissa_niter_16"}, "a LoRA of kind pissa_niter_16"),
+        ({"init_lora_weights": "OLoRA"}, "a LoRA of kind olora"),
+        ({"init_lora_weights": "corda"}, "a LoRA of kind corda"),
+        ({"init_lora_weights": "loftq"}, "a LoRA of kind loftq"),
+        ({"init_lora_weights": "gaussian"}, None),
+        ({"init_lora_weights": True}, None),
+    ],
+)
+def test_settings_of_what_is_no_plain_lora_are_refused_by_name(
+    pipeline, make_lora, tmp_path, settings, what
+):
+    lora = make_lora(pipeline, text=())
+    folder = write_lora(lora, tmp_path / "mine", "peft")
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    path = write_lora(lora, tmp_path / "mine.safetensors", "diffusers")
+    text = json.dumps({f"unet.{key}": value for key, value in settings.items()})
+    save_file(load_file(path), path, {"lora_adapter_metadata": text})
+    for file in (folder, path):
+        if what is None:
+            read(file, pipeline)
+            continue
+        with pytest.raises(CheckpointError, match=f"is {what}.*Only plain LoRA"):
+            read(file, pipeline)
 
 
 def test_wrong_names_and_formats_are_refused_before_anything_is_written(

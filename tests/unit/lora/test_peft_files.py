@@ -1,17 +1,18 @@
 """LoRAs of peft's are two files, which are taken in together or not at all."""
 
 import json
+import shutil
 import zipfile
 from types import SimpleNamespace
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from lavie.cli.lora import main
 from lavie.errors import CheckpointError
 from lora import with_loras, write_lora
-from lora.alphas import SETTINGS, WEIGHTS
+from lora.alphas import IN_METADATA, SETTINGS, WEIGHTS
 from lora.formats import read_lora
 from lora.header import read_header
 from lora.peft_files import look_into_zip
@@ -71,6 +72,12 @@ def test_settings_count_for_the_text_encoder_too(pipeline, folder, make_lora, tm
     assert {layer.alpha for layer in found.values()} == {3.0}
 
 
+def test_settings_beside_weights_count_where_those_within_are_empty(folder, miniature, registry):
+    save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, {**SMALL, IN_METADATA: "{}"})
+    for given in (folder, pack(folder)):
+        assert alphas_of(registry.import_file(given).file, miniature) == {3.0}
+
+
 def test_without_its_settings_a_file_of_peft_is_refused(folder, miniature, registry, capsys):
     (folder / SETTINGS).unlink()
     for look in (
@@ -85,7 +92,9 @@ def test_without_its_settings_a_file_of_peft_is_refused(folder, miniature, regis
     assert registry.list() == []
 
 
-@pytest.mark.parametrize("form", ["folder", "file", "zip", "stored", "zip of the folder"])
+@pytest.mark.parametrize(
+    "form", ["folder", "file", "zip", "stored", "zip of the folder", "zip called as its weights"]
+)
 def test_the_command_takes_in_what_peft_has_in_two_files(
     folder, miniature, registry, tmp_path, form
 ):
@@ -95,10 +104,12 @@ def test_the_command_takes_in_what_peft_has_in_two_files(
         "zip": lambda: pack(folder),
         "stored": lambda: pack(folder, zipfile.ZIP_STORED),
         "zip of the folder": lambda: pack(folder, inside="../../My fox/"),
+        "zip called as its weights": lambda: pack(folder).rename(tmp_path / "adapter_model.zip"),
     }[form]()
     assert main(["import", str(given), "--registry", str(registry.folder)]) == 0
     (entry,) = registry.list()
-    assert (entry.name, entry.rank) == ("My fox", 2)
+    called = "adapter_model" if form == "zip called as its weights" else "My fox"
+    assert (entry.name, entry.rank) == (called, 2)
     assert alphas_of(entry.file, miniature) == {3.0}
     assert [path.name for path in registry.folder.iterdir()] == [entry.id]
     for style in ("kohya", "diffusers", "peft"):
@@ -167,6 +178,28 @@ def test_zips_of_something_else_are_refused_and_leave_nothing(
     assert list(registry.folder.iterdir()) == []
 
 
+def test_a_small_zip_does_not_become_a_large_lora(folder, miniature, make_lora, registry, tmp_path):
+    tensors = load_file(folder / WEIGHTS)
+    for tensor in tensors.values():
+        tensor.zero_()
+    tensors["base_model.model.large.lora_A.weight"] = torch.zeros(1, 1 << 20)  # 4 MiB
+    save_file(tensors, folder / WEIGHTS)
+    path = pack(folder)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(CheckpointError, match="would unpack to 4 MiB"):
+        registry.import_file(path)
+    data = bytearray(path.read_bytes())
+    size = zipfile.ZipFile(path).getinfo(WEIGHTS).compress_size.to_bytes(4, "little")
+    at = data.rindex(size)  # in the list of files
+    data[at : at + 4] = (4 << 20).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="would unpack to 4 MiB"):
+        registry.import_file(path)
+    lora = make_lora(miniature, text=())
+    write_lora(Lora(lora.layers, {}, {**SMALL, "tags": " " * 900_000}), folder, "peft")
+    assert registry.import_file(pack(folder)).rank == 2  # what it says of itself gets that small
+
+
 def test_a_link_or_a_name_that_leads_elsewhere_is_unpacked_under_a_name_of_ours(
     folder, registry, tmp_path
 ):
@@ -200,13 +233,25 @@ def test_damaged_zips_get_a_sentence_each(folder, registry, tmp_path):
     assert len(registry.list()) == len(contents) - len(sentences)
 
 
-def test_a_zip_that_lies_about_a_size_unpacks_to_no_more_than_it_says(tmp_path, registry):
+def test_a_zip_that_lies_about_a_size_unpacks_to_no_more_than_it_says(
+    tmp_path, registry, monkeypatch
+):
+    sizes = []
+
+    def measure(folder, **how):
+        sizes.extend(file.stat().st_size for file in folder.rglob("*.*") if file.is_file())
+        rmtree(folder, **how)
+
+    rmtree = shutil.rmtree
     path = rezip(tmp_path / "a.zip", (WEIGHTS, ZEROS), (SETTINGS, b"{}"))
     size = len(ZEROS).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(size, (100).to_bytes(4, "little")))
     assert look_into_zip(path)[WEIGHTS].file_size == 100
+    monkeypatch.setattr("lora.peft_files.shutil.rmtree", measure)
     with pytest.raises(CheckpointError, match="no zip that can be read"):
         registry.import_file(path)
+    assert sizes
+    assert sum(sizes) <= 100
 
 
 def test_folders_without_both_files_are_refused(folder, registry, tmp_path):

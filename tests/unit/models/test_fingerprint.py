@@ -31,6 +31,16 @@ def test_one_changed_weight_changes_the_name(place):
     assert hash_weights(changed) != hash_weights(network())
 
 
+def test_both_namings_of_clip_have_one_name():
+    now = nn.ModuleDict({"embeddings": nn.Linear(2, 3), "final_layer_norm": nn.LayerNorm(3)})
+    before = nn.ModuleDict({"text_model": now})
+    assert list(before.state_dict()) != list(now.state_dict())
+    assert hash_weights(before) == hash_weights(now)
+    within = nn.ModuleDict({"text_encoder": before}), nn.ModuleDict({"text_encoder": now})
+    assert hash_weights(within[0]) == hash_weights(within[1])
+    assert hash_weights(nn.ModuleDict({"my_text_model": now})) != hash_weights(now)
+
+
 def test_other_weights_shapes_or_orders_have_other_names():
     first, second = network(0), network(1)
     names = [

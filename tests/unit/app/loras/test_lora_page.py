@@ -212,6 +212,15 @@ def test_a_choice_names_its_text_box_and_there_is_none_without_loras():
     assert json.loads(cards.chosen("a")) == [{"id": "a", "weight": 1}]
 
 
+def test_a_lora_of_other_weights_of_the_model_has_a_note_beside_it():
+    pair, told = [entry(id="a"), entry(id="b")], ("#box", "#field", "Your LoRAs", "")
+    note = "Made for other weights of this model; it may look different."
+    html = cards.picker(pair, *told, is_open=True, of_other_weights=["b"])
+    assert [note in item for item in html.split("<li>")] == [False, False, True]
+    assert note in cards.about(pair[0], is_of_other_weights=True)
+    assert note not in cards.about(pair[0])
+
+
 @pytest.mark.parametrize(("is_open", "words"), [(True, "zog dog"), (False, "zog")])
 def test_a_small_model_is_told_no_class_that_it_was_not_taught(is_open, words):
     uses = [entry(token="zog", class_word="dog")]

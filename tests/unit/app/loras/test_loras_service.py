@@ -123,6 +123,18 @@ def test_a_lora_for_another_model_is_not_offered_by_its_word(studio, training):
     assert studio.service.card_for().unknown_words("a zog") == ["zog"]
 
 
+def test_a_lora_made_on_other_weights_of_this_model_is_told(studio, training):
+    studio.train(training)
+    (entry,), card = studio.loras.list(), studio.service.card
+    assert not studio.loras.is_of_other_weights(entry)
+    for name, model_hash, expected in (
+        (card.name, "f" * 16, True),
+        ("other", "f" * 16, False),  # not for this model, which is said when it is chosen
+    ):
+        studio.service._card = replace(card, name=name, model_hash=model_hash)
+        assert studio.loras.is_of_other_weights(entry) is expected
+
+
 def test_the_same_is_not_learnt_twice_at_once(studio, training):
     studio.service.pause(True)
     same = {**training, "seed": ""}

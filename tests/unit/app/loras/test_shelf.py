@@ -353,8 +353,9 @@ def test_a_lora_of_another_model_is_refused_at_the_door(loras, tmp_path):
     find = loras._service.shelf.finder("")
     assert choose_loras([{"id": entry.id}], find, "models/lavie")
     assert choose_loras([{"id": entry.id}], find, "miniature", "abc")  # called otherwise by now
+    assert choose_loras([{"id": entry.id}], find, "models/lavie", "def")  # as with a better VAE
     with pytest.raises(InputError, match="made for another model"):
-        choose_loras([{"id": entry.id}], find, "models/lavie", "def")
+        choose_loras([{"id": entry.id}], find, "miniature", "def")
     with pytest.raises(InputError, match="made for another model"):
         choose_loras([{"id": entry.id}], find, "miniature")
 
