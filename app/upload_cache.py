@@ -1,8 +1,4 @@
-"""What was uploaded, where Gradio keeps it for about an hour.
-
-Nothing is deleted there before: whoever uploads the same picture under the same name shares the
-file.
-"""
+"""What was uploaded, where Gradio keeps it for about an hour."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -146,9 +146,9 @@ class LoraFormHandlers:
         return {**found, **self._show(_usable_paths(pictures), values.get("effort"))}
 
     def forget(self, trained: object, pictures: object) -> Updates:
-        """Take what was uploaded out of the form once it was learnt from, unless it is kept.
+        """Delete what was uploaded once it was learnt from, unless it is kept on purpose.
 
-        What was uploaded for a training that was cancelled is taken out in any case.
+        What was uploaded for a training that was cancelled is deleted in any case.
         """
         waiting = _by_training(trained)
         over = [job_id for job_id in waiting if self._is_over(job_id)]
@@ -159,6 +159,8 @@ class LoraFormHandlers:
             learnt = _usable_paths(waiting.pop(job_id))
             if not self._keeps_pictures(job_id):
                 gone.update(path for path in learnt if is_file_in(path, [upload_folder()]))
+        for path in gone:
+            path.unlink(missing_ok=True)
         left = [path for path in _usable_paths(pictures) if path not in gone]
         return {self._tab.form.trained: waiting, **self._show(left)}
 

@@ -23,6 +23,8 @@ pytestmark = [
 NUM_STEPS = 70
 FIRST_CHECKPOINT = 50
 PROMPT = "a zog moving left over the ocean"
+CAPTIONS = ["a zog in the snow", "a zog over the ocean", "a zog at night"]
+"""What is said of pictures is learnt from stills, which are there sooner than clips."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,9 @@ def train(ask, pictures):
     def train(**changes) -> dict:
         words = {"name": "My <b>zog</b>", "token": "zog", "seed": "3", "effort": "quick"}
         return ask(
-            "train_lora", **{"files": pictures, **words, "num_steps": str(NUM_STEPS), **changes}
+            "train_lora",
+            **{"files": pictures, **words, "captions": CAPTIONS, "num_steps": str(NUM_STEPS)}
+            | changes,
         )
 
     return train
@@ -161,14 +165,14 @@ def test_a_training_is_ended_early_and_kept(ask, client, train):
 
 def test_a_training_is_thrown_away_with_its_pictures(ask, train, studio):
     job_id = train(token="zag", num_steps="5000")["id"]
-    wait_for(ask, job_id, lambda job: job["stage"] == "lora")
+    wait_for(ask, job_id, lambda job: job["state"] == "running")
     assert list((studio.data / "given").iterdir())
     assert ask("discard_training", job_id=job_id)["is_deleted"]
     assert not list((studio.data / "given").iterdir())
 
 
 def test_few_pictures_are_trained_on_with_advice(train, ask, pictures):
-    job = train(files=pictures[:2])
+    job = train(files=pictures[:2], captions=None)
     assert "only 2 different pictures" in job["advice"]
     assert ask("cancel", job_id=job["id"])["state"] in ("cancelled", "running")
 
