@@ -9,9 +9,9 @@ from app.loras.use import LoraUse
 from app.result import DataFile, Effort, Result
 from lavie.pipelines.limits import MAX_PROMPT_LENGTH
 from lavie.pipelines.story import Part, StoryLine, plan_parts
-from lavie.types import StageName
+from lavie.types import CASCADE_STAGES, StageName
 
-_NEXT: tuple[StageName, ...] = ("interpolation", "super_resolution")
+_NEXT = CASCADE_STAGES[1:]
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from lavie.cli.shared import (
     stage_folders,
 )
 from lavie.errors import InputError, LaVieError
-from lavie.pipelines.model_folder import LATER_STAGES, MINIATURE
+from lavie.pipelines.model_folder import MINIATURE
 from lavie.runtime.profiles import AUTO
+from lavie.types import CASCADE_STAGES
 
 if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film, Generation
@@ -44,7 +45,7 @@ FILM_SETTINGS = (
     "width",
     "num_given",
 )
-_LATER = tuple(stage for stage in LATER_STAGES if stage != "long_video")
+_LATER = CASCADE_STAGES[1:]
 _MAX_STORY_BYTES = 1_000_000
 _STORY_WAY_OUT = "Give a text file with a line for each prompt, or use --prompt."
 

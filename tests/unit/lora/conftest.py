@@ -4,6 +4,7 @@ import torch
 from lora.inject import spatial_modules
 from lora.weights import Lora, LoraLayer, adaptable_layers
 from tests.tiny import make_tiny_pipeline
+from tests.unit.lora.personal import draw_pictures
 
 
 @pytest.fixture
@@ -39,3 +40,8 @@ def make_lora():
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw_pictures(tmp_path_factory.mktemp("pictures"))

@@ -11,14 +11,9 @@ from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.training.loop import train
 from lora.settings import PersonalConfig
 from lora.train import make_stage, prepare
-from tests.unit.lora.personal import assert_equal_runs, draw_pictures, stop_and_go_on
+from tests.unit.lora.personal import assert_equal_runs, stop_and_go_on
 
 FEW = {"num_steps": 3, "num_prior_images": 2, "num_variants": 2, "checkpoint_every": 1}
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return draw_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture

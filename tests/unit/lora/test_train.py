@@ -38,11 +38,6 @@ from tests.unit.lora.personal import (
 )
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return draw_pictures(tmp_path_factory.mktemp("pictures"))
-
-
 @pytest.fixture
 def config(model_folder, images, tmp_path):
     def make(name="run", **changes):
