@@ -72,13 +72,13 @@ def create_text_to_video_tab(card: ModelCard, words: Words | None) -> TextToVide
                 prompt = create_prompt_box()
                 surprise = gr.Button(texts.SURPRISE, size="sm", min_width=110, elem_id="surprise")
                 smooth, upscale = create_switches(card, texts.SMOOTH_INFO, texts.UPSCALE_INFO)
-                picker = create_lora_picker("", "#prompt textarea")
                 note = gr.Markdown(visible=False, elem_id="vocabulary-note")
                 restored = gr.HTML(visible=False, padding=False, elem_id="restored")
                 edit = create_edit_bar()
                 generate, cancel = _create_actions()
                 model_state = gr.HTML(visible=False, padding=False, elem_id="model-state")
-            with gr.Column(elem_id="area-words"):
+            with gr.Column(elem_id="area-words"):  # on a phone below the screen
+                picker = create_lora_picker("", "#prompt textarea")
                 composer = create_composer(words) if words else None
                 gr.Examples(
                     [[example] for example in (words.examples() if words else texts.OPEN_EXAMPLES)],

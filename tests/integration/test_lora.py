@@ -19,7 +19,7 @@ from tests.unit.lora.personal import assert_equal_runs, draw_pictures
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["--set", "num_steps=6", "--set", "num_prior_images=4", "--set", "sample_every=0"]
+STEPS = ["--set", "num_steps=6", "--set", "num_prior_images=1", "--set", "sample_every=0"]
 FEW = [*STEPS, "--set", "checkpoint_every=1", "--set", "num_variants=2"]
 
 

@@ -1,4 +1,4 @@
-"""LoRAs for programs, on the miniature: trained, killed in the middle, gone on with, used."""
+"""LoRAs for programs, on a tiny model: trained, killed in the middle, gone on with, used."""
 
 import os
 import signal
@@ -14,13 +14,14 @@ from PIL import Image
 from lavie.data.world import render_clip
 from lavie.media import read_metadata
 from tests.integration.studio import Studio, serving
+from tests.tiny import write_tiny_cascade
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.filterwarnings("ignore"),  # of gradio's and its client's own threads
 ]
 
-NUM_STEPS = 70
+NUM_STEPS = 120
 FIRST_CHECKPOINT = 50
 PROMPT = "a zog moving left over the ocean"
 CAPTIONS = ["a zog in the snow", "a zog over the ocean", "a zog at night"]
@@ -29,7 +30,8 @@ CAPTIONS = ["a zog in the snow", "a zog over the ocean", "a zog at night"]
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio"), "--process") as studio:
+    model = str(write_tiny_cascade(tmp_path_factory.mktemp("model")))
+    with serving(tmp_path_factory.mktemp("studio"), "--process", "--model", model) as studio:
         yield studio
 
 

@@ -63,7 +63,7 @@ def wait_for_film(page: Page) -> None:
 
 def test_a_story_grows_to_a_film_whose_end_is_redone_and_found_again(page, server, tmp_path):
     write_story(page)
-    make(page, steps=20)
+    make(page, steps=12)
     is_done(page, 1)  # the film so far plays before the rest is there
     expect(page.locator("#film-stop")).to_be_enabled()
     expect(page.locator("#film-player video.front")).to_be_visible()
@@ -128,7 +128,7 @@ TO_AND_FRO = """() => {
 
 def test_a_redo_uses_what_was_typed_keeps_it_and_shows_the_film_meanwhile(page, tmp_path):
     write_story(page)
-    make(page, steps=8)
+    make(page, steps=4)
     wait_for_film(page)
     num_parts = page.locator("[data-part]").count()
     line(page, 1).fill("a panda in the snow")
@@ -168,7 +168,7 @@ def test_seconds_that_cannot_be_are_marked_where_they_are(page):
 
 def test_a_stopped_film_is_kept_and_gone_on_with(page, tmp_path):
     write_story(page)
-    make(page, steps=30)
+    make(page, steps=15)
     is_done(page, 1)
     page.keyboard.press("Escape")
     expect(page.get_by_text("Stopped. The film so far is kept.")).to_be_visible()
@@ -311,7 +311,7 @@ def test_a_film_that_ran_when_the_server_ended_is_found_by_any_browser(browser, 
         page.goto(server.url)
         open_tab(page)
         write_story(page)
-        make(page, steps=30)
+        make(page, steps=15)
         is_done(page, 1)
         page.close()
     with serving(command, tmp_path, port) as server:

@@ -1,5 +1,8 @@
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from app.model_card import read_model_card
 from app.policy import Policy
 from app.runner import CascadeRunner
 from app.service import Service
+from lora import efforts
 from tests.tiny import write_tiny_cascade
 
 LONG = 120  # seconds to wait at most
@@ -40,8 +44,11 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def cascade_runner(model) -> CascadeRunner:
-    return CascadeRunner(model)
+def cascade_runner(model) -> Iterator[CascadeRunner]:
+    with pytest.MonkeyPatch.context() as patch:
+        few = {"num_prior_images": 1, "num_variants": 3}  # clips, that take as long as many steps
+        patch.setattr(efforts, "_MOVING", {**efforts._MOVING, **few})
+        yield CascadeRunner(model)
 
 
 def write_pictures(folder: Path, count: int = 3) -> list[str]:
@@ -58,8 +65,7 @@ def pictures(tmp_path) -> list[str]:
     return write_pictures(tmp_path / "pictures")
 
 
-@pytest.fixture
-def training(pictures) -> dict[str, object]:
+def said_of(pictures: list[str]) -> dict[str, object]:
     """What a form says of a training, of few steps."""
     words = {"name": "My zog", "token": "zog", "class_word": "", "captions": []}
     return {
@@ -75,23 +81,56 @@ def training(pictures) -> dict[str, object]:
 
 
 @pytest.fixture
-def running(model, cascade_runner, tmp_path):
-    """A studio on the same data each time."""
+def training(pictures) -> dict[str, object]:
+    return said_of(pictures)
 
+
+@pytest.fixture(scope="module")
+def running_on(model, cascade_runner):
     @contextmanager
-    def running(policy: Policy | None = None):
-        crew = ThreadCrew(cascade_runner)
-        service = Service(read_model_card(model), crew, tmp_path / "data", policy or Policy())
+    def running_on(data: Path, policy: Policy | None = None):
+        service = Service(
+            read_model_card(model), ThreadCrew(cascade_runner), data, policy or Policy()
+        )
         service.start()
         yield Studio(service, Loras(service))
         service.stop()
 
-    return running
+    return running_on
+
+
+@pytest.fixture
+def running(running_on, tmp_path):
+    """A studio on the same data each time."""
+    return partial(running_on, tmp_path / "data")
 
 
 @pytest.fixture
 def studio(running):
     with running() as studio:
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def taught(running_on, tmp_path_factory) -> Path:
+    """Data of a studio that has learnt a zog."""
+    folder = tmp_path_factory.mktemp("taught")
+    with running_on(folder / "data") as studio:
+        assert studio.train(said_of(write_pictures(folder / "pictures"))).state == "done"
+    return folder / "data"
+
+
+@pytest.fixture
+def knowing(taught, running, tmp_path):
+    """As `running`, a studio that has learnt a zog."""
+    shutil.copytree(taught, tmp_path / "data")
+    return running
+
+
+@pytest.fixture
+def knows_zog(knowing, wait_until):
+    with knowing() as studio:
+        wait_until(lambda: studio.service.card.model_hash, LONG)  # said once the model is loaded
         yield studio
 
 
