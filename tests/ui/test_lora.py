@@ -14,7 +14,7 @@ from app.loras import cards
 from lavie.media import read_metadata
 from lora.limits import MAX_LORAS
 from tests.ui.conftest import PATIENCE
-from tests.ui.test_text_to_video import download
+from tests.ui.test_text_to_video import download, fits_a_phone
 from tests.unit.app.loras.test_lora_page import entry
 
 pytestmark = pytest.mark.ui
@@ -111,6 +111,7 @@ def test_from_pictures_to_videos_and_a_file(page, pictures, server, tmp_path):
     mixed_with_another(page, file, tmp_path)
     compared(page)
     deleted_and_brought_back(page)
+    below_the_screen_of_a_phone(page)
     offered_elsewhere(page)
 
 
@@ -163,6 +164,16 @@ def deleted_and_brought_back(page: Page) -> None:
     page.locator("#lora-undo").click()
     expect(page.locator("#lora-cards .card")).to_have_count(2)
     expect(page.get_by_role("heading", name="Zoggy")).to_be_visible()
+
+
+def below_the_screen_of_a_phone(page: Page) -> None:
+    wide = page.viewport_size
+    page.get_by_role("tab", name="Text to video").click()
+    expect(page.locator("#loras .lora-chip")).to_have_count(2)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("scrollTo(0, 0)")
+    fits_a_phone(page)
+    page.set_viewport_size(wide)
 
 
 def offered_elsewhere(page: Page) -> None:

@@ -334,7 +334,10 @@ def test_every_control_has_a_name_and_help(page):
 
 
 def test_a_phone_shows_prompt_button_and_screen_without_sideways_scrolling(open_page):
-    page = open_page(390, 844)
+    fits_a_phone(open_page(390, 844))
+
+
+def fits_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for element in (prompt_box(page), generate_button(page), page.locator("#screen .screen")):
         box = element.bounding_box()
