@@ -74,7 +74,7 @@ def test_a_job_that_ran_when_the_server_ended_goes_on_with_one_click(come, tmp_p
     with serving(command, tmp_path, port) as server:
         visitor = come()
         page = open_tab(visitor, server.url)
-        begin(page, steps=50, seed="44")
+        begin(page, steps=100, seed="44")
         page.close()
     with serving(command, tmp_path, port) as server:
         page = open_tab(visitor, server.url)
