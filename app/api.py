@@ -233,7 +233,6 @@ def add_api(service: Service, visitors: Visitors) -> None:
         visitors: Tells to whom what is made belongs.
     """
     api = Api(service, visitors)
-    public = {"api_visibility": "public", "concurrency_limit": None}
     endpoints = (
         _submit_for(service, api),
         api.submit_stage,
@@ -247,17 +246,15 @@ def add_api(service: Service, visitors: Visitors) -> None:
         api.delete,
     )
     for endpoint in endpoints:
-        gr.api(
-            endpoint, api_name="list" if endpoint == api.history else endpoint.__name__, **public
-        )
+        gr.api(endpoint, api_name="list" if endpoint == api.history else endpoint.__name__)
     with gr.Row(visible=False):  # Gradio moves files only through components
         given, answer, found = gr.File(label="file"), gr.JSON(), gr.File(label="result")
         job_id, made_by = gr.Textbox(label="job_id"), gr.Textbox("", label="made_by")
         kind = gr.Textbox("mp4", label="format")
         start = gr.Button()
-    start.click(api.restore, given, answer, api_name="restore", **public)
-    start.click(api.batch, given, answer, api_name="batch", **public)
-    start.click(api.files, [job_id, kind, made_by], found, api_name="files", **public)
+    start.click(api.restore, given, answer, api_name="restore")
+    start.click(api.batch, given, answer, api_name="batch")
+    start.click(api.files, [job_id, kind, made_by], found, api_name="files")
 
 
 def _submit_for(service: Service, api: Api) -> Callable[..., dict[str, Any]]:

@@ -159,13 +159,12 @@ def _kind_of(start: object) -> str:
 def add_film_api(service: Service, visitors: Visitors) -> None:
     """Offer the endpoints on the page that is being built."""
     api = FilmApi(service, visitors)
-    public = {"api_visibility": "public", "concurrency_limit": None}
-    gr.api(api.film_endpoint(), api_name="film", **public)
-    gr.api(api.redo, api_name="redo", **public)
+    gr.api(api.film_endpoint(), api_name="film")
+    gr.api(api.redo, api_name="redo")
     with gr.Row(visible=False):  # Gradio moves files only through components
         start, end, answer = gr.File(label="start"), gr.File(label="end"), gr.JSON()
         story, seed = gr.Textbox(label="story"), gr.Textbox("", label="seed")
         settings = gr.JSON(label="settings")
         button = gr.Button()
     given = [start, story, seed, end, settings]
-    button.click(api.film_from, given, answer, api_name="film_from", **public)
+    button.click(api.film_from, given, answer, api_name="film_from")

@@ -180,7 +180,6 @@ class LoraApi:
 def add_lora_api(service: Service, visitors: Visitors) -> None:
     """Offer the endpoints on the page that is being built."""
     api = LoraApi(service, visitors)
-    public = {"api_visibility": "public", "concurrency_limit": None}
     for endpoint in (
         api.training,
         api.finish_training,
@@ -190,7 +189,7 @@ def add_lora_api(service: Service, visitors: Visitors) -> None:
         api.tag_lora,
         api.delete_lora,
     ):
-        gr.api(endpoint, api_name=endpoint.__name__, **public)
+        gr.api(endpoint, api_name=endpoint.__name__)
     with gr.Row(visible=False):  # Gradio moves files only through components
         pictures, file = gr.File(label="files", file_count="multiple"), gr.File(label="file")
         answer, found, captions = gr.JSON(), gr.File(label="result"), gr.JSON(label="captions")
@@ -204,9 +203,9 @@ def add_lora_api(service: Service, visitors: Visitors) -> None:
         keeps = gr.Checkbox(False, label="keeps_pictures")
         start = gr.Button()
     words = [name, token, class_word, kind, effort, captions, seed, num_steps, prompt, keeps]
-    start.click(api.train_lora, [pictures, *words], answer, api_name="train_lora", **public)
-    start.click(api.export_lora, [lora_id, style], found, api_name="export_lora", **public)
-    start.click(api.import_lora, [file, called], answer, api_name="import_lora", **public)
+    start.click(api.train_lora, [pictures, *words], answer, api_name="train_lora")
+    start.click(api.export_lora, [lora_id, style], found, api_name="export_lora")
+    start.click(api.import_lora, [file, called], answer, api_name="import_lora")
 
 
 def _id(job_id: object) -> str:

@@ -110,12 +110,12 @@ def create_page(
         for event in page.fns.values():  # the page's own business: neither listed nor callable
             event.api_visibility = "private"
             event.api_name = f"page_{event.api_name}"  # the good names are the API's
-            if event.show_progress == "hidden":  # else each step of each is told to every output
-                event.show_progress_on = []
+            event.show_progress = "hidden"  # the screens say what is under way
+            event.show_progress_on = []  # else each step of each event is told to every output
         add_api(service, visitors)
         add_film_api(service, visitors)
         add_lora_api(service, visitors)
-    return page
+    return page.queue(default_concurrency_limit=None)  # jobs compute, no event does
 
 
 def _head(card: ModelCard) -> str:

@@ -93,7 +93,5 @@ def bind_asking(tab: TextToVideoTab, asking: Asking) -> list[Dependency]:
         validator=asking.check,
         trigger_mode="multiple",  # every press counts, also while an earlier one is on its way
         preprocess=False,
-        show_progress="hidden",
-        concurrency_limit=None,
     )
     return [submitted, *asking.bind()]

@@ -179,21 +179,18 @@ def bind_film_following(
         asked: Events after which there may be another job to show.
     """
     view = tab.result
-    quick = {"show_progress": "hidden", "concurrency_limit": None, "trigger_mode": "always_last"}
     view.timeline.select(
         following.choose,
         tab.job_id,
         [tab.chosen, view.redo_row, view.redo_note, view.timeline],
-        **quick,
+        trigger_mode="always_last",
     )
     view.shown.input(
         following.show_version,
         [tab.job_id, view.shown],
         tab.watched(),
         preprocess=False,
-        **quick,
+        trigger_mode="always_last",
     )
-    view.use_seed.click(
-        lambda seed: seed, view.used_seed, tab.form.seed, queue=False, show_progress="hidden"
-    )
+    view.use_seed.click(lambda seed: seed, view.used_seed, tab.form.seed, queue=False)
     return following.bind(blocks, asked)

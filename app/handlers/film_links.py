@@ -28,13 +28,11 @@ def bind_film_links(
         card: Of the model.
     """
     opened, form = history.opened, tab.form
-    heard = {"show_progress": "hidden", "concurrency_limit": None}
     opened.make_longer.visible = card.goes_on_from_frames
     opened.make_longer.click(
         handlers.use_video,
         opened.job_id,
         [tabs, tab.source, tab.source_note, form.begin, form.picture, form.video, tab.source_bar],
-        **heard,
     )
-    shown = opened.go_on.click(following.show_opened, opened.job_id, following.turned(), **heard)
+    shown = opened.go_on.click(following.show_opened, opened.job_id, following.turned())
     following.follow_after(shown)

@@ -114,8 +114,6 @@ class Follower(ABC, Generic[Tab]):
             "fn": self.resume,
             "inputs": [self._tab.job_id, self._tab.watching],
             "outputs": self._tab.watched(),
-            "show_progress": "hidden",
-            "concurrency_limit": None,
         }
 
     def _nothing_new(self) -> Updates:

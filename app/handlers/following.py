@@ -146,19 +146,16 @@ def bind_following(
         Events after which there may be a video.
     """
     view = tab.result
-    quick = {"show_progress": "hidden", "preprocess": False, "concurrency_limit": None}
     gr.on(
         [view.shown.input, view.is_compared.input],
         following.show_version,
         [tab.job_id, view.shown, view.is_compared],
         view.version(),
         trigger_mode="always_last",
-        **quick,
+        preprocess=False,
     )
     view.make_gif.click(
-        following.make_gif, [tab.job_id, view.shown], view.made_file, **quick
+        following.make_gif, [tab.job_id, view.shown], view.made_file, preprocess=False
     ).success(js=press(MADE_FILE_ID))
-    view.use_seed.click(
-        lambda seed: seed, view.used_seed, tab.form.seed, queue=False, show_progress="hidden"
-    )
+    view.use_seed.click(lambda seed: seed, view.used_seed, tab.form.seed, queue=False)
     return following.bind(page, asked)

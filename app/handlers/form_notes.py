@@ -107,13 +107,12 @@ def bind_form_notes(
         notes: What is said.
         followed: Events after which it is known better how long videos take.
     """
-    quick = {"show_progress": "hidden", "queue": False}
     form, chips = tab.form, list(tab.composer or ())
     read = {
         "fn": notes.read_form,
         "inputs": tab.kept,
         "outputs": [form.smooth, form.upscale, tab.cost_timer, tab.note, *chips],
-        **quick,
+        "queue": False,
     }
     for event in followed:
         event.then(**read)
@@ -123,8 +122,8 @@ def bind_form_notes(
         notes.show_model,
         None,
         [tab.model_state, tab.model_timer],
-        **quick,
+        queue=False,
     )
     if chips:
         clicked = [radio.input for radio in chips]
-        gr.on(clicked, notes.compose, chips, form.prompt, **quick)
+        gr.on(clicked, notes.compose, chips, form.prompt, queue=False)

@@ -232,56 +232,52 @@ def bind_history(
         films: What a film fills in.
     """
     opened = tab.opened
-    quick = {"show_progress": "hidden", "concurrency_limit": None}  # queued, so that it can refuse
     refresh = {
         "fn": handlers.refresh,
         "inputs": [tab.search, tab.only_starred, tab.num_shown, opened.job_id],
         "outputs": [tab.cards, tab.more],
-        "show_progress": "hidden",
         "queue": False,
     }
     view = [opened.video, opened.pair, opened.hint, opened.compared, opened.compare]
     about = [opened.about, opened.seed]
     closed = [opened.job_id, opened.panel, *view]
     at_hand = [opened.job_id, opened.shown]
-    as_it_is = {**quick, "preprocess": False}  # whichever versions the page is thought to offer
     for event in ended:
         event.then(**refresh)
     gr.on([tab.tab.select, tab.only_starred.input], **refresh, trigger_mode="always_last")
     tab.search.change(**refresh, trigger_mode="always_last")
-    tab.more.click(handlers.show_more, tab.num_shown, tab.num_shown, **quick).then(**refresh)
+    tab.more.click(handlers.show_more, tab.num_shown, tab.num_shown).then(**refresh)
     tab.cards.select(
         handlers.choose,
         opened.compared,
         [opened.job_id, opened.panel, opened.star, opened.shown, *about, *view],
         trigger_mode="always_last",
-        **quick,
     ).success(**refresh).then(js=bring_into_view(PANEL_ID))
     opened.shown.input(
         handlers.show_version,
         [*at_hand, opened.compared],
         [*about, *view],
         trigger_mode="always_last",
-        **as_it_is,
+        preprocess=False,  # whichever versions the page is thought to offer
     )
-    opened.close.click(handlers.close, None, closed, **quick).then(**refresh)
-    opened.star.click(handlers.star, opened.job_id, opened.star, **quick).success(**refresh)
+    opened.close.click(handlers.close, None, closed).then(**refresh)
+    opened.star.click(handlers.star, opened.job_id, opened.star).success(**refresh)
     back = tab.undo
     opened.delete.click(
-        handlers.delete, opened.job_id, [back.gone, back.row, back.note, *closed], **quick
+        handlers.delete, opened.job_id, [back.gone, back.row, back.note, *closed]
     ).success(**refresh)
-    back.button.click(handlers.undo, back.gone, [back.gone, back.row], **quick).success(**refresh)
-    opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, **as_it_is)
+    back.button.click(handlers.undo, back.gone, [back.gone, back.row]).success(**refresh)
+    opened.compare.click(handlers.compare, [*at_hand, opened.compared], view, preprocess=False)
     for name, button in opened.exports.items():
         button.click(
-            partial(handlers.export, name), at_hand, opened.export_file, **as_it_is
+            partial(handlers.export, name), at_hand, opened.export_file, preprocess=False
         ).success(js=press(EXPORT_ID))
     opened.reuse.click(
         handlers.reuse,
         at_hand,
         [tabs, studio.restored, *studio.form.controls(), *films],
-        **as_it_is,
+        preprocess=False,
     )
-    gone_on = opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id], **quick)
+    gone_on = opened.go_on.click(handlers.go_on, opened.job_id, [tabs, studio.job_id])
     for event in following.follow_after(gone_on):
         event.then(**refresh)

@@ -113,10 +113,9 @@ class JobButtons(Generic[Tab]):
     def bind(self) -> list[Dependency]:
         """Say what each button does; returned are the events after which there may be a job."""
         tab, view, form = self._tab, self._tab.result, self._tab.form
-        # Nothing here computes: jobs do. So events neither wait for each other nor dim the page.
-        watch = {"show_progress": "hidden", "concurrency_limit": None}
+
         # Our own rules check the values, so that the sentences are ours.
-        ask = {**watch, "outputs": tab.watched(), "preprocess": False}
+        ask = {"outputs": tab.watched(), "preprocess": False}
         smoothed = view.smooth_it.click(
             self.smooth_it,
             [tab.job_id, view.shown, form.smoothing_steps],
@@ -129,6 +128,6 @@ class JobButtons(Generic[Tab]):
             validator=self.check_upscaling,
             **ask,
         )
-        retried = view.retry.click(self.retry, tab.job_id, tab.watched(), **watch)
-        tab.cancel.click(self.cancel, tab.job_id, tab.cancel, **watch)
+        retried = view.retry.click(self.retry, tab.job_id, tab.watched())
+        tab.cancel.click(self.cancel, tab.job_id, tab.cancel)
         return [smoothed, upscaled, retried]

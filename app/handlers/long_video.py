@@ -290,48 +290,50 @@ def bind_long_video(
         tabs: In which the tab is.
     """
     form = tab.form
-    heard = {"show_progress": "hidden", "concurrency_limit": None}
-    ask = {**heard, "preprocess": False}  # our own rules check the values
-    quick = {"show_progress": "hidden", "queue": False}
     beginning = [form.picture, form.video, tab.source_bar]
     submitted = tab.make.click(
         handlers.submit,
         [tab.job_id, tab.source, *form.controls()],
         tab.watched(),
         validator=handlers.check,
-        **ask,
+        preprocess=False,
     )
     redone = tab.result.redo.click(
         handlers.redo,
         [tab.job_id, tab.chosen, form.story],
         [*tab.watched(), form.story],
-        **ask,
+        preprocess=False,
     )
     form.begin.input(
-        handlers.choose_beginning, [form.begin, tab.source], beginning, preprocess=False, **quick
+        handlers.choose_beginning,
+        [form.begin, tab.source],
+        beginning,
+        preprocess=False,
+        queue=False,
     )
-    form.ends.input(handlers.choose_end, form.ends, form.end_picture, preprocess=False, **quick)
+    form.ends.input(handlers.choose_end, form.ends, form.end_picture, preprocess=False, queue=False)
     for field in _FILE_FIELDS:
         box = getattr(form, field)
-        box.upload(partial(handlers.check_file, field), box, box, **ask)
-    tab.drop_source.click(handlers.drop_source, None, [tab.source, form.begin, *beginning], **quick)
+        box.upload(partial(handlers.check_file, field), box, box, preprocess=False)
+    tab.drop_source.click(
+        handlers.drop_source, None, [tab.source, form.begin, *beginning], queue=False
+    )
     tab.recipe_file.upload(
         handlers.restore,
         tab.recipe_file,
         [tab.recipe_file, tabs, *filled_in(tab)],
-        **heard,
     )
-    tab.make.click(lambda: gr.HTML(visible=False), None, tab.restored, **quick)
+    tab.make.click(lambda: gr.HTML(visible=False), None, tab.restored, queue=False)
     form.story.change(fn=None, inputs=form.story, js="(text) => { window.showStory?.(text); }")
     for field in _KEPT_FIELDS:
         control = getattr(form, field)
-        control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
+        control.change(inputs=control, outputs=tab.kept, js=_keep(field))
     kept = [getattr(form, field) for field in _KEPT_FIELDS]
     blocks.load(
         handlers.give_back,
         [tab.kept, tab.source],
         [*kept, tab.source, tab.source_note, *beginning],
-        **quick,
+        queue=False,
     )
     gr.on(
         [tab.timer.tick, tab.kept.change],
@@ -339,7 +341,7 @@ def bind_long_video(
         tab.kept,
         [tab.note, tab.cost, tab.timer],
         trigger_mode="always_last",
-        **quick,
+        queue=False,
     )
     return [submitted, redone, *handlers.bind()]
 

@@ -231,41 +231,36 @@ def bind_forgetting(tab: LoraTab, handlers: LoraFormHandlers, over: Sequence[Dep
             handlers.forget,
             [form.trained, form.pictures],
             [form.trained, form.pictures, form.table, form.effort],
-            show_progress="hidden",
-            concurrency_limit=None,
         )
 
 
 def bind_lora_form(blocks: gr.Blocks, tab: LoraTab, handlers: LoraFormHandlers) -> list[Dependency]:
     """Say which events do what; returned are those after which there may be a training."""
     form = tab.form
-    quick = {"show_progress": "hidden", "queue": False}
-    heard = {"show_progress": "hidden", "concurrency_limit": None}
     shown = [form.pictures, form.table, form.effort]
     given_back = [*form.typed().values(), form.suggested, *shown]
-    form.files.upload(handlers.add, [form.files, form.pictures], [form.files, *shown], **heard)
-    form.table.select(handlers.remove, form.pictures, shown, **heard)
+    form.files.upload(handlers.add, [form.files, form.pictures], [form.files, *shown])
+    form.table.select(handlers.remove, form.pictures, shown)
     words = [form.captions, form.name, form.token, form.suggested, form.class_word, form.kind]
-    form.examples.select(handlers.use_example, None, [*shown, *words], **heard)
+    form.examples.select(handlers.use_example, None, [*shown, *words])
     form.name.change(
         handlers.suggest,
         [form.name, form.token, form.suggested],
         [form.token, form.suggested],
         trigger_mode="always_last",
-        **quick,
+        queue=False,
     )
     form.captions.change(fn=None, js="() => { window.showCaptions?.(); }")
     typed = form.typed()
     for field, control in typed.items():
-        control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
-    blocks.load(handlers.give_back, [tab.kept, form.pictures], given_back, **quick)
+        control.change(inputs=control, outputs=tab.kept, js=_keep(field))
+    blocks.load(handlers.give_back, [tab.kept, form.pictures], given_back, queue=False)
     submitted = tab.train.click(
         handlers.submit,
         [tab.training.job_id, form.pictures, form.trained, *(typed[field] for field in _ASKED)],
         [form.trained, *tab.training.watched()],
         validator=handlers.check,
         preprocess=False,
-        **heard,
     )
     submitted.success(js=bring_into_view(TRAINING_ID))
     return [submitted]

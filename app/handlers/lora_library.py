@@ -223,54 +223,47 @@ def bind_lora_library(
         learnt: Events after which there may be a new one.
     """
     panel, library, back = tab.trying, tab.library, tab.library.undo
-    heard = {"show_progress": "hidden", "concurrency_limit": None}
-    quick = {"show_progress": "hidden", "queue": False}
     choices = [part for one in pickers for part in (one.choices, one.chosen)]
     refresh = {
         "fn": handlers.refresh,
         "inputs": [panel.opened, tab.training.job_id],
         "outputs": [library.trainings, library.cards, *choices],
-        **quick,
+        "queue": False,
     }
     opening, closing = panel.opening(), [panel.opened, panel.panel]
     at_hand = [panel.opened, panel.prompt]
     gr.on([tab.training.job_id.change, tabs.select], **refresh)
-    opened = library.cards.select(handlers.choose, at_hand, opening, **heard)
+    opened = library.cards.select(handlers.choose, at_hand, opening)
     opened.success(**refresh).then(js=bring_into_view(USE_ID))
-    turned = library.trainings.select(
-        handlers.choose_training, None, tab.training.watched(), **heard
-    )
+    turned = library.trainings.select(handlers.choose_training, None, tab.training.watched())
     turned.success(**refresh).then(js=bring_into_view(TRAINING_ID))
     for event in [*learnt, *handlers.trainings.follow_after(turned)]:
         event.then(
             handlers.open_learnt,
             [tab.training.job_id, panel.prompt],
             [tab.training.job_id, *opening],
-            **heard,
         ).then(**refresh)
-    blocks.load(handlers.open_again, panel.opened, opening, **heard).then(**refresh)
-    panel.close.click(handlers.close, None, closing, **quick).then(**refresh)
+    blocks.load(handlers.open_again, panel.opened, opening).then(**refresh)
+    panel.close.click(handlers.close, None, closing, queue=False).then(**refresh)
     panel.rename.click(
         handlers.rename,
         [panel.opened, panel.name, panel.tags],
         [panel.about, panel.name, panel.tags],
-        **heard,
     ).success(**refresh)
     panel.delete.click(
-        handlers.delete, panel.opened, [back.gone, back.row, back.note, *closing], **heard
+        handlers.delete, panel.opened, [back.gone, back.row, back.note, *closing]
     ).success(**refresh)
     back.button.click(
-        handlers.undo, [back.gone, panel.prompt], [back.gone, back.row, *opening], **heard
+        handlers.undo, [back.gone, panel.prompt], [back.gone, back.row, *opening]
     ).success(**refresh)
     for style, button in panel.exports.items():
-        button.click(
-            partial(handlers.export, style), panel.opened, panel.export_file, **heard
-        ).success(js=press(EXPORT_ID))
+        button.click(partial(handlers.export, style), panel.opened, panel.export_file).success(
+            js=press(EXPORT_ID)
+        )
     library.imported.upload(
         handlers.import_file,
         [library.imported, panel.prompt],
         [library.imported, library.refused, *opening],
-        **heard,
     ).success(**refresh)
     for one in pickers:
         one.chosen.change(fn=None, inputs=one.chosen, js=_tell(one.box))

@@ -224,11 +224,10 @@ class TrainingButtons:
             The events after which one may be at work, and the one after which one was thrown away.
         """
         panel = self._panel
-        watch: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
-        panel.pause.click(self.pause, panel.job_id, panel.pause, **watch)
-        cancelled = panel.cancel.click(self.cancel, panel.job_id, panel.watched(), **watch)
+        panel.pause.click(self.pause, panel.job_id, panel.pause)
+        cancelled = panel.cancel.click(self.cancel, panel.job_id, panel.watched())
         asked = [
-            button.click(does, panel.job_id, panel.watched(), **watch)
+            button.click(does, panel.job_id, panel.watched())
             for button, does in ((panel.retry, self.retry), (panel.finish, self.finish))
         ]
         return asked, cancelled

@@ -184,19 +184,17 @@ def bind_lora_trying(
         Events after which there may be something in the queue, and those after which there may be
         a video.
     """
-    watch = {"show_progress": "hidden", "concurrency_limit": None}
     fields = [panel.job_id, panel.prompt, panel.picker.chosen, panel.seed]
-    ask = {"validator": handlers.check, "preprocess": False, **watch}
+    ask = {"validator": handlers.check, "preprocess": False}
     made = gr.on(
         [panel.make.click, panel.prompt.submit], handlers.make, fields, panel.watched(), **ask
     )
     compared = panel.compare.click(handlers.compare, fields, panel.watched(), **ask)
-    panel.cancel.click(handlers.cancel, [panel.job_id, panel.compared], panel.cancel, **watch)
+    panel.cancel.click(handlers.cancel, [panel.job_id, panel.compared], panel.cancel)
     follow = {
         "fn": handlers.following.resume_both,
         "inputs": [panel.job_id, panel.compared, panel.watching],
         "outputs": panel.watched(),
-        **watch,
     }
     asked = [made, compared]
     followed = [event.success(trigger_mode="multiple", **follow) for event in asked]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -261,35 +260,31 @@ def _refusal(error: LaVieError | None) -> gr.HTML:
 
 def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
     """Say which events of the tab do what."""
-    # By the queue, past which Gradio swallows what is raised
-    quick = partial(dict, show_progress="hidden", concurrency_limit=None)
     question = tab.question
     asking = [question.asked, question.panel, question.text, question.yes]
     work = [tab.work_panel, tab.work, tab.stop]
     lists = [tab.installed, tab.offers, tab.folders]
     use = [tab.in_use, tab.in_use_timer]
-    follow = quick(fn=handlers.follow, outputs=[*work, *lists])
-    tab.tab.select(handlers.refresh, None, [*use, tab.profile, *lists], **quick())
+    follow: dict[str, Any] = {"fn": handlers.follow, "outputs": [*work, *lists]}
+    tab.tab.select(handlers.refresh, None, [*use, tab.profile, *lists])
     tab.tab.select(**follow)
-    tab.in_use_timer.tick(handlers.show_use, None, use, **quick())
-    tab.profile.input(handlers.use_profile, tab.profile, use, **quick())
+    tab.in_use_timer.tick(handlers.show_use, None, use)
+    tab.profile.input(handlers.use_profile, tab.profile, use)
     gr.on(
         [tab.installed.select, tab.offers.select, tab.folders.select],
         handlers.choose,
         None,
         [tab.restart, *asking, *lists],
-        **quick(),
     ).success(js=bring_into_view(QUESTION_ID, focus=f"#{YES_ID}"))
-    question.no.click(handlers.answer_no, None, asking[:2], **quick())
-    question.yes.click(
-        handlers.answer_yes, question.asked, [*asking[:2], *work, *lists], **quick()
-    ).success(**follow)
+    question.no.click(handlers.answer_no, None, asking[:2])
+    question.yes.click(handlers.answer_yes, question.asked, [*asking[:2], *work, *lists]).success(
+        **follow
+    )
     begun = gr.on(
         [tab.convert.click, tab.path.submit],
         handlers.convert,
         [tab.path, tab.parts, tab.name],
         [tab.convert_note, *work],
-        **quick(),
     )
     begun.success(**follow)
     begun.success(js=bring_into_view(WORK_ID))
@@ -298,6 +293,5 @@ def bind_models(tab: ModelsTab, handlers: ModelsHandlers) -> None:
         handlers.add_folder,
         tab.folder,
         [tab.folder_note, tab.folder, *lists],
-        **quick(),
     )
-    tab.stop.click(handlers.stop, None, work, **quick())
+    tab.stop.click(handlers.stop, None, work)

@@ -215,10 +215,8 @@ def bind_queue(
     """
     panel, edit = tab.queue, tab.edit
     back = [panel.undo.gone, panel.undo.row]
-    quick = {"show_progress": "hidden", "queue": False}
-    shown = {"show_progress": "hidden", "concurrency_limit": None}
     # One tick begins to follow, the next ones find that pending: no request until it ends.
-    panel.timer.tick(handlers.follow, tab.watching, [panel.jobs, panel.timer], **shown)
+    panel.timer.tick(handlers.follow, tab.watching, [panel.jobs, panel.timer])
     used = panel.jobs.select(
         handlers.use,
         [edit.edited, tab.kept, tab.watching],
@@ -232,19 +230,17 @@ def bind_queue(
             *trainings.turned(),
         ],
         trigger_mode="multiple",
-        **shown,
     )
     for event in asked:
-        event.success(handlers.wake, None, panel.timer, **quick)
+        event.success(handlers.wake, None, panel.timer, queue=False)
     edit_parts = [edit.edited, edit.bar, edit.note, tab.generate]
-    edit.leave.click(editor.leave, edit.edited, [*edit_parts, *tab.form.controls()], **quick)
-    page.load(editor.resume, edit.edited, edit_parts, **quick)
-    edit.edited.change(handlers.mark, [edit.edited, tab.watching], panel.jobs, **quick)
+    edit.leave.click(editor.leave, edit.edited, [*edit_parts, *tab.form.controls()], queue=False)
+    page.load(editor.resume, edit.edited, edit_parts, queue=False)
+    edit.edited.change(handlers.mark, [edit.edited, tab.watching], panel.jobs, queue=False)
     undone = panel.undo.button.click(
         handlers.undo,
         [panel.undo.gone, tab.watching],
         [panel.jobs, panel.timer, *back],
-        **shown,
     )
     used.success(js=bring_into_view("film-stage"))
     elsewhere = [*films.follow_after(used), *trainings.follow_after(used)]

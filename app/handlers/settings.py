@@ -205,41 +205,34 @@ def bind_settings(
     films: Sequence[Block] = (),
 ) -> None:
     """Say which events of what fills in the form do what; ``films`` is what a film fills in."""
-    quick = {"show_progress": "hidden", "queue": False}
-    heard = {"show_progress": "hidden", "concurrency_limit": None}  # queued: what pops up has to be
     sources, form = tab.sources, tab.form
     settings = [getattr(form, field) for field in PRESET_FIELDS]
     offered = [sources.preset, sources.delete_preset]
-    page.load(handlers.offer_presets, None, offered, **quick)
-    page.load(handlers.give_back, tab.kept, form.controls(), **quick)
+    page.load(handlers.offer_presets, None, offered, queue=False)
+    page.load(handlers.give_back, tab.kept, form.controls(), queue=False)
     for field in FIELDS:
         control = getattr(form, field)
-        control.change(inputs=control, outputs=tab.kept, js=_keep(field), show_progress="hidden")
-    tab.generate.click(lambda: gr.HTML(visible=False), None, tab.restored, **quick)
-    tab.surprise.click(handlers.surprise, None, form.prompt, **quick)
+        control.change(inputs=control, outputs=tab.kept, js=_keep(field))
+    tab.generate.click(lambda: gr.HTML(visible=False), None, tab.restored, queue=False)
+    tab.surprise.click(handlers.surprise, None, form.prompt, queue=False)
     # A dropdown says "input" twice for a choice: the second, late, would undo what is typed then.
-    sources.preset.select(
-        handlers.use_preset, sources.preset, [sources.delete_preset, *settings], **heard
-    )
-    sources.preset.input(handlers.name_preset, sources.preset, sources.delete_preset, **heard)
+    sources.preset.select(handlers.use_preset, sources.preset, [sources.delete_preset, *settings])
+    sources.preset.input(handlers.name_preset, sources.preset, sources.delete_preset)
     sources.save_preset.click(
         handlers.save_preset,
         [sources.preset, *settings],
         offered,
         preprocess=False,
-        **heard,
     )
     back = sources.undo
     sources.delete_preset.click(
         handlers.delete_preset,
         sources.preset,
         [*offered, back.gone, back.row, back.note],
-        **heard,
     )
-    back.button.click(handlers.undo, back.gone, [*offered, back.gone, back.row], **heard)
+    back.button.click(handlers.undo, back.gone, [*offered, back.gone, back.row])
     sources.recipe_file.upload(
         handlers.restore,
         sources.recipe_file,
         [tabs, sources.recipe_file, tab.restored, *form.controls(), *films],
-        **heard,
     )

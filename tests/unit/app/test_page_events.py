@@ -1,4 +1,7 @@
-"""Gradio shows no message of an event that is not queued: only what never refuses may be so."""
+"""What all events of the page have in common.
+
+Gradio shows no message of an event that is not queued: only what never refuses may be so.
+"""
 
 import asyncio
 
@@ -30,11 +33,15 @@ NEVER_REFUSE = {
 }
 
 
-def events_of(service):
-    async def events():
-        return list(create_page(service).fns.values())
+def page_of(service):
+    async def page():
+        return create_page(service)
 
-    return asyncio.run(events())
+    return asyncio.run(page())
+
+
+def events_of(service):
+    return list(page_of(service).fns.values())
 
 
 def test_what_can_refuse_is_queued_so_that_its_sentence_pops_up(service):
@@ -56,3 +63,16 @@ def test_a_choice_that_came_later_is_read_as_it_is_by_a_server_that_forgot_it(se
     ]
     assert {name for _, name in read} == {"shown", "film-shown", "opened-version"}
     assert [(event.fn, name) for event, name in read if event.preprocess] == []
+
+
+def test_the_steps_of_an_event_are_told_to_no_part_of_the_page(service):
+    """Gradio tells each to all outputs of all events so far: a third of what loading costs."""
+    told = [e.show_progress_on for e in events_of(service) if e.api_visibility == "private"]
+    assert len(told) > 200
+    assert all(parts == [] for parts in told)
+
+
+def test_no_event_waits_for_another(service):
+    page = page_of(service)
+    assert {event.concurrency_limit for event in page.fns.values()} == {"default"}
+    assert page._queue.default_concurrency_limit is None
