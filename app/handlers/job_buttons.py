@@ -113,7 +113,6 @@ class JobButtons(Generic[Tab]):
     def bind(self) -> list[Dependency]:
         """Say what each button does; returned are the events after which there may be a job."""
         tab, view, form = self._tab, self._tab.result, self._tab.form
-
         # Our own rules check the values, so that the sentences are ours.
         ask = {"outputs": tab.watched(), "preprocess": False}
         smoothed = view.smooth_it.click(
