@@ -4,8 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from app.films.parts import (
     GIVEN,
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from lavie.cascade import Cascade, Film
 
 CheckFrames = Callable[[Frames], None]
+
+_READ_TOGETHER = 16  # frames of what a film goes on from; then it is seen whether to stop
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def make_film(
         if request.kept is not None:
             keep_parts(request.kept, folder)
         if film.begins_with == "video" and not is_done(folder, GIVEN):
-            write_part(folder, GIVEN, film.beginning(), film.fps, None)
+            write_part(folder, GIVEN, _beginning(film, check, cancel), film.fps, None)
         num_before, started = count_done(folder), time.perf_counter()
         stopped: Cancelled | None = None
         try:
@@ -134,6 +139,16 @@ def _read(
 
     video = files.enter_context(open_video(given.file))
     return video, video.metadata
+
+
+def _beginning(film: "Film", check: CheckFrames | None, cancel: CancelToken) -> Iterator[Frames]:
+    """What a film goes on from, each frame looked at before it is given; ends when cancelled."""
+    frames = film.beginning()
+    while some := list(islice(frames, _READ_TOGETHER)):
+        cancel.raise_if_cancelled()
+        if check is not None:
+            check(np.stack(some))
+        yield from some
 
 
 def _make_parts(film: "Film", folder: Path, check: CheckFrames | None) -> None:

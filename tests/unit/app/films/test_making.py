@@ -17,7 +17,7 @@ from app.request import StageRequest
 from app.runner import CascadeRunner
 from lavie import Cascade
 from lavie.errors import Cancelled, InputError
-from lavie.media import read_metadata, read_video, write_video
+from lavie.media import LOSSLESS, read_metadata, read_video, write_video
 from lavie.pipelines.story import StoryLine
 from lavie.types import CancelToken, Progress
 from tests.tiny import write_tiny_cascade, write_tiny_film_model
@@ -216,14 +216,47 @@ def test_a_long_film_goes_through_a_later_stage_without_being_held_in_memory(
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_what_may_not_be_shown_is_not_written(runner, tmp_path):
-    def refuse(frames):
-        return "No."
+@pytest.fixture
+def going_on(tmp_path):
+    clip = np.random.default_rng(0).integers(0, 256, (40, 16, 24, 3), dtype=np.uint8)
+    write_video(tmp_path / "clip.mkv", clip, 8, format=LOSSLESS)
+    given = GivenFile(tmp_path / "clip.mkv", "video", "clip.mkv")
+    return replace(FILM, start=given, num_before=40, num_at_first=2)
 
-    runner._checker, runner._safety = refuse, "checker:refuse"
-    try:
-        with pytest.raises(InputError, match="not kept"):
-            run(runner, FILM, tmp_path / "job")
-    finally:
-        runner._checker = runner._safety = None
+
+@pytest.fixture
+def checked(runner, monkeypatch):
+    def check_with(checker):
+        monkeypatch.setattr(runner, "_checker", checker)
+        monkeypatch.setattr(runner, "_safety", "checker:check")
+        return runner
+
+    return check_with
+
+
+def test_what_may_not_be_shown_is_not_written(checked, going_on, tmp_path):
+    with pytest.raises(InputError, match="not kept"):
+        run(checked(lambda frames: "No."), FILM, tmp_path / "job")
+    with pytest.raises(InputError, match="not kept"):
+        run(checked(lambda frames: "No."), going_on, tmp_path / "second")
     assert not list(tmp_path.rglob("*.mp4"))
+    assert not list(tmp_path.rglob("part-*"))
+
+
+def test_a_checker_sees_what_a_film_goes_on_from_too(checked, going_on, tmp_path):
+    seen = []
+    (result,) = run(checked(seen.append), going_on, tmp_path / "job")
+    assert np.array_equal(np.concatenate(seen), read_video(result.frames).frames)
+
+
+def test_a_film_is_stopped_while_what_it_goes_on_from_is_read(checked, going_on, tmp_path):
+    cancel, looks = CancelToken(), []
+
+    def look(frames):
+        looks.append(frames)
+        cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        run(checked(look), going_on, tmp_path / "job", cancel=cancel)
+    assert len(looks) == 1
+    assert not list(tmp_path.rglob("part-*"))
