@@ -18,6 +18,7 @@ from lavie.data.world import HEIGHT, NEWCOMERS, PLACES, STRANGERS, SUBJECTS, WID
 from lavie.data.world.clips import Draw, Pose, paste_thing
 from lavie.data.world.drawing import draw_emoji, place_background, sprite
 from lavie.errors import InputError
+from lavie.evaluation.ways import steady_way
 from lavie.types import Frames
 
 CLEAR_FROM = 0.45
@@ -37,6 +38,7 @@ _FLOOR = 18.0  # levels; a weaker difference from the place is none
 _SHORTLIST = 8  # things that are compared finely
 _ASIDE = 0.25  # pixels off a whole one: without them half of all places are rounded away
 _TRIED = 6  # poses of a thing, the best by its colours, that are compared by their edges too
+_TRIED_ON_ITS_WAY = 40  # the same where the frames before and after have a say
 _BESIDE = 3  # pixels around a thing that still belong to it
 _EDGES = 1.0  # weight of gradients beside colours
 
@@ -149,7 +151,7 @@ class Gallery:
         return replace(likeness, name=best) if likeness.is_clear else likeness
 
     def follow(self, frames: Frames, name: str) -> np.ndarray:
-        """Where a thing is in every frame, supposing that it is there.
+        """Where a thing is in every frame, supposing that it is there and does not leap.
 
         Args:
             frames: uint8 ``(F, H, W, 3)`` of the world's size.
@@ -160,8 +162,9 @@ class Gallery:
         """
         _, place, _ = find_place(frames, self.look)
         views = [_view(frame, place) for frame in frames.astype(np.float32)]
-        poses = [self._fit(view, name).pose for view in views]
-        return np.array([(pose.x, pose.y, pose.height) for pose in poses])
+        fits = [self._fits(view, name, _TRIED_ON_ITS_WAY) for view in views]
+        poses = [np.array([(p.x, p.y, p.height) for p, _ in of_frame]) for of_frame in fits]
+        return steady_way(poses, [np.array([fit.explained for fit in f]) for f in fits])
 
     def _gains(self, view: _View) -> np.ndarray:
         """About how much of a view's energy each thing takes away at most, ``(things,)``."""
@@ -171,17 +174,21 @@ class Gallery:
 
     def _fit(self, view: _View, name: str) -> _Fit:
         """Put a thing where it explains most of a view."""
+        return max(self._fits(view, name, _TRIED), key=lambda fit: fit.explained)
+
+    def _fits(self, view: _View, name: str, tried: int) -> list[_Fit]:
+        """Put a thing where it explains much of a view, by its colours."""
         draw = self.things[name]
         if name not in self._fine:
             self._fine[name] = np.stack([_template(draw, height) for height in _HEIGHTS])
         gains = self._fine[name] @ view.windows.T  # (heights, places)
-        best = np.argsort(gains, axis=None)[: -_TRIED - 1 : -1]
+        best = np.argsort(gains, axis=None)[: -tried - 1 : -1]
         fits = []
         for height, corner in zip(*np.unravel_index(best, gains.shape), strict=True):
             row, column = view.corners[corner]
             pose = Pose(column + _ASIDE, row + _ASIDE, _HEIGHTS[height])
             fits.append(_Fit(pose, _explained(view, draw, pose)))
-        return max(fits, key=lambda fit: fit.explained)
+        return fits
 
 
 @cache
