@@ -101,6 +101,7 @@ def _open(
     cancel: CancelToken,
 ) -> tuple["Film", dict[str, Any]]:
     """The film, ready to be made, and what its recipe says of the files that were given."""
+    from lavie.media import source_of
     from lavie.pipelines.story import story_json
 
     start, recipe = _read(request.start, files)
@@ -121,8 +122,7 @@ def _open(
     )
     if request.start is None:
         return film, {}
-    source = {"file": request.start.name} | ({"recipe": recipe} if recipe else {})
-    return film, {"source": source}
+    return film, source_of(request.start.name, recipe)
 
 
 def _read(

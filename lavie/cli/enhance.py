@@ -136,7 +136,7 @@ def _enhance(
             f"'{arguments.file.name}' is a picture, not a video. Give a video.", "file"
         )
 
-    from lavie.media import VideoWriter, open_video, write_recipe
+    from lavie.media import VideoWriter, open_video, source_of, write_recipe
     from lavie.pipelines import limits
     from lavie.pipelines.story import common_prompt
 
@@ -153,8 +153,8 @@ def _enhance(
         _say_what_is_done(video, times_the_frames, times_the_size)
         with VideoWriter(output, video.fps * times_the_frames, audio_from=arguments.file) as writer:
             generation = run(cascade, video, writer, settings | {"on_event": draw_bar()})
-            source = {"file": arguments.file.name, "recipe": video.metadata}
-            writer.metadata = generation.metadata | {"source": source}
+            source = source_of(arguments.file.name, video.metadata)
+            writer.metadata = generation.metadata | source
             started = time.perf_counter()
         write_recipe(output, writer.metadata)
         seconds |= generation.seconds | {"write": time.perf_counter() - started}

@@ -337,7 +337,7 @@ def _follow(
 
 def _extend(arguments: argparse.Namespace) -> None:
     from lavie.data.decode import read_picture
-    from lavie.media import open_video
+    from lavie.media import open_video, source_of
     from lavie.pipelines.story import prompts_of
 
     if arguments.story is not None and arguments.prompt is not None:
@@ -349,13 +349,12 @@ def _extend(arguments: argparse.Namespace) -> None:
         )
     story = read_story_file(arguments.story) if arguments.story is not None else None
     end = None if arguments.end is None else _read(read_picture, arguments.end, "end")
-    source: dict[str, Any] = {"file": arguments.file.name}
     if arguments.file.suffix.lower() in PICTURES:
         picture = _read(read_picture, arguments.file, "file")
-        make_film(arguments, story or _one_line(arguments), picture, {"source": source}, end)
+        source = source_of(arguments.file.name)
+        make_film(arguments, story or _one_line(arguments), picture, source, end)
         return
     with open_video(arguments.file) as video:
-        source["recipe"] = video.metadata
         recipe = own_recipe(video)
         shown = prompts_of(recipe)
         told = story or _unfilmed(arguments, recipe)
@@ -363,7 +362,8 @@ def _extend(arguments: argparse.Namespace) -> None:
             _go_on_as_before(arguments, recipe)
         told = told or _one_line(arguments, shown[-1] if shown else None)
         refuse_own_input(arguments.file, arguments.output)
-        make_film(arguments, told, video, {"source": source}, end)
+        source = source_of(arguments.file.name, video.metadata)
+        make_film(arguments, told, video, source, end)
 
 
 def _unfilmed(arguments: argparse.Namespace, recipe: dict[str, Any]) -> list[dict[str, Any]]:

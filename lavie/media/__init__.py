@@ -6,11 +6,11 @@ from lavie.media.outputs import (
     check_output,
     check_output_folder,
     replace_when_complete,
-    write_recipe,
 )
 from lavie.media.pictures import MAX_GIF_FPS, thin_out, write_gif, write_png_zip, write_webp
 from lavie.media.pixels import enlarge_frames, frames_to_pixels, pixels_to_frames
 from lavie.media.reading import Video, VideoFile, open_video, read_metadata, read_video
+from lavie.media.recipes import source_of, write_recipe
 from lavie.media.writing import VideoWriter, write_video
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "read_metadata",
     "read_video",
     "replace_when_complete",
+    "source_of",
     "thin_out",
     "write_gif",
     "write_png_zip",

@@ -1,11 +1,9 @@
 """Where files are written: refused early if they could not be, and whole or not there at all."""
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from lavie.errors import InputError
@@ -60,24 +58,6 @@ def _try_to_write(folder: Path) -> None:
     """Asking for the rights would not tell of disks that are full or read only."""
     with tempfile.TemporaryFile(dir=folder):
         pass
-
-
-def write_recipe(video_path: Path, metadata: dict[str, Any]) -> Path:
-    """Write a video's recipe beside it, readable for people.
-
-    Args:
-        video_path: ``clip.mp4`` gets ``clip.recipe.json``.
-        metadata: As in `write_video`.
-
-    Returns:
-        Where it was written.
-    """
-    path = video_path.with_suffix(".recipe.json")
-    with replace_when_complete(path) as temporary:
-        text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
-        # File names can hold bytes that are no text; the escapes are what JSON has for them
-        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-    return path
 
 
 @contextmanager

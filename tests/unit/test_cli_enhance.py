@@ -58,7 +58,7 @@ def test_somebody_s_film_is_made_better(lavie, film, tmp_path, command, num_fram
     assert video.fps == fps
     assert list(video.frames.shape[2:0:-1]) == size
     assert video.metadata["stages"] == [stage]
-    assert video.metadata["source"] == {"file": "film.mkv", "recipe": None}
+    assert video.metadata["source"] == {"file": "film.mkv"}
     assert json.loads((tmp_path / "outputs/video-0001.recipe.json").read_text()) == video.metadata
     with av.open(report["output"]) as file:
         assert [stream.codec_context.name for stream in file.streams.audio] == ["aac"]
