@@ -30,7 +30,7 @@ class Recursion:
     Args:
         stages: Of the model, ``long_video`` among them.
         asked: Height, width, steps, guidance scale (of the windows that go on; a first one gets its
-            own in proportion) and sampler; None: the model's own.
+            own in proportion) and sampler; None, or what is their own: the model's own, of each.
 
     Source: LaVie (arXiv:2309.15103), section 5.6.
     """
@@ -45,21 +45,25 @@ class Recursion:
         self._base = cast(TextToVideoPipeline, stages.get("base"))
         self.fps = cast(float, self._pipeline.config["default_fps"])
         self.settings = self._pipeline.check_settings(**asked)
-        size = {name: getattr(self.settings, name) for name in ("height", "width", "num_frames")}
-        is_asked = asked.get("guidance_scale") is not None
-        guidance = {"guidance_scale": self._guidance_of_opening() if is_asked else None}
-        self._opening_settings = self._base.check_settings(**{**asked, **size, **guidance})
+        self._opening_settings = self._base.check_settings(**self._asked_of_opening())
 
-    def _guidance_of_opening(self) -> float:
-        """As much more or less than the base model's own as the windows' is than theirs.
+    def _asked_of_opening(self) -> dict[str, Any]:
+        """What the base model makes a first window with: its own where the windows have theirs.
 
-        A window that sees what came before needs less guidance than one that has its prompt alone.
+        So the settings of the windows tell all that a film is made with. A window that sees what
+        came before needs less guidance than one that has its prompt alone, so another scale is
+        in proportion: as much more or less than the base model's own as the windows' is than theirs.
         """
-        windows, base = (
-            each.config["default_guidance_scale"] for each in (self._pipeline, self._base)
-        )
-        asked = self.settings.guidance_scale
-        return min(asked * base / windows, limits.MAX_GUIDANCE_SCALE) if windows else asked
+        size = ("height", "width", "num_frames")
+        asked, own = asdict(self.settings), asdict(self._pipeline.check_settings())
+        for_opening = {
+            name: asked[name] for name in asked if name in size or asked[name] != own[name]
+        }
+        base = self._base.config["default_guidance_scale"]
+        if "guidance_scale" in for_opening and own["guidance_scale"]:
+            scale = asked["guidance_scale"] * base / own["guidance_scale"]
+            for_opening["guidance_scale"] = min(scale, limits.MAX_GUIDANCE_SCALE)
+        return for_opening
 
     def plan(
         self,

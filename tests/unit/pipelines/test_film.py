@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from diffusers.schedulers import DDPMScheduler
 
 from lavie import Cascade, Generation
 from lavie.errors import Cancelled, InputError
@@ -55,6 +56,29 @@ def test_guidance_is_for_windows_that_go_on_and_the_beginning_gets_its_own_in_pr
         alone = cascade.generate("a fox", seed=3, num_frames=6, guidance_scale=guidance, **size)
         assert np.array_equal(beginning.frames, alone.frames)
     assert not np.array_equal(alone.frames, usual.frames)
+
+
+def test_a_recipe_tells_all_of_a_film_whose_networks_have_other_settings_of_their_own(tmp_path):
+    cascade = Cascade.from_pretrained(write_tiny_film_model(tmp_path), device="cpu")
+    later = cascade.pipeline("long_video")
+    later.register_to_config(default_num_inference_steps=3, default_guidance_scale=1.5)
+    later.scheduler = DDPMScheduler.from_config(later.scheduler.config)
+    film = cascade.film(STORY, seed=3, height=16, width=24).make()
+    told = film.metadata["settings"]["long_video"]
+    assert (told["num_inference_steps"], told["scheduler"]) == (3, "ddpm")
+    names = ("num_inference_steps", "guidance_scale", "scheduler", "height", "width", "num_given")
+    again = cascade.film(STORY, seed=3, **{name: told[name] for name in names}).make()
+    assert np.array_equal(again.frames, film.frames)
+    assert again.metadata == film.metadata
+    alone = cascade.generate("a fox", seed=3, height=16, width=24, num_frames=6)
+    assert np.array_equal(film.frames[:FIRST], alone.frames)  # as the base model makes it
+
+
+@pytest.mark.parametrize("asked", [{"num_inference_steps": 2}, {"scheduler": "euler"}])
+def test_what_is_asked_for_holds_for_the_beginning_too(cascade, asked):
+    beginning = next(cascade.film(STORY, seed=3, height=16, width=24, **asked).segments())
+    alone = cascade.generate("a fox", seed=3, height=16, width=24, num_frames=6, **asked)
+    assert np.array_equal(beginning.frames, alone.frames)
 
 
 def test_a_part_made_again_leaves_what_is_before_it(cascade, whole):
