@@ -52,7 +52,7 @@ class Recursion:
 
         So the settings of the windows tell all that a film is made with. A window that sees what
         came before needs less guidance than one that has its prompt alone, so another scale is
-        in proportion: as much more or less than the base model's own as the windows' is than theirs.
+        in proportion: as far from the base model's own as the windows' is from theirs.
         """
         size = ("height", "width", "num_frames")
         asked, own = asdict(self.settings), asdict(self._pipeline.check_settings())
