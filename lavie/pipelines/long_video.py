@@ -245,7 +245,7 @@ class LongVideoPipeline(TextToVideoPipeline):
             else:
                 suffix = "prompt_suffix" if ends_with is None else "transition_suffix"
                 output: Any = self(
-                    part.prompt + self.config[suffix],
+                    self._with_suffix(part.prompt, suffix),
                     first_latents=there,
                     last_latents=ends_with,
                     generator=make_generator(part.seed),
@@ -264,6 +264,14 @@ class LongVideoPipeline(TextToVideoPipeline):
             )
             there = window[:, :, :stop][:, :, -num_given:].clone()  # not a view of all the window
             yield Segment(part, pixels_to_frames(pixels)[0], there)
+
+    def _with_suffix(self, prompt: str, name: str) -> str:
+        """A prompt and the words that the model wants behind it, where there is room for them.
+
+        Text encoders read no further than the longest prompt, so that nothing is lost behind it.
+        """
+        words = prompt + self.config[name]
+        return words if len(words) <= limits.MAX_PROMPT_LENGTH else prompt
 
     def make_sampler(self, settings: DenoisingSettings) -> Scheduler:
         """A sampler of this call's own; ``ddpm`` and ``ddim`` as in the published code."""

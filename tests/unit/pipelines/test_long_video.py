@@ -233,6 +233,14 @@ def test_a_prompt_gets_the_words_that_the_network_was_trained_with():
     ]
 
 
+@pytest.mark.parametrize("length", [986, 987, 1000])
+def test_the_longest_prompts_go_without_them(length):
+    pipeline = make()
+    pipeline.register_to_config(prompt_suffix=", slow motion.")
+    parts = plan_parts(read_story("x" * length + " | 0.75"), 3, 8, 6, 2, 0)
+    film(pipeline, parts)
+
+
 @pytest.mark.parametrize("num_given", [0, 6, 1.5, "two"])
 def test_frames_to_give_that_no_window_has_are_refused(long_pipeline, num_given):
     with pytest.raises(InputError, match="Number of given frames"):
