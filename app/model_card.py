@@ -26,13 +26,19 @@ from lavie.pipelines.model_folder import (
     read_model_index,
     stages_in,
 )
-from lavie.types import StageName
+from lavie.types import SchedulerName, StageName
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _CLOSED_VOCABULARY_SIZE = 10_000  # CLIP's own has 49,408 tokens
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_SCHEDULERS: dict[str, SchedulerName] = {
+    "DPMSolverMultistepScheduler": "dpm++",
+    "DDIMScheduler": "ddim",
+    "DDPMScheduler": "ddpm",
+    "EulerDiscreteScheduler": "euler",
+}
 _ONE_LETTER_WORD = "a"  # the other letters are in a tokenizer to spell with
 
 
@@ -267,9 +273,15 @@ def _ranges(indexes: Mapping[StageName, Mapping[str, Any]], factor: int) -> dict
 def _own_settings(stage: StageName, index: Mapping[str, Any]) -> dict[str, Any]:
     known = {**NETWORKS[stage].defaults, **index}
     prefix = "default_"
-    return {
+    own = {
         name.removeprefix(prefix): value for name, value in known.items() if name.startswith(prefix)
     }
+    match index.get("scheduler"):
+        case [_, str(class_name)] if class_name in _SCHEDULERS:
+            own["scheduler"] = _SCHEDULERS[class_name]
+        case None:
+            own["scheduler"] = NETWORKS[stage].sampler
+    return own
 
 
 def _step_range(stage: StageName, indexes: Mapping[StageName, Mapping[str, Any]]) -> Range:

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.films.check import NUMBER_FIELDS, film_ranges, read_known_story
+from app.films.check import NUMBER_FIELDS, film_ranges, read_known_story, windows_of
 from app.loras.restore import field_value, find_loras
 from app.model_card import ModelCard
 from app.request import STEP_FIELDS, SWITCHES
 from app.restore import notes_on_model
 from app.texts import films as texts
-from app.texts import no_such_stage, not_restored
+from app.texts import no_such_stage, not_on_the_form, not_restored
 from lavie.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def film_values(
         values["story"] = form_story(recipe["story"])
     except InputError as error:
         notes.append(not_restored(str(error)))
-    told = {**own, "seed": recipe["seed"], "overlap": own.get("num_given")}
+    # a film made at once has no overlap
+    told = {**own, "seed": recipe["seed"], "overlap": own.get("num_given") or None}
     for switch, stage in SWITCHES.items():
         if stage not in recipe["stages"]:
             continue
@@ -73,7 +74,22 @@ def film_values(
         values["seed"] = str(values["seed"])
     if own.get("begins_with") != "text" or own.get("ends_with"):
         notes.append(texts.NOT_ON_THE_FORM)
+    changed = [name for name, usual in _made_by(card).items() if own.get(name, usual) != usual]
+    if changed:
+        notes.append(not_on_the_form("long_video", changed))
     return values, notes
+
+
+def _made_by(card: ModelCard) -> dict[str, object]:
+    """How a model's films are made where the form has nothing to say."""
+    windows = windows_of(card)
+    stage = "long_video" if card.goes_on_from_frames else "base"
+    return {
+        "way": "recursion" if card.goes_on_from_frames else "free_noise",
+        "scheduler": card.own_settings.get(stage, {}).get("scheduler"),
+        "width": windows.width,
+        "height": windows.height,
+    }
 
 
 def form_story(story: Any) -> str:  # noqa: ANN401 - lines of any of the forms that were checked

@@ -10,8 +10,9 @@ from PIL import Image
 
 from app import texts
 from app.films import page
-from app.films.check import FILM_FIELDS, film_ranges
+from app.films.check import FILM_FIELDS, film_ranges, windows_of
 from app.films.parts import part_files
+from app.films.restore import film_values
 from app.films.service import Films
 from app.handlers.film_following import FilmFollowing
 from app.handlers.long_video import LongVideoHandlers
@@ -214,6 +215,33 @@ def test_a_recipe_fills_in_the_form_and_says_what_is_missing(handlers, film_tab_
     assert (told[form.smooth], told[form.smoothing_steps]) == (True, 2)
     assert "Give them again" in told[tab.restored].value
     assert (told[form.ends], told[form.end_picture].visible) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "notes"),
+    [
+        ({}, []),
+        ({"scheduler": "euler", "height": 32}, ["this page does not offer: scheduler, height."]),
+        ({"num_given": 0, "way": "free_noise"}, ["this page does not offer: way."]),
+    ],
+)
+def test_what_the_form_of_films_has_no_control_for_is_said(card, changes, notes):
+    windows, scheduler = windows_of(card), card.own_settings["long_video"]["scheduler"]
+    own = {"height": windows.height, "width": windows.width, "scheduler": scheduler}
+    own |= {"num_given": 3, "way": "recursion", "begins_with": "text", "ends_with": None} | changes
+    story = [{"prompt": "a fox", "seconds": 2}]
+    recipe = {"stages": ["long_video"], "settings": {"long_video": own}, "story": story, "seed": 1}
+    values, said = film_values(recipe | {"model": card.name}, card)
+    assert [note.rpartition(" that ")[2] for note in said] == notes
+    assert values.get("overlap") == (own["num_given"] or None)
+
+
+def test_a_film_made_at_once_is_restored_where_films_are_made_at_once(card):
+    own = {"num_given": 0, "way": "free_noise", "begins_with": "text", "ends_with": None}
+    story = [{"prompt": "a fox", "seconds": 2}]
+    recipe = {"stages": ["long_video"], "settings": {"long_video": own}, "story": story, "seed": 1}
+    alone = replace(card, stages=("base",))
+    assert film_values(recipe | {"model": card.name}, alone)[1] == []
 
 
 @pytest.mark.parametrize(("seed", "kept"), [("", [None, None]), ("3", [7, None])])
