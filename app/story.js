@@ -75,12 +75,13 @@ element.addEventListener("keydown", (event) => {
   render(); send(); focus(index + 1, "textarea");
 });
 element.addEventListener("paste", (event) => {
-  const lines = event.clipboardData.getData("text").split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
-  if (event.target.dataset.field !== "prompt" || lines.length < 2) return;
+  const lines = event.clipboardData.getData("text").split(/\r?\n/).map((line) => line.trim())
+    .filter((line) => line && !line.startsWith("#"));
+  if (event.target.dataset.field !== "prompt" || !(lines.length > 1 || lines[0]?.includes("|"))) return;
   event.preventDefault();
   const index = [...list.children].indexOf(event.target.closest("li"));
   const pasted = lines.slice(0, MOST).map((line, number) => {
-    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*s?)?(?:\s*\|\s*seed\s+(\d+))?$/i);
+    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*(?:s|secs?|seconds?)?)?(?:\s*\|\s*seed\s+(\d+))?$/i);
     return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number), ...(seed && { seed, typed: true }) };
   });
   rows.splice(index, rows[index].prompt ? 0 : 1, ...pasted);
