@@ -25,7 +25,7 @@ from lavie.cli.shared import (
     refuse_own_input,
     stage_folders,
 )
-from lavie.errors import InputError, LaVieError
+from lavie.errors import InputError
 from lavie.pipelines.model_folder import MINIATURE
 from lavie.runtime.profiles import AUTO
 from lavie.types import CASCADE_STAGES
@@ -211,7 +211,7 @@ def make_film(
         kept = output if stop is None else _beside_what_is_there(output)
         try:
             made, shape = _follow(cascade, made, whole, later, kept, source, heard)
-        except (KeyboardInterrupt, LaVieError) as error:
+        except (KeyboardInterrupt, Exception) as error:
             if not later:
                 raise
             stop, kept = error, _beside_what_is_there(output)
@@ -275,7 +275,7 @@ def _say_what_becomes_of(start: "FrameSequence", film: "Film", name: str) -> Non
 
 def _film_into(
     path: Path, film: "Film", with_start: bool
-) -> tuple[int, KeyboardInterrupt | LaVieError | None]:
+) -> tuple[int, KeyboardInterrupt | Exception | None]:
     """Write a film part by part, and tell how many were done and what stopped it, as Ctrl-C.
 
     What stops it before the first part is done is raised: there is nothing to keep.
@@ -290,7 +290,7 @@ def _film_into(
             for segment in film.segments():
                 writer.write(segment.frames)
                 num_done += 1
-        except (KeyboardInterrupt, LaVieError) as stop:
+        except (KeyboardInterrupt, Exception) as stop:  # whatever it is, what is done is kept
             if num_done:
                 return num_done, stop
             if isinstance(stop, KeyboardInterrupt):
