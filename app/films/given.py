@@ -17,7 +17,7 @@ from app.plain_text import clean_text
 from app.texts import films as texts
 from app.uploads import PICTURE, VIDEO, BrokenFileError, check_upload
 from lavie.errors import InputError
-from lavie.pipelines.limits import check_picture_shape
+from lavie.pipelines.limits import check_picture_shape, check_video_size
 
 GIVEN_FOLDER = Path("given")
 """Inside the data folder."""
@@ -41,7 +41,9 @@ def check_given(path: Path, kind: Literal["picture", "video"], field: str) -> No
         if kind == "picture":
             _check_shape(path, field)
         else:
-            _read_end(path)
+            width, height = _read_end(path)
+            check_video_size(width, height)
+            check_picture_shape(width, height, field, "That video")
     except BrokenFileError as error:
         raise InputError(texts.BROKEN[kind], field) from error
     except InputError as error:
@@ -125,13 +127,14 @@ def _check_shape(path: Path, field: str) -> None:
         check_picture_shape(*image.size, field)
 
 
-def _read_end(path: Path) -> None:
-    """See that a video's last frames can be read: those that a film goes on from."""
+def _read_end(path: Path) -> tuple[int, int]:
+    """See that a video's last frame can be read: there a film goes on. Its width and height."""
     from lavie.media import open_video
 
     try:
         with open_video(path) as video:
-            video[len(video) - 1 :]
+            height, width, _ = video[len(video) - 1 :][0].shape
+            return width, height
     except InputError as error:  # in words of the decoder
         raise BrokenFileError from error
 

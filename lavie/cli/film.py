@@ -338,6 +338,7 @@ def _follow(
 def _extend(arguments: argparse.Namespace) -> None:
     from lavie.data.decode import read_picture
     from lavie.media import open_video, source_of
+    from lavie.pipelines import limits
     from lavie.pipelines.story import prompts_of
 
     if arguments.story is not None and arguments.prompt is not None:
@@ -355,6 +356,8 @@ def _extend(arguments: argparse.Namespace) -> None:
         make_film(arguments, story or _one_line(arguments), picture, source, end)
         return
     with open_video(arguments.file) as video:
+        height, width = video.shape[1:3]
+        limits.check_picture_shape(width, height, "file", f"Video '{arguments.file.name}'")
         recipe = own_recipe(video)
         shown = prompts_of(recipe)
         told = story or _unfilmed(arguments, recipe)

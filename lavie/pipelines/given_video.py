@@ -8,10 +8,8 @@ from torch import Tensor
 
 from lavie.errors import InputError
 from lavie.media import frames_to_pixels
+from lavie.pipelines.limits import check_video_size
 from lavie.types import FrameSequence
-
-MIN_SIDE = 8
-MAX_SIDE = 4096
 
 
 def check_video(video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
@@ -44,12 +42,7 @@ def check_video(video: FrameSequence | Tensor | None) -> FrameSequence | Tensor:
             "video",
         )
     _, height, width = size_of(video)
-    if min(height, width) < MIN_SIDE or max(height, width) > MAX_SIDE:
-        raise InputError(
-            f"The video is {width}x{height}; height and width must be between {MIN_SIDE} and "
-            f"{MAX_SIDE}. Resize it.",
-            "video",
-        )
+    check_video_size(width, height)
     return video
 
 

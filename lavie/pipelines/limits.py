@@ -15,6 +15,7 @@ MAX_FPS = 120
 MAX_SEED = 2**63 - 1
 MAX_SIZE_RATIO = 16
 """A video may hold this many times the pixels of the model's own default video."""
+MIN_VIDEO_SIDE, MAX_VIDEO_SIDE = 8, 4096
 MIN_PICTURE_SIDE = 16
 MAX_PICTURE_RATIO = 4
 
@@ -251,6 +252,24 @@ def check_picture_shape(width: int, height: int, field: str, name: str = "That p
             f"{name} is {width}x{height} pixels, of which most would be cut off. Give one "
             f"whose longer side is at most {MAX_PICTURE_RATIO} times the shorter.",
             field,
+        )
+
+
+def check_video_size(width: int, height: int) -> None:
+    """Raise unless a stage can be given a video of that size, or a film go on from one.
+
+    Args:
+        width: Pixels, `MIN_VIDEO_SIDE` to `MAX_VIDEO_SIDE`.
+        height: As ``width``.
+
+    Raises:
+        InputError: It can't.
+    """
+    if min(height, width) < MIN_VIDEO_SIDE or max(height, width) > MAX_VIDEO_SIDE:
+        raise InputError(
+            f"The video is {width}x{height}; height and width must be between {MIN_VIDEO_SIDE} "
+            f"and {MAX_VIDEO_SIDE}. Resize it.",
+            "video",
         )
 
 

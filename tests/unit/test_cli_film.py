@@ -320,6 +320,7 @@ def test_a_film_is_kept_where_a_later_stage_stops(lavie, tmp_path, monkeypatch, 
         (("extend", "thin.png", "--prompt", "a"), "Picture 'thin.png' is 20x81 pixels, of which"),
         (("extend", "clip.mp4", "--prompt", "a", "--end", "thin.png"), "'thin.png' is 20x81"),
         (("extend", "text.mp4", "--prompt", "a"), "text.mp4"),
+        (("extend", "thin.mp4", "--prompt", "a"), "Video 'thin.mp4' is 20x82 pixels, of which"),
         (("extend", "clip.mp4", "--prompt", "a", "--end", "clip.mp4"), "cannot be used"),
         (("extend", "clip.mp4", "--story", "story.txt", "--prompt", "a"), "not both"),
         (("extend", "clip.mp4", "--story", "story.txt", "--seconds", "2"), "says how long"),
@@ -340,6 +341,7 @@ def test_what_cannot_be_filmed_is_one_sentence(lavie, tmp_path, arguments, sente
     (tmp_path / "large.txt").write_text("a" * 1_000_001)
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xfd")
     Image.new("RGB", (20, 81)).save(tmp_path / "thin.png")
+    write_video(tmp_path / "thin.mp4", np.zeros((2, 82, 20, 3), np.uint8), 8)
     for name in ("text.png", "text.mp4"):
         (tmp_path / name).write_text("this is text")
     code, _, errors = lavie(*arguments)

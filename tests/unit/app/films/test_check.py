@@ -17,7 +17,7 @@ from app.films.check import (
 from app.films.given import GIVEN_FOLDER, forget_given
 from app.films.request import FilmRequest
 from app.model_card import read_model_card
-from lavie.media import write_video
+from lavie.media import LOSSLESS, write_video
 from tests.unit.app.files import write_card_files
 from tests.unit.app.test_model_card import write_original_files
 from tests.unit.app.test_uploads import png_of
@@ -178,6 +178,22 @@ def test_a_broken_video_is_refused_in_words_of_ours(errors, given, make):
         "video": "That video cannot be read: it is broken, or not what its name says. "
         "Give an MP4, MKV or WebM that plays elsewhere."
     }
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "sentence"),
+    [
+        (6, 6, "height and width must be between 8 and 4096"),
+        (4200, 1060, "height and width must be between 8 and 4096"),
+        (400, 64, "of which most would be cut off"),
+        (16, 12, "at least 16 on each side"),
+    ],
+)
+def test_a_video_that_no_film_can_go_on_from_is_refused(errors, given, width, height, sentence):
+    def write(path):
+        write_video(path, np.zeros((2, height, width, 3), np.uint8), 8, format=LOSSLESS)
+
+    assert sentence in errors(begin="video", video=given("a.mkv", write))["video"]
 
 
 def test_a_part_has_a_frame_of_its_own_before_the_picture_at_the_end(errors, given):
