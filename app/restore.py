@@ -23,8 +23,6 @@ from lavie.types import StageName
 if TYPE_CHECKING:
     from lora.registry import Entry
 
-"""Of a JSON file; `lavie.media` bounds what is inside a video alike."""
-
 _MAX_DEPTH = 32
 _STAGES = get_args(StageName)
 _BASE_FIELDS = (

@@ -116,8 +116,9 @@ def forget_given(
         now: Seconds since the epoch.
     """
     for file in (data / GIVEN_FOLDER).glob("*"):
-        if now - file.stat().st_mtime > min_age_seconds and not is_needed(file.name):
-            file.unlink(missing_ok=True)
+        with GIVING:
+            if now - file.stat().st_mtime > min_age_seconds and not is_needed(file.name):
+                file.unlink(missing_ok=True)
 
 
 def _check_shape(path: Path, field: str) -> None:

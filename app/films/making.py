@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -184,7 +184,7 @@ def _join(
     frames = FilmFrames(folder, num_parts)
     lengths = frames.lengths[-num_parts:]
     parts = [
-        asdict(part) | {"num_frames": length}
+        {"line": part.line, "seed": part.seed, "num_frames": length}
         for part, length in zip(film.parts, lengths, strict=False)
     ]
     metadata = film.recipe | {"parts": parts, "num_given_frames": len(frames) - sum(lengths)}

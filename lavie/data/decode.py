@@ -35,6 +35,7 @@ CLIP_SUFFIXES = frozenset((
 PICTURE_SUFFIXES = frozenset(("jpg", "jpeg", "png", "webp", "bmp"))
 MAX_PIXELS = 36_000_000  # 8K video has 33 million
 MAX_DECODED_FRAMES = 10_000
+_TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
 
 def suffix_of(name: str) -> str:
@@ -85,7 +86,7 @@ def read_picture(file: Path | BinaryIO) -> np.ndarray:
     try:
         with Image.open(file, formats=("JPEG", "PNG", "WEBP", "BMP")) as image:
             _check_size(*image.size)
-            upright = ImageOps.exif_transpose(image)
+            upright = in_8_bits(ImageOps.exif_transpose(image))
             if upright.has_transparency_data:
                 white = Image.new("RGBA", upright.size, "white")
                 upright = Image.alpha_composite(white, upright.convert("RGBA"))
@@ -96,6 +97,24 @@ def read_picture(file: Path | BinaryIO) -> np.ndarray:
         raise UnusableClip("too large", str(error)) from error
     except Exception as error:  # damaged bytes make Pillow fail in any way
         raise UnusableClip("unreadable", say(error)) from error
+
+
+def in_8_bits(image: Image.Image) -> Image.Image:
+    """A picture with up to 8 bits for each colour: a grey one of more, as bright as it was meant.
+
+    Its own brightest place says nothing of that: white is the top of the format. Cameras put 8 or
+    12 bits into files of 16, though; read as 16, those would be black all over. So white is the
+    lowest top that nothing is above, or, beyond 16 bits, where no top is usual, the brightest.
+
+    Args:
+        image: In any of Pillow's modes.
+    """
+    if not (image.mode.startswith("I") or image.mode == "F"):
+        return image
+    values = np.nan_to_num(np.asarray(image, np.float32))
+    brightest = float(values.max())
+    white = next((top for top in _TOPS if brightest <= top), brightest)
+    return Image.fromarray((values / white * 255).clip(0, 255).round().astype(np.uint8))
 
 
 @contextmanager

@@ -49,6 +49,10 @@ class LongVideoConfig(BaseConfig):
                 " a none_share above 0."
             )
         num_frames = min(self.frames_per_clip or self.video.num_frames, self.video.num_frames)
+        if num_frames < self.video.num_frames and any(each.continuations for each in self.videos):
+            raise ValueError(
+                "Continuations say which of all their frames are given. Leave frames_per_clip out."
+            )
         if 2 * self.max_given >= num_frames:
             raise ValueError(
                 f"max_given {self.max_given} at both ends leaves nothing of {num_frames} frames to "

@@ -194,6 +194,14 @@ def test_pictures_are_upright_rgb_on_white(tmp_path):
     assert read_picture(tmp_path / "b.jpg").shape == (6, 4, 3)
 
 
+@pytest.mark.parametrize("most", [2**16 - 1, 2**12 - 1])
+def test_grey_pictures_of_more_bits_are_as_bright_as_they_were_meant(tmp_path, most):
+    values = np.linspace(0, most, 24, dtype=np.uint16).reshape(4, 6)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    expected = np.linspace(0, 255, 24).reshape(4, 6, 1)
+    assert np.abs(read_picture(tmp_path / "a.png") - expected).max() <= 1
+
+
 def test_a_picture_that_confuses_the_library_is_unusable(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -108,6 +108,10 @@ def test_what_is_made_goes_on_and_is_trained_further(model_folder, clips, tmp_pa
         ({"none_share": 0.6, "both_ends_share": 0.5}, "must not be more than 1 together"),
         ({"none_share": 0.0, "guidance_hides_given": True}, "a none_share above 0"),
         ({"max_given": 3}, "use at most 2"),
+        (
+            {"videos": [{"kind": "world", "continuations": True}], "frames_per_clip": 4},
+            "Leave frames_per_clip out",
+        ),
     ],
 )
 def test_settings_that_leave_nothing_to_learn_are_refused(model_folder, clips, changes, sentence):
