@@ -29,8 +29,8 @@ def redo_from(
         folder: Of its job.
         index: The first part that is made anew.
         seed: Of what is made anew.
-        story: As it is now. Its lines from there on are used, whatever those before say; None: the
-            film's own.
+        story: As it is now. Its lines from there on are used, whatever those before say, each with
+            its seed if that is a new one; None: the film's own.
 
     Raises:
         InputError: There is no such part, those before it are not done, or nothing is left of the
@@ -46,7 +46,8 @@ def redo_from(
     if index:
         kept = KeptParts(index, part_files(folder, index - 1).latents)
     beginning, num_shown = _beginning(request, index)
-    rest = [replace(line, seed=None) for line in lines]
+    used = {line.seed for line in request.story}
+    rest = [replace(line, seed=None) if line.seed in used else line for line in lines]
     if num_shown and rest:  # the line was cut in two
         left = _left_of(request, line, rest[0].seconds, num_shown)
         if left <= 0 and rest[0].prompt != request.story[line].prompt:

@@ -57,6 +57,15 @@ def test_the_rest_gets_a_new_seed_and_the_same_length(film, folder):
     assert new.kept.latents == part_files(folder, 0).latents
 
 
+def test_a_line_that_is_given_a_seed_of_its_own_is_made_from_that(film, folder):
+    index = first_of(film, 2)
+    story = [*STORY[:2], replace(STORY[2], seed=7)]
+    new = redo_from(film, folder, index, 99, story)
+    assert new.parts[index].seed == 7
+    again = redo_from(new, folder, index, 98, new.story)  # made anew, it is not to be the same
+    assert again.parts[index].seed not in (7, new.parts[index].seed)
+
+
 def test_a_line_is_cut_in_two_where_it_is_made_anew(film, folder):
     index = first_of(film, 1) + 1
     new = redo_from(film, folder, index, seed=99)
