@@ -15,7 +15,7 @@ from app.request import MAX_SEED, SWITCHES, Range, steps_range
 from app.texts import films as texts
 from app.texts import no_such_stage, not_on_or_off
 from lavie.errors import InputError
-from lavie.pipelines.limits import MAX_SIZE_RATIO, check_choice, check_prompt
+from lavie.pipelines.limits import MAX_SIZE_RATIO, check_choice, check_one_seed, check_prompt
 from lavie.pipelines.story import StoryLine, places_in, read_story
 
 NUMBER_FIELDS = (
@@ -127,18 +127,21 @@ def check_film(
         loras=loras,
         model=card.name,
     )
-    checked(check_length, request, card)
+    checked(check_story, request, card)
     return errors or request
 
 
-def check_length(request: FilmRequest, card: ModelCard) -> None:
-    """See that a film that is made at once is not longer than such a film can be.
+def check_story(request: FilmRequest, card: ModelCard) -> None:
+    """See that a film that is made at once is not longer than such a film can be, and has one seed.
 
     Raises:
-        InputError: It is.
+        InputError: It is, or has more.
     """
+    if card.goes_on_from_frames:
+        return
+    check_one_seed([line.seed for line in request.story])
     longest = MAX_SIZE_RATIO * request.windows.num_frames
-    if not card.goes_on_from_frames and request.shape[0] > longest:
+    if request.shape[0] > longest:
         raise InputError(texts.too_long_at_once(longest / request.windows.fps), "story")
 
 

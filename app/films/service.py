@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.films.check import (
     check_film,
     check_kept_video,
-    check_length,
+    check_story,
     film_ranges,
     read_form_story,
     read_known_story,
@@ -113,7 +113,7 @@ class Films:
         number = int(film_ranges(card)["seed"].check(drawn, "seed"))
         folder = self._service.data / job.folder
         request = redo_from(job.request, folder, part, number, lines)
-        check_length(request, card)
+        check_story(request, card)
         return self._service.add(request, owner, address)
 
     def video_of(self, job_id: str) -> GivenFile:

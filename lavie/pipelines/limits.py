@@ -255,6 +255,24 @@ def check_picture_shape(width: int, height: int, field: str, name: str = "That p
         )
 
 
+def check_one_seed(seeds: Sequence[int | None]) -> None:
+    """Raise if a later line of a story has a seed of its own, where the film is made at once.
+
+    Args:
+        seeds: Of the lines.
+
+    Raises:
+        InputError: One has.
+    """
+    for number, seed in enumerate(seeds[1:], start=2):
+        if seed is not None:
+            raise InputError(
+                f"Line {number} of the story has a seed of its own, but this model makes a film at "
+                "once, from one seed. Leave it out.",
+                "story",
+            )
+
+
 def check_video_size(width: int, height: int) -> None:
     """Raise unless a stage can be given a video of that size, or a film go on from one.
 

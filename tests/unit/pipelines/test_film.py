@@ -217,6 +217,7 @@ def test_a_model_without_the_network_for_it_makes_a_film_at_once(base_alone):
         ({"end": clip()[0]}, "no network that goes on from given frames"),
         ({"num_given": 2}, "no network that goes on from given frames"),
         ({"story": "a fox | 60"}, "480 frames is more than 16 times"),
+        ({"story": "a fox\na frog | seed 7"}, "Line 2 of the story has a seed of its own"),
     ],
 )
 def test_what_cannot_be_made_at_once_is_refused(base_alone, given, sentence):

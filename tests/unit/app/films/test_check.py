@@ -128,6 +128,9 @@ def test_a_model_without_the_network_makes_films_at_once_of_a_length(card, value
     assert sum(part.num_new for part in request.parts) == request.shape[0]
     (error,) = check_film({**values, "story": "a fox | 40"}, alone, tmp_path)
     assert str(error) == "This model makes a film at once, of at most 32 seconds. Make it shorter."
+    assert check_film({**values, "story": "a fox | 2 | seed 7\na car"}, alone, tmp_path).story
+    (error,) = check_film({**values, "story": "a fox\na car | 2 | seed 7"}, alone, tmp_path)
+    assert str(error).startswith("Line 2 of the story has a seed of its own, but this model makes")
 
 
 @pytest.fixture
