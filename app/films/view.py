@@ -1,6 +1,5 @@
 """What a page needs to know of a film: its parts, where each is in time, and what can be played."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -82,32 +81,37 @@ def view_film(job: Job, data: Path) -> FilmView | None:
 def _of_request(request: FilmRequest, folder: Path) -> FilmView:
     first = int(request.begins_with_picture)
     lengths = [part.num_new + first * (part.index == 0) for part in request.parts]
-    told = [{"prompt": part.prompt, "line": part.line} for part in request.parts]
-    return _view(folder, request.num_before, lengths, told, request.windows.fps, count_done(folder))
+    lines, prompts = [part.line for part in request.parts], [line.prompt for line in request.story]
+    told = request.num_before, lengths, lines, prompts, request.windows.fps
+    return _view(folder, *told, count_done(folder))
 
 
 def _of_result(film: Result) -> FilmView:
-    told = film.metadata.get("parts") or ()
-    lengths = [part["num_frames"] for part in told]
-    num_before = film.metadata.get("num_given_frames", 0)
-    return _view(film.video.parent, num_before, lengths, told, film.metadata["fps"], len(lengths))
+    told = film.metadata
+    parts = told.get("parts") or ()
+    lengths, lines = ([part[name] for part in parts] for name in ("num_frames", "line"))
+    prompts = [line["prompt"] for line in told.get("story") or ()]
+    num_before = told.get("num_given_frames", 0)
+    folder = film.video.parent
+    return _view(folder, num_before, lengths, lines, prompts, told["fps"], len(lengths))
 
 
 def _view(
     folder: Path,
     num_before: int,
     lengths: list[int],
-    told: "list[dict[str, Any]] | tuple[Mapping[str, Any], ...]",
+    lines: list[int],
+    prompts: list[str],
     fps: float,
     num_done: int,
 ) -> FilmView:
     ends = list(accumulate(lengths, initial=num_before))
     parts = []
-    for index, part in enumerate(told):
+    for index, line in enumerate(lines):
         files = part_files(folder, index) if index < num_done else None
         poster, video = (files.poster, files.video) if files else (None, None)
         begin, end = ends[index] / fps, ends[index + 1] / fps
-        parts.append(PartView(part["prompt"], part["line"], begin, end, poster, video))
+        parts.append(PartView(prompts[line], line, begin, end, poster, video))
     given = None
     if num_before and is_done(folder, GIVEN):
         files = part_files(folder, GIVEN)

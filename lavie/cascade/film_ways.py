@@ -181,8 +181,8 @@ class AtOnce:
         """Share the story out over parts of one window's length.
 
         Raises:
-            InputError: It is to go on from something, is too long to be made at once, or a later line
-                has a seed of its own.
+            InputError: It is to go on from something, is too long to be made at once, or a later
+                line has a seed of its own.
         """
         limits.check_one_seed([line.seed for line in story])
         if start.begins_with != "text" or end is not None or num_given is not None:
