@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from lavie.cli.loras import REGISTRY, add_lora_flags, read_loras
 from lavie.cli.shared import (
@@ -170,7 +170,7 @@ def make_film(
     # The door
     from lavie.media import LOSSLESS
     from lavie.pipelines import limits
-    from lavie.pipelines.story import read_story, rest_of, story_json
+    from lavie.pipelines.story import read_story
 
     read_story(story)
     stages = check_film_stages(arguments.stages)
@@ -182,31 +182,19 @@ def make_film(
     output = choose_output(arguments.output)
 
     # The work: the film into a file that loses nothing, and from there to where it is asked for
-    from lavie.cascade import Generation
-    from lavie.cascade.running import no_frames
-    from lora.use import noted_loras
-
     cascade, seconds = load_cascade(arguments)
     for stage in stages:
         cascade.loaded.check(stage)
     film = cascade.film(story, start, end, on_event=draw_bar(), **settings)
     if start is not None:
         _say_what_becomes_of(start, film, arguments.file.name)
-    pipelines = [cascade.base]
-    if cascade.goes_on_from_frames:
-        pipelines.append(cast("TextToVideoPipeline", cascade.loaded.get("long_video")))
+    with_start = not getattr(arguments, "only_new", False)
+    heard = arguments.file if film.begins_with == "video" and with_start else None
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".film-") as folder:
         whole = Path(folder) / f"film{LOSSLESS.suffix}"
         started = time.perf_counter()
-        with_start = not getattr(arguments, "only_new", False)
-        heard = arguments.file if film.begins_with == "video" and with_start else None
-        with noted_loras(pipelines, loras, cascade.model_hash) as said:
-            num_done, stop = _film_into(whole, film, with_start)
+        made, num_done, stop = _film_into(whole, cascade, film, loras, with_start)
         seconds["long_video"] = time.perf_counter() - started
-        recipe = film.recipe | said
-        if left := rest_of(film.parts, num_done, film.fps):
-            recipe["unfilmed"] = story_json(left)
-        made = Generation(no_frames(*film.size), film.fps, settings["seed"], recipe)
         later = [] if stop is not None else stages
         kept = output if stop is None else _beside_what_is_there(output)
         try:
@@ -218,15 +206,19 @@ def make_film(
             made, shape = _follow(cascade, made, whole, [], kept, source, heard)
     seconds |= made.seconds
     print_result(arguments.json, kept, settings["seed"], shape, made.fps, seconds)
-    if stop is None:
-        return
-    sentence = f"{num_done} of {len(film.parts)} parts are done and kept in {kept}."
-    if stages:
-        sentence += f" Not done: {', '.join(stages)}."
-    if kept != output:
-        sentence += f" {output} stays as it was."
-    if left:
-        sentence += f" Go on with: {_way_on(arguments, kept, stages)}"
+    if stop is not None:
+        sentence = f"{num_done} of {len(film.parts)} parts are done and kept in {kept}."
+        if stages:
+            sentence += f" Not done: {', '.join(stages)}."
+        if kept != output:
+            sentence += f" {output} stays as it was."
+        if "unfilmed" in made.metadata:
+            sentence += f" Go on with: {_way_on(arguments, kept, stages)}"
+        _say_and_raise(stop, sentence)
+
+
+def _say_and_raise(stop: KeyboardInterrupt | Exception, sentence: str) -> NoReturn:
+    """End as what stopped a film ends the command, and say what is kept."""
     if isinstance(stop, KeyboardInterrupt):
         raise KeyboardInterrupt(f"Stopped: {sentence}") from stop
     print(sentence, file=sys.stderr)
@@ -274,30 +266,50 @@ def _say_what_becomes_of(start: "FrameSequence", film: "Film", name: str) -> Non
 
 
 def _film_into(
-    path: Path, film: "Film", with_start: bool
-) -> tuple[int, KeyboardInterrupt | Exception | None]:
-    """Write a film part by part, and tell how many were done and what stopped it, as Ctrl-C.
+    path: Path,
+    cascade: "Cascade",
+    film: "Film",
+    loras: Sequence[tuple[Path, float]],
+    with_start: bool,
+) -> "tuple[Generation, int, KeyboardInterrupt | Exception | None]":
+    """Write a film part by part.
 
-    What stops it before the first part is done is raised: there is nothing to keep.
+    Returns:
+        It, without its frames; how many parts were done; and what stopped it, as Ctrl-C. What stops
+        it before the first part is done is raised: there is nothing to keep.
     """
+    from lavie.cascade import Generation
+    from lavie.cascade.running import no_frames
     from lavie.media import LOSSLESS, VideoWriter
+    from lavie.pipelines.story import rest_of, story_json
+    from lora.use import noted_loras
 
-    num_done = 0
-    with VideoWriter(path, film.fps, format=LOSSLESS) as writer:
+    pipelines = [cascade.base]
+    if cascade.goes_on_from_frames:
+        pipelines.append(cast("TextToVideoPipeline", cascade.loaded.get("long_video")))
+    num_done, stop = 0, None
+    with (
+        noted_loras(pipelines, loras, cascade.model_hash) as said,
+        VideoWriter(path, film.fps, format=LOSSLESS) as writer,
+    ):
         if with_start:
             writer.write(film.beginning())
         try:
             for segment in film.segments():
                 writer.write(segment.frames)
                 num_done += 1
-        except (KeyboardInterrupt, Exception) as stop:  # whatever it is, what is done is kept
-            if num_done:
-                return num_done, stop
-            if isinstance(stop, KeyboardInterrupt):
-                said = f"Stopped: 0 of {len(film.parts)} parts are done, so nothing is kept."
-                raise KeyboardInterrupt(said) from stop
-            raise
-    return num_done, None
+        except (KeyboardInterrupt, Exception) as error:  # whatever it is, what is done is kept
+            if not num_done:
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
+                told = f"Stopped: 0 of {len(film.parts)} parts are done, so nothing is kept."
+                raise KeyboardInterrupt(told) from error
+            stop = error
+    recipe = film.recipe | said
+    if left := rest_of(film.parts, num_done, film.fps):
+        recipe["unfilmed"] = story_json(left)
+    seed = recipe["seed"]
+    return Generation(no_frames(*film.size), film.fps, seed, recipe), num_done, stop
 
 
 def _follow(
