@@ -1,9 +1,12 @@
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from lora import opening
 from lora.opening import BadPicture, open_picture
 from lora.pictures import advise_set, check_pictures, check_set, thumbnail
 from tests.unit.lora.personal import draw_pictures
@@ -101,6 +104,22 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (12_000, 12_000)).save(path)
     assert "12000x12000 pixels" in check_one(path).problem
     assert path.stat().st_size < 100_000
+
+
+def test_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    at_once, most, decode = [], [], opening._decode
+
+    def count(*given):
+        at_once.append(1)
+        time.sleep(0.01)
+        most.append(len(at_once))
+        at_once.pop()
+        return decode(*given)
+
+    monkeypatch.setattr(opening, "_decode", count)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(open_picture, draw_pictures(tmp_path, 4)))
+    assert most == [1] * 4
 
 
 def test_blur_is_warned_of_and_twins_are_found(tmp_path):
