@@ -80,7 +80,7 @@ def _no_warnings() -> Generator[None]:
 def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise BadPicture(_too_large(name, f"{image.width}x{image.height}"), "images")
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # phones add a preview
         raise BadPicture(
             f"'{name}' moves. Use a still picture, such as one of its frames.", "images"
         )

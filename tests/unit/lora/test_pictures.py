@@ -85,6 +85,16 @@ def test_small_plain_moving_and_empty_pictures_are_refused(tmp_path):
     assert "moves" in found["moves.gif"]
 
 
+def test_of_a_photograph_with_a_second_one_in_it_the_first_is_taken(tmp_path):
+    first, preview = noise((90, 60)), noise((45, 30), seed=1)
+    first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[preview])
+    with Image.open(tmp_path / "phone.jpg") as image:
+        assert image.n_frames == 2
+    assert check_one(tmp_path / "phone.jpg").problem is None
+    seen = open_picture(tmp_path / "phone.jpg")[..., :3].astype(int)
+    assert np.abs(seen - np.asarray(first, int)).mean() < 20
+
+
 @pytest.mark.parametrize("size", [(200, 150), (150, 200), (33, 400)])
 def test_a_picture_smaller_than_the_models_videos_is_used_with_a_hint(tmp_path, size):
     noise(size).save(tmp_path / "a.png")
