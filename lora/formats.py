@@ -193,6 +193,7 @@ def _make_layer(
         raise CheckpointError(f"'{contents.name}' holds half of layer '{name}'. Save it again.")
     down, up = parts["down"], parts["up"]
     fits = down.ndim == up.ndim and down.ndim in (2, 4) and down.shape[0] == up.shape[1]
+    fits = fits and up.shape[2:].numel() == 1
     if not fits or not 0 < down.shape[0] <= MAX_RANK:
         shapes = [list(part.shape) for part in (down, up)]
         raise CheckpointError(

@@ -184,8 +184,8 @@ def test_a_lora_can_be_read_while_another_is_on(pipeline, make_lora, tmp_path):
 
 @pytest.fixture
 def written(pipeline, make_lora, tmp_path):
-    path = write_lora(make_lora(pipeline), tmp_path / "mine.safetensors")
-    return load_file(path)
+    lora = make_lora(pipeline, parts=("attention", "convolutions"))
+    return load_file(write_lora(lora, tmp_path / "mine.safetensors"))
 
 
 def renamed(tensors, old, new):
@@ -194,6 +194,10 @@ def renamed(tensors, old, new):
 
 def copied(tensors):
     return {key: value.clone() for key, value in tensors.items()}
+
+
+def over_3x3(tensor):
+    return tensor.expand(-1, -1, 3, 3) if tensor.ndim == 4 else tensor
 
 
 @pytest.mark.parametrize(
@@ -225,6 +229,7 @@ def copied(tensors):
         (lambda t: t | copied(renamed(t, "lora_te_text_model_", "text_encoder.")), "twice"),
         (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
         (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
+        (lambda t: {k: over_3x3(v) if "lora_up" in k else v for k, v in t.items()}, "no LoRA of a"),
     ],
 )
 def test_other_files_get_a_sentence_that_says_what_they_are(
@@ -352,13 +357,17 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     contents = [data[:cut] for cut in (0, 1, 7, 8, 9, 100, *numbers(20, len(data)))]
     contents += [bytes(numbers(size, 256)) for size in (8, 64, 4096) for _ in range(5)]
     header = int.from_bytes(data[:8], "little")
-    for place in numbers(60, header + 8):
+    for place in numbers(80, header + 8):
         contents.append(data[:place] + bytes([data[place] ^ 0x15]) + data[place + 1 :])
     for text in ("{}", "[]", "null", '{"a":1}', '{"__metadata__":3}', "{" * 5000, '{"a":{}}'):
         raw = text.encode()
         contents.append(len(raw).to_bytes(8, "little") + raw)
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
+    up = next(key for key in written if "_conv1.lora_up" in key)
+    for size in ((3, 3), (1, 2), (0, 1), (3,), (1, 1, 1)):
+        large = written[up].reshape(*written[up].shape[:2], *[1] * len(size)).expand(-1, -1, *size)
+        contents.append(content_of(written | {up: large.contiguous()}, tmp_path))
     for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
         for key in (odd, f"lora_unet_{odd}.alpha", key_of_word(odd), f"{odd}.lora_down.weight"):
             contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
