@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -173,6 +174,38 @@ def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_
         tensors[f"{key}.down.weight"], tensors[f"{key}.up.weight"] = layer.down, layer.up
     save_file(tensors, tmp_path / "old.safetensors")
     assert_same(lora, read(tmp_path / "old.safetensors", pipeline))
+
+
+def test_the_oldest_names_of_layers_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
+    old = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}
+    lora = make_lora(pipeline, alpha=2.0, text=tuple(old))
+    lora = replace(lora, layers={"unet": {}, "text_encoder": lora.layers["text_encoder"]})
+    tensors = {}
+    for name, layer in lora.layers["text_encoder"].items():
+        head, _, last = name.rpartition(".")
+        key = f"text_encoder.text_model.{head}.{old[last]}_lora"
+        tensors[f"{key}.down.weight"], tensors[f"{key}.up.weight"] = layer.down, layer.up
+    save_file(tensors, tmp_path / "old.safetensors")
+    assert len(tensors) == 16
+    assert_same(lora, read(tmp_path / "old.safetensors", pipeline))
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_linear_layers_and_convolutions_of_one_pixel_are_the_same_matrix(
+    pipeline, make_lora, tmp_path, flat
+):
+    lora = make_lora(pipeline, parts=("attention", "projections"))
+    tensors = {
+        key: tensor.flatten(1) if flat else tensor[..., None, None]
+        for key, tensor in load_file(write_lora(lora, tmp_path / "mine.safetensors")).items()
+        if flat != (tensor.ndim < 4) and not key.endswith("alpha")
+    }
+    assert tensors
+    path = tmp_path / "other.safetensors"
+    save_file(load_file(tmp_path / "mine.safetensors") | tensors, path)
+    assert_same(lora, read(path, pipeline))
+    attach(pipeline, read(path, pipeline), "mine")
+    make(pipeline)
 
 
 def test_a_lora_can_be_read_while_another_is_on(pipeline, make_lora, tmp_path):
