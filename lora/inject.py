@@ -186,7 +186,8 @@ def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> 
         if name not in names:
             raise InputError(f"No LoRA '{name[:80]}' is on. Attach it first.", "name")
         check_weight(weight, name, "weight")
-    pipeline.set_adapters(list(weights), list(weights.values()))
+    if counted := weights or dict.fromkeys(names, 0.0):  # peft cannot be told that none counts
+        pipeline.set_adapters(list(counted), list(counted.values()))
     _weights(pipeline).clear()
     _weights(pipeline).update(weights)
 
@@ -224,7 +225,7 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
 def merge(pipeline: TextToVideoPipeline) -> None:
     """Add what is on to the weights themselves, for good: as fast as without any.
 
-    Trigger words stay. Nothing can be taken off or weighted afterwards.
+    What counts 0 is left out. Trigger words stay. Nothing can be taken off or weighted afterwards.
 
     Args:
         pipeline: With at least one LoRA on it.
@@ -234,7 +235,8 @@ def merge(pipeline: TextToVideoPipeline) -> None:
     """
     if not attached(pipeline):
         raise InputError("No LoRA is on, so there is nothing to merge. Attach one first.", "name")
-    pipeline.fuse_lora(adapter_names=list(_weights(pipeline)))
+    if counted := [name for name, weight in _weights(pipeline).items() if weight]:
+        pipeline.fuse_lora(adapter_names=counted)
     pipeline.unload_lora_weights()
     _weights(pipeline).clear()
     _words_of(pipeline).clear()
