@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.alphas import Alphas
 from lora.formats import read_lora, write_lora
 from lora.header import read_header
 from lora.inject import attach, detach
@@ -146,7 +147,7 @@ def test_an_alpha_may_be_a_whole_number(pipeline, make_lora, tmp_path, dtype):
     assert_same(lora, read(path, pipeline))
 
 
-@pytest.mark.parametrize("key", ["attn1.to_q", "{name}", "^{name}"])
+@pytest.mark.parametrize("key", ["attn1.to_q", "{name}", "^{name}", "down.*attn1.to_q", ".*_q"])
 def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     pipeline, make_lora, tmp_path, key
 ):
@@ -154,12 +155,20 @@ def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     folder = write_lora(lora, tmp_path / "mine", "peft")
     name = next(name for name in lora.layers["unet"] if name.endswith("attn1.to_q"))
     alphas = {key.format(name=name): 5, "to_q": 7, "^to_q": 9, "n1.to_q": 11}
+    alphas |= {"mid.*.to_k": 13, "^up_blocks.*to_v": 15, "blocks.*to_v": 17}
     settings = {"lora_alpha": 3, "alpha_pattern": alphas}
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     layers = read(folder, pipeline).layers["unet"]
     assert layers[name].alpha == 5
     for other, layer in layers.items():
         assert layer.alpha == alphas.get(get_pattern_key(list(alphas), other), 3)
+
+
+def test_a_wildcard_that_fits_nearly_is_found_not_to_fit_at_once():
+    alphas = Alphas(1.0, {".*a" * 40 + "z": 2.0, "^a.*.*aa": 3.0}, False)
+    assert alphas.of("a" * 100, 4) == 3.0
+    assert alphas.of("aa", 4) == 1.0
+    assert alphas.of("b" + "a" * 100, 4) == 1.0
 
 
 def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
@@ -436,6 +445,7 @@ def content_of(tensors, folder):
         {"alpha_pattern": {"(": 1}},
         {"alpha_pattern": {"(([a-z_.0-9])+)+#": 1}},  # takes for ever as a regular expression
         {"alpha_pattern": {"": 1}},
+        {"alpha_pattern": {".*" * 20 + "#": 1}},
         {"alpha_pattern": {f"x{number}": 1 for number in range(MAX_TENSORS + 1)}},
         {"alpha_pattern": {"to_q": 10**400}},
         {"lora_alpha": 10**400},
