@@ -21,7 +21,7 @@ IN_METADATA = "lora_adapter_metadata"
 MAX_SETTINGS_BYTES = 1 << 20
 
 _USUAL_ALPHA = 8  # peft's own
-_LAYER = re.compile(r"\^?[\w.]+")
+_LAYER = re.compile(r"\^?(?:\w|\.\*?)+")
 _CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
 """How some LoRAs start: with what they take from the base, so they are wrong on the base itself."""
 
@@ -34,7 +34,8 @@ class Alphas(NamedTuple):
 
     Args:
         alpha: Of all that are not named.
-        by_layer: Of others, by name: the end of it, or all of it after a "^".
+        by_layer: Of others, by name: the end of it, or all of it after a "^"; ".*" stands for
+            anything in it.
         use_rslora: Whether it is divided by the root of the rank, not by the rank.
     """
 
@@ -45,7 +46,7 @@ class Alphas(NamedTuple):
     def of(self, name: str, rank: int) -> float:
         """The alpha that a layer of this rank has by Hu et al., whose scale is alpha / rank.
 
-        peft reads names as regular expressions. Here they are names alone, as an expression that is
+        peft reads names as regular expressions. Here ".*" is the only one, as an expression that is
         made for it takes for ever.
         """
         own = (alpha for key, alpha in self.by_layer.items() if _is_meant(key, name))
@@ -147,7 +148,10 @@ def _read(name: str, values: dict[str, Any]) -> Alphas:
     if len(pattern) > MAX_TENSORS:
         raise ValueError(f"alpha_pattern has {len(pattern)} layers, more than any model")
     if wrong := [name for name in pattern if not _LAYER.fullmatch(name)]:
-        raise ValueError(f"alpha_pattern has '{wrong[0][:80]}', which is no name of a layer")
+        raise ValueError(
+            f"alpha_pattern has '{wrong[0][:40]}'. Of regular expressions only .* is read here; "
+            "write the names of layers in full"
+        )
     by_layer = {cast(str, name): float(alpha) for name, alpha in pattern.items()}
     alpha = float(values.get("lora_alpha", _USUAL_ALPHA))
     if not all(map(math.isfinite, [alpha, *by_layer.values()])):
@@ -156,4 +160,17 @@ def _read(name: str, values: dict[str, Any]) -> Alphas:
 
 
 def _is_meant(key: str, name: str) -> bool:
-    return name == key.removeprefix("^") or name.endswith(f".{key}")
+    """Whether a key means a layer, as peft asks, without an expression that could take long."""
+    if ".*" not in key:
+        return name == key.removeprefix("^") or name.endswith(f".{key}")
+    text = f".{name}"
+    first, *between, last = f".{key.removeprefix('^')}".split(".*")
+    place, end = text.find(first), len(text) - len(last)
+    if place < 0 or (place > 0 and key.startswith("^")):
+        return False
+    place += len(first)
+    for piece in between:
+        if (place := text.find(piece, place, end)) < 0:
+            return False
+        place += len(piece)
+    return place <= end and text.endswith(last)

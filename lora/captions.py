@@ -129,13 +129,13 @@ class Language:
 
     def _with_trigger(self, caption: str) -> str:
         """A caption that names the new thing: as it is, or with what it is replaced by its name."""
-        if re.search(rf"\b{re.escape(self.token)}\b", caption):
+        if re.search(rf"\b{re.escape(self.token)}\b", caption, re.IGNORECASE):
             return caption
         if self.kind == "style":
             return self._in_style(caption)
-        word = re.escape(self.class_word)
-        if self.class_word and re.search(rf"\b{word}\b", caption):
-            return re.sub(rf"\b{word}\b", lambda _: self.phrase, caption, count=1)
+        word = re.compile(rf"\b{re.escape(self.class_word)}\b", re.IGNORECASE)
+        if self.class_word and word.search(caption):
+            return word.sub(lambda _: self.phrase, caption, count=1)
         return f"{article(self.phrase)} {caption}"
 
     def _in_style(self, scene: str) -> str:

@@ -14,6 +14,8 @@ and older ones of diffusers. Layers are found by the names that the networks the
 # (the libraries say little of their types)
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, cast, get_args
@@ -80,8 +82,9 @@ def read_lora(
         name = names[owner][plain]
         if name in layers[owner]:
             _refuse_twice(contents.name, name)
-        layers[owner][name] = _make_layer(contents, owner, name, parts)
-        wanted, made_for = shapes[owner][name], shape_wanted(layers[owner][name])
+        wanted = shapes[owner][name]
+        layers[owner][name] = _make_layer(contents, owner, name, parts, wanted)
+        made_for = shape_wanted(layers[owner][name])
         if made_for != wanted:
             refuse_other_base(contents.name, name, wanted, made_for)
     if not allow_temporal and any(map(unet.is_temporal, layers["unet"])):
@@ -183,22 +186,31 @@ def _refuse_twice(name: str, layer: str) -> NoReturn:
 def _plain(name: str) -> str:
     """A layer's name without what differs between formats and versions."""
     name = name.replace(".processor.", ".").replace(".", "_").removeprefix("text_model_")
+    name = re.sub(r"_self_attn_to_(q|k|v|out)$", r"_self_attn_\1_proj", name)
     return f"{name}_0" if name.endswith("_to_out") else name
 
 
 def _make_layer(
-    contents: _Contents, network: Network, name: str, parts: Mapping[Part, Tensor]
+    contents: _Contents,
+    network: Network,
+    name: str,
+    parts: Mapping[Part, Tensor],
+    wanted: tuple[int, ...],
 ) -> LoraLayer:
     if not {"down", "up"} <= parts.keys():
         raise CheckpointError(f"'{contents.name}' holds half of layer '{name}'. Save it again.")
     down, up = parts["down"], parts["up"]
     fits = down.ndim == up.ndim and down.ndim in (2, 4) and down.shape[0] == up.shape[1]
+    fits = fits and up.shape[2:].numel() == 1
     if not fits or not 0 < down.shape[0] <= MAX_RANK:
         shapes = [list(part.shape) for part in (down, up)]
         raise CheckpointError(
             f"'{contents.name}' has matrices {shapes[0]} and {shapes[1]} for '{name}', which no "
             f"LoRA of a rank from 1 to {MAX_RANK} has."
         )
+    if down.shape[2:].numel() == math.prod(wanted[2:]) == 1:
+        # a linear layer and a convolution of one pixel are the same matrix
+        down, up = (part.reshape(*part.shape[:2], *wanted[2:]) for part in (down, up))
     if "alpha" in parts:
         if parts["alpha"].numel() != 1:
             raise CheckpointError(f"'{contents.name}' has more than one alpha for '{name}'.")

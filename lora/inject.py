@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 
 from diffusers.utils.peft_utils import delete_adapter_layers, recurse_remove_peft_layers
 from peft import set_peft_model_state_dict
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
@@ -87,14 +86,11 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         raise InputError(f"A LoRA '{name}' is on already. Take it off first.", "name")
     check_weight(weight, name, "weight")
     check_words(pipeline, lora)
+    check_outside_blocks(pipeline)
     networks: dict[Network, nn.Module] = {
         "unet": pipeline.unet,
         "text_encoder": pipeline.text_encoder,
     }
-    if any(map(_is_in_block, networks.values())):
-        raise InputError("A block of with_loras is at work. Attach after its end.", "name")
-    for network in networks.values():
-        take_off(network, names_of_blocks(network))  # layers where they rest are switched off
     before = dict(_weights(pipeline))
     try:
         for kind, layers in lora.layers.items():
@@ -108,6 +104,16 @@ def attach(pipeline: TextToVideoPipeline, lora: Lora, name: str, weight: float =
         if before:
             set_weights(pipeline, before)
         raise
+
+
+def check_outside_blocks(pipeline: TextToVideoPipeline) -> None:
+    """Raise if a block of `with_loras` is at work on a pipeline.
+
+    Raises:
+        InputError: One is.
+    """
+    if any(map(names_of_blocks, (pipeline.unet, pipeline.text_encoder))):
+        raise InputError("A block of with_loras is at work. Wait for its end.", "name")
 
 
 def check_words(pipeline: TextToVideoPipeline, lora: Lora) -> None:
@@ -154,6 +160,8 @@ def forget_words(pipeline: TextToVideoPipeline, words: Sequence[str]) -> None:
     if words:
         with _quiet():
             pipeline.unload_textual_inversion(list(words))
+        encoder: Any = pipeline.text_encoder  # diffusers takes rows away, and still counts them
+        encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
 
 
 def attached(pipeline: TextToVideoPipeline) -> list[str]:
@@ -178,7 +186,8 @@ def set_weights(pipeline: TextToVideoPipeline, weights: Mapping[str, float]) -> 
         if name not in names:
             raise InputError(f"No LoRA '{name[:80]}' is on. Attach it first.", "name")
         check_weight(weight, name, "weight")
-    pipeline.set_adapters(list(weights), list(weights.values()))
+    if counted := weights or dict.fromkeys(names, 0.0):  # peft cannot be told that none counts
+        pipeline.set_adapters(list(counted), list(counted.values()))
     _weights(pipeline).clear()
     _weights(pipeline).update(weights)
 
@@ -216,7 +225,7 @@ def detach(pipeline: TextToVideoPipeline, *names: str) -> None:
 def merge(pipeline: TextToVideoPipeline) -> None:
     """Add what is on to the weights themselves, for good: as fast as without any.
 
-    Trigger words stay. Nothing can be taken off or weighted afterwards.
+    What counts 0 is left out. Trigger words stay. Nothing can be taken off or weighted afterwards.
 
     Args:
         pipeline: With at least one LoRA on it.
@@ -226,7 +235,8 @@ def merge(pipeline: TextToVideoPipeline) -> None:
     """
     if not attached(pipeline):
         raise InputError("No LoRA is on, so there is nothing to merge. Attach one first.", "name")
-    pipeline.fuse_lora(adapter_names=list(_weights(pipeline)))
+    if counted := [name for name, weight in _weights(pipeline).items() if weight]:
+        pipeline.fuse_lora(adapter_names=counted)
     pipeline.unload_lora_weights()
     _weights(pipeline).clear()
     _words_of(pipeline).clear()
@@ -284,13 +294,6 @@ def take_off(network: nn.Module, names: Collection[str]) -> None:
 def names_of_blocks(network: nn.Module) -> list[str]:
     """Names of the LoRAs on one network that `with_loras` has put there."""
     return [name for name in getattr(network, "peft_config", {}) if name.startswith(OF_BLOCK)]
-
-
-def _is_in_block(network: nn.Module) -> bool:
-    """Whether what `with_loras` has put on a network counts now: it does not only rest there."""
-    layers = [layer for layer in network.modules() if isinstance(layer, BaseTunerLayer)]
-    on = [name for layer in layers if not layer.disable_adapters for name in layer.active_adapters]
-    return any(name.startswith(OF_BLOCK) for name in on)
 
 
 @contextmanager

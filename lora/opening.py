@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 << 20
 WORKING_SIDE = 1536
+_ONE_AT_A_TIME = Lock()  # each takes up to eleven bytes a pixel until it is scaled
 _TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
 
@@ -45,7 +47,7 @@ def open_picture(path: Path, side: int = WORKING_SIDE) -> np.ndarray:
                 f"'{path.name}' has {size >> 20} MiB. Use at most {MAX_BYTES >> 20} MiB.",
                 "images",
             )
-        with _no_warnings(), Image.open(path, formats=FORMATS) as image:
+        with _ONE_AT_A_TIME, _no_warnings(), Image.open(path, formats=FORMATS) as image:
             return _decode(image, path.name, side)
     except BadPicture:
         raise
@@ -78,18 +80,19 @@ def _no_warnings() -> Generator[None]:
 def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
     if image.width * image.height > MAX_PIXELS:
         raise BadPicture(_too_large(name, f"{image.width}x{image.height}"), "images")
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # phones add a preview
         raise BadPicture(
             f"'{name}' moves. Use a still picture, such as one of its frames.", "images"
         )
     image.draft("RGB", (side, side))  # a JPEG is decoded no larger than is needed
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I") or upright.mode == "F":
-        upright = _in_8_bits(np.asarray(upright, np.float32))
-    rgba = upright.convert("RGBA")
-    if max(rgba.size) > side:
-        rgba = _scaled(rgba, side / max(rgba.size))
-    return np.array(rgba)
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one takes much memory
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _in_8_bits(np.array(image, np.float32))
+    if image.mode not in ("RGB", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if max(image.size) > side:
+        image = _scaled(image, side / max(image.size))
+    return np.array(image.convert("RGBA"))
 
 
 def _in_8_bits(values: np.ndarray) -> Image.Image:
@@ -98,17 +101,22 @@ def _in_8_bits(values: np.ndarray) -> Image.Image:
     Its own brightest place says nothing of that: white is the top of the format. Cameras put 8 or
     12 bits into files of 16, though; read as 16, those would be black all over. So white is the
     lowest top that nothing is above, or, beyond 16 bits, where no top is usual, the brightest.
+
+    Args:
+        values: Float32; changed, as a copy of a large one takes much memory.
     """
-    values = np.nan_to_num(values)
+    np.nan_to_num(values, copy=False)
     brightest = float(values.max())
     white = next((top for top in _TOPS if brightest <= top), brightest)
-    return Image.fromarray((values / white * 255).clip(0, 255).round().astype(np.uint8))
+    values /= white
+    values *= 255
+    return Image.fromarray(values.clip(0, 255, out=values).round(out=values).astype(np.uint8))
 
 
-def _scaled(rgba: Image.Image, scale: float) -> Image.Image:
-    """Smaller, without the colours of transparent pixels bleeding in."""
-    size = (max(1, round(rgba.width * scale)), max(1, round(rgba.height * scale)))
-    return rgba.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+def _scaled(image: Image.Image, scale: float) -> Image.Image:
+    """Smaller; Pillow sees to it that colours of transparent pixels of RGBA do not bleed in."""
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _too_large(name: str, size: str = "") -> str:

@@ -226,7 +226,8 @@ class Registry:
             model: Which it is for, as `lora.rewriting.rewrite` takes it.
 
         Returns:
-            A file, or for peft a folder; both called after the LoRA, with harmless letters alone.
+            A file, or for peft a folder; both called after the LoRA, with harmless letters alone,
+            and after its id too where something is called so already.
 
         Raises:
             InputError: There is none, or the style is unknown or does not fit.
@@ -234,6 +235,8 @@ class Registry:
         entry = self.get(id)
         folder.mkdir(parents=True, exist_ok=True)
         stem = file_stem(entry.name)
+        if any((folder / f"{stem}{suffix}").exists() for suffix in ("", ".safetensors")):
+            stem = f"{stem}-{entry.id}"  # what is there may be another's
         if style == "kohya" and read_header(entry.file).is_kohya:
             target = folder / f"{stem}.safetensors"
             temporary = folder / f".{stem}.{secrets.token_hex(4)}.tmp"

@@ -297,6 +297,8 @@ class LoraStage(DenoisingStage):
         """The model as it was before, in a block without gradients."""
         with ExitStack() as back:
             if self.config.whole:
+                torch.clear_autocast_cache()  # it keeps what it made of other numbers
+                back.callback(torch.clear_autocast_cache)
                 for key, module in self._adapted_modules().items():
                     back.callback(setattr, module.weight, "data", module.weight.data)
                     module.weight.data = self._before[key].to(module.weight.device)

@@ -1,7 +1,7 @@
 """LoRAs for the time of a block: put on, weighted, changed for others without loading the model.
 
-When the block ends, the pipeline does what it did before, bit for bit. The layers of what was on
-stay where they are, switched off, so that the next block with the same ones begins at once.
+When the block ends, the pipeline is what it was, bit for bit. The files stay in memory, as reading
+one takes longer than putting its layers on.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from diffusers.utils.peft_utils import set_adapter_layers, set_weights_and_activate_adapters
+from diffusers.utils.peft_utils import set_weights_and_activate_adapters
 from torch import nn
 
 from lavie.errors import InputError
@@ -29,6 +29,7 @@ from lora.inject import (
     OF_BLOCK,
     add_layers,
     attached,
+    check_outside_blocks,
     check_words,
     forget_words,
     names_of_blocks,
@@ -92,7 +93,7 @@ def with_loras(
 
     Raises:
         InputError: There are too many, one stands twice, a weight is out of range, a trigger word
-            already means something, or there are attached ones on a pipeline.
+            already means something, or there are others on a pipeline.
         CheckpointError: A file is broken, or for another model.
     """
     pipelines = pipelines if isinstance(pipelines, Sequence) else [pipelines]
@@ -111,9 +112,10 @@ def with_loras(
         raise InputError("One of the LoRAs stands twice. Name it once.", "loras")
     with ExitStack() as stack:
         for encoder, pipeline in _each_once(pipelines, "text_encoder").items():
-            stack.enter_context(_texts(encoder, pipeline, found))
+            stack.enter_context(_words(pipeline, found))
+            stack.enter_context(_layers(encoder, "text_encoder", found))
         for unet in _each_once(pipelines, "unet"):
-            stack.enter_context(_pictures(unet, found))
+            stack.enter_context(_layers(unet, "unet", found))
         yield [
             UsedLora(
                 lora.metadata.get("modelspec.title") or path.stem, trigger_of(lora), weight, sha
@@ -133,12 +135,6 @@ def noted_loras(
         yield recipe_of(used)
 
 
-def forget_loras(pipeline: TextToVideoPipeline) -> None:
-    """Remove what earlier blocks have left resting on a pipeline: its memory is free again."""
-    take_off(pipeline.unet, names_of_blocks(pipeline.unet))
-    pipeline.__dict__.pop("_kept_loras", None)
-
-
 def _each_once(
     pipelines: Sequence[TextToVideoPipeline], part: str
 ) -> dict[nn.Module, TextToVideoPipeline]:
@@ -150,51 +146,32 @@ def _each_once(
 
 
 @contextmanager
-def _texts(
-    encoder: nn.Module, pipeline: TextToVideoPipeline, found: list[_Found]
-) -> Generator[None]:
-    """LoRAs on a text encoder, and their words; gone without a trace when the block ends.
-
-    Other stages share it, so nothing rests on it.
-    """
+def _words(pipeline: TextToVideoPipeline, found: list[_Found]) -> Generator[None]:
+    """The trigger words of LoRAs, which mean nothing when the block ends."""
     words: list[str] = []
     try:
         for _, _, lora, _ in found:
             check_words(pipeline, lora)
             words += teach_words(pipeline, lora)
-        _put_on(encoder, "text_encoder", found)
         yield
     finally:
-        take_off(encoder, names_of_blocks(encoder))
         forget_words(pipeline, words)
 
 
 @contextmanager
-def _pictures(unet: nn.Module, found: list[_Found]) -> Generator[None]:
-    """LoRAs on a network; they rest on it when the block ends."""
+def _layers(network: nn.Module, kind: Network, found: list[_Found]) -> Generator[None]:
+    """The layers of LoRAs on a network, gone without a trace when the block ends."""
+    weights: dict[str, float] = {}
     try:
-        _put_on(unet, "unet", found)
+        for _, weight, lora, sha256 in found:
+            if layers := lora.layers.get(kind):
+                add_layers(network, layers, name := f"{OF_BLOCK}{sha256}")
+                weights[name] = weight
+        if weights:
+            set_weights_and_activate_adapters(network, list(weights), list(weights.values()))
         yield
     finally:
-        set_adapter_layers(unet, enabled=False)
-
-
-def _put_on(network: nn.Module, kind: Network, found: list[_Found]) -> None:
-    """Put layers on a network in place of those that rest on it, as far as they are others."""
-    wanted = {
-        _name_of(lora, sha256): (lora.layers.get(kind, {}), weight)
-        for _, weight, lora, sha256 in found
-    }
-    wanted = {name: of_one for name, of_one in wanted.items() if of_one[0]}
-    resting = names_of_blocks(network)
-    take_off(network, set(resting) - wanted.keys())
-    for name, (layers, _) in wanted.items():
-        if name not in resting:
-            add_layers(network, layers, name)
-    if wanted:
-        weights = [weight for _, weight in wanted.values()]
-        set_adapter_layers(network, enabled=True)
-        set_weights_and_activate_adapters(network, list(wanted), weights)
+        take_off(network, names_of_blocks(network))
 
 
 def trigger_of(lora: Lora) -> str:
@@ -207,12 +184,6 @@ def _state_of(file: Path) -> tuple[int, int] | None:
     """What changes when a file does."""
     about = file.stat() if file.exists() else None
     return about and (about.st_mtime_ns, about.st_size)
-
-
-def _name_of(lora: Lora, sha256: str) -> str:
-    """What its layers are switched by: settings beside a file change them, and not the file."""
-    alphas = [layer.alpha for of_one in lora.layers.values() for layer in of_one.values()]
-    return f"{OF_BLOCK}{sha256}-{hash(tuple(alphas)):x}"
 
 
 def _check(loras: Sequence[tuple[Path, float]]) -> None:
@@ -240,7 +211,8 @@ def _tell_of_other_weights(
 
 
 def _check_free(pipeline: TextToVideoPipeline) -> None:
-    """Raise if others have put LoRAs on a pipeline, which would not be as before after a block."""
+    """Raise if LoRAs are on a pipeline, which would not be as before after a block."""
+    check_outside_blocks(pipeline)
     if on := attached(pipeline):
         raise InputError(
             f"The LoRA '{on[0][:80]}' is attached. Detach it first, and name it for the block.",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 NOT_AS_NAMED = "That file cannot be read: it is broken, or not what its name says."
 FILE_IS_GONE = "That file cannot be read: it is not there. Give it again."
 WRONG_FILE_NAME = "The name of that file has signs that cannot be shown. Rename it."
-TOO_MANY_PIXELS = "That file has too many pixels. Make it smaller or shorter."
+TOO_MANY_PIXELS = "That video has too many pixels. Make it smaller or shorter."
 TOO_MUCH_UPLOADED = "That was a lot of files within an hour. Please come back later."
 TOO_MANY_REQUESTS = "That was too much at once. Please wait a minute."
 REQUEST_TOO_LARGE = "That request is too large."
@@ -34,6 +34,11 @@ MCP_IS_MISSING = "--mcp needs the package mcp. Install it: pip install 'mcp>=1.2
 def upload_too_large(num_bytes: int) -> str:
     """Say how large a file may be."""
     return f"That file is too large. Give one of at most {num_bytes // 2**20} MB."
+
+
+def picture_has_too_many_pixels(most: int) -> str:
+    """Say how many a picture may have."""
+    return f"That picture has more than {most // 1_000_000} million pixels. Make it smaller."
 
 
 def wrong_kind(suffixes: Sequence[str]) -> str:

@@ -100,8 +100,8 @@ def _read_settings(arguments: argparse.Namespace) -> "PersonalConfig":
     return load_config(PersonalConfig, None, arguments.config, [*overrides, *arguments.set])
 
 
-def _captions(images: list[Path], model: Path | None) -> list[str] | None:
-    """What is written beside the pictures, or what a model says of them; None: nothing."""
+def _captions(images: list[Path], model: Path | None) -> list[str]:
+    """What is written beside the pictures, or what a model says of them; empty: nothing."""
     from lavie.data.captions import MAX_BYTES, parse_caption
 
     beside = [path.with_suffix(".txt") for path in images]
@@ -116,7 +116,7 @@ def _captions(images: list[Path], model: Path | None) -> list[str] | None:
         said = caption_pictures([images[place] for place in missing], model)
         for place, caption in zip(missing, said, strict=True):
             captions[place] = caption
-    return captions if any(captions) else None
+    return captions if any(captions) else []
 
 
 def _plan(config: "PersonalConfig") -> int:

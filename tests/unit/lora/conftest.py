@@ -4,7 +4,7 @@ import torch
 from lora.inject import spatial_modules
 from lora.weights import Lora, LoraLayer, adaptable_layers
 from tests.tiny import make_tiny_pipeline
-from tests.unit.lora.personal import draw_pictures
+from tests.unit.lora.personal import draw_pictures, personal_config
 
 
 @pytest.fixture
@@ -45,3 +45,11 @@ def make_lora():
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     return draw_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def config(model_folder, images, tmp_path):
+    def make(name="run", **changes):
+        return personal_config(tmp_path / name, model_folder, images, **changes)
+
+    return make

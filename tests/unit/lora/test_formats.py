@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lavie.errors import CheckpointError, InputError
 from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora.alphas import Alphas
 from lora.formats import read_lora, write_lora
 from lora.header import read_header
 from lora.inject import attach, detach
@@ -145,7 +147,7 @@ def test_an_alpha_may_be_a_whole_number(pipeline, make_lora, tmp_path, dtype):
     assert_same(lora, read(path, pipeline))
 
 
-@pytest.mark.parametrize("key", ["attn1.to_q", "{name}", "^{name}"])
+@pytest.mark.parametrize("key", ["attn1.to_q", "{name}", "^{name}", "down.*attn1.to_q", ".*_q"])
 def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     pipeline, make_lora, tmp_path, key
 ):
@@ -153,12 +155,20 @@ def test_an_alpha_is_that_of_the_first_key_by_which_peft_finds_a_layer(
     folder = write_lora(lora, tmp_path / "mine", "peft")
     name = next(name for name in lora.layers["unet"] if name.endswith("attn1.to_q"))
     alphas = {key.format(name=name): 5, "to_q": 7, "^to_q": 9, "n1.to_q": 11}
+    alphas |= {"mid.*.to_k": 13, "^up_blocks.*to_v": 15, "blocks.*to_v": 17}
     settings = {"lora_alpha": 3, "alpha_pattern": alphas}
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     layers = read(folder, pipeline).layers["unet"]
     assert layers[name].alpha == 5
     for other, layer in layers.items():
         assert layer.alpha == alphas.get(get_pattern_key(list(alphas), other), 3)
+
+
+def test_a_wildcard_that_fits_nearly_is_found_not_to_fit_at_once():
+    alphas = Alphas(1.0, {".*a" * 40 + "z": 2.0, "^a.*.*aa": 3.0}, False)
+    assert alphas.of("a" * 100, 4) == 3.0
+    assert alphas.of("aa", 4) == 1.0
+    assert alphas.of("b" + "a" * 100, 4) == 1.0
 
 
 def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
@@ -175,6 +185,38 @@ def test_older_names_of_diffusers_and_of_text_encoders_are_known(pipeline, make_
     assert_same(lora, read(tmp_path / "old.safetensors", pipeline))
 
 
+def test_the_oldest_names_of_layers_of_text_encoders_are_known(pipeline, make_lora, tmp_path):
+    old = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}
+    lora = make_lora(pipeline, alpha=2.0, text=tuple(old))
+    lora = replace(lora, layers={"unet": {}, "text_encoder": lora.layers["text_encoder"]})
+    tensors = {}
+    for name, layer in lora.layers["text_encoder"].items():
+        head, _, last = name.rpartition(".")
+        key = f"text_encoder.text_model.{head}.{old[last]}_lora"
+        tensors[f"{key}.down.weight"], tensors[f"{key}.up.weight"] = layer.down, layer.up
+    save_file(tensors, tmp_path / "old.safetensors")
+    assert len(tensors) == 16
+    assert_same(lora, read(tmp_path / "old.safetensors", pipeline))
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_linear_layers_and_convolutions_of_one_pixel_are_the_same_matrix(
+    pipeline, make_lora, tmp_path, flat
+):
+    lora = make_lora(pipeline, parts=("attention", "projections"))
+    tensors = {
+        key: tensor.flatten(1) if flat else tensor[..., None, None]
+        for key, tensor in load_file(write_lora(lora, tmp_path / "mine.safetensors")).items()
+        if flat != (tensor.ndim < 4) and not key.endswith("alpha")
+    }
+    assert tensors
+    path = tmp_path / "other.safetensors"
+    save_file(load_file(tmp_path / "mine.safetensors") | tensors, path)
+    assert_same(lora, read(path, pipeline))
+    attach(pipeline, read(path, pipeline), "mine")
+    make(pipeline)
+
+
 def test_a_lora_can_be_read_while_another_is_on(pipeline, make_lora, tmp_path):
     lora = make_lora(pipeline)
     path = write_lora(lora, tmp_path / "mine.safetensors")
@@ -184,8 +226,8 @@ def test_a_lora_can_be_read_while_another_is_on(pipeline, make_lora, tmp_path):
 
 @pytest.fixture
 def written(pipeline, make_lora, tmp_path):
-    path = write_lora(make_lora(pipeline), tmp_path / "mine.safetensors")
-    return load_file(path)
+    lora = make_lora(pipeline, parts=("attention", "convolutions"))
+    return load_file(write_lora(lora, tmp_path / "mine.safetensors"))
 
 
 def renamed(tensors, old, new):
@@ -194,6 +236,10 @@ def renamed(tensors, old, new):
 
 def copied(tensors):
     return {key: value.clone() for key, value in tensors.items()}
+
+
+def over_3x3(tensor):
+    return tensor.expand(-1, -1, 3, 3) if tensor.ndim == 4 else tensor
 
 
 @pytest.mark.parametrize(
@@ -225,6 +271,7 @@ def copied(tensors):
         (lambda t: t | copied(renamed(t, "lora_te_text_model_", "text_encoder.")), "twice"),
         (lambda t: {k: v[:, :1] if "lora_down" in k else v for k, v in t.items()}, "another model"),
         (lambda t: {k: v[:1] if "lora_down" in k else v for k, v in t.items()}, "no LoRA of a"),
+        (lambda t: {k: over_3x3(v) if "lora_up" in k else v for k, v in t.items()}, "no LoRA of a"),
     ],
 )
 def test_other_files_get_a_sentence_that_says_what_they_are(
@@ -352,13 +399,17 @@ def test_files_of_nonsense_get_a_sentence_each(pipeline, written, tmp_path):
     contents = [data[:cut] for cut in (0, 1, 7, 8, 9, 100, *numbers(20, len(data)))]
     contents += [bytes(numbers(size, 256)) for size in (8, 64, 4096) for _ in range(5)]
     header = int.from_bytes(data[:8], "little")
-    for place in numbers(60, header + 8):
+    for place in numbers(80, header + 8):
         contents.append(data[:place] + bytes([data[place] ^ 0x15]) + data[place + 1 :])
     for text in ("{}", "[]", "null", '{"a":1}', '{"__metadata__":3}', "{" * 5000, '{"a":{}}'):
         raw = text.encode()
         contents.append(len(raw).to_bytes(8, "little") + raw)
     contents.append((1 << 62).to_bytes(8, "little") + b"{}")
     contents += [b"<svg onload=alert(1)>", b"PK\x03\x04" + data, b"\x80\x04" + data]
+    up = next(key for key in written if "_conv1.lora_up" in key)
+    for size in ((3, 3), (1, 2), (0, 1), (3,), (1, 1, 1)):
+        large = written[up].reshape(*written[up].shape[:2], *[1] * len(size)).expand(-1, -1, *size)
+        contents.append(content_of(written | {up: large.contiguous()}, tmp_path))
     for odd in ("\n", "\r\n\x1b[31m", "\u2028", "<script>", "z" * 300_000, "lora_\n.alpha"):
         for key in (odd, f"lora_unet_{odd}.alpha", key_of_word(odd), f"{odd}.lora_down.weight"):
             contents.append(content_of(written | {key: torch.ones(1, width)}, tmp_path))
@@ -394,6 +445,7 @@ def content_of(tensors, folder):
         {"alpha_pattern": {"(": 1}},
         {"alpha_pattern": {"(([a-z_.0-9])+)+#": 1}},  # takes for ever as a regular expression
         {"alpha_pattern": {"": 1}},
+        {"alpha_pattern": {".*" * 20 + "#": 1}},
         {"alpha_pattern": {f"x{number}": 1 for number in range(MAX_TENSORS + 1)}},
         {"alpha_pattern": {"to_q": 10**400}},
         {"lora_alpha": 10**400},

@@ -159,6 +159,24 @@ def test_layers_that_are_half_there_leave_again(pipeline, make_lora, monkeypatch
     assert attached(pipeline) == [*(["other"] if with_other else []), "mine"]
 
 
+def test_those_that_no_weight_names_count_nothing_and_are_not_merged(pipeline, make_lora):
+    before, weights = make(pipeline), state(pipeline)
+    attach(pipeline, make_lora(pipeline, 1), "first")
+    alone = make(pipeline)
+    attach(pipeline, make_lora(pipeline, 2), "second")
+    set_weights(pipeline, {})
+    assert attached(pipeline) == ["first", "second"]
+    assert torch.equal(make(pipeline), before)
+    set_weights(pipeline, {"first": 1.0})
+    assert torch.allclose(make(pipeline), alone, atol=1e-5)
+    set_weights(pipeline, {})
+    merge(pipeline)
+    assert attached(pipeline) == []
+    after = state(pipeline)
+    assert after.keys() == weights.keys()
+    assert all(torch.equal(after[key], weights[key]) for key in weights)
+
+
 @pytest.mark.parametrize("parts", [("attention",), ("projections", "convolutions")])
 def test_merged_is_as_attached(pipeline, make_lora, parts):
     attach(pipeline, make_lora(pipeline, parts=parts), "mine", weight=0.8)

@@ -1,9 +1,12 @@
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from lora import opening
 from lora.opening import BadPicture, open_picture
 from lora.pictures import advise_set, check_pictures, check_set, thumbnail
 from tests.unit.lora.personal import draw_pictures
@@ -82,6 +85,16 @@ def test_small_plain_moving_and_empty_pictures_are_refused(tmp_path):
     assert "moves" in found["moves.gif"]
 
 
+def test_of_a_photograph_with_a_second_one_in_it_the_first_is_taken(tmp_path):
+    first, preview = noise((90, 60)), noise((45, 30), seed=1)
+    first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[preview])
+    with Image.open(tmp_path / "phone.jpg") as image:
+        assert image.n_frames == 2
+    assert check_one(tmp_path / "phone.jpg").problem is None
+    seen = open_picture(tmp_path / "phone.jpg")[..., :3].astype(int)
+    assert np.abs(seen - np.asarray(first, int)).mean() < 20
+
+
 @pytest.mark.parametrize("size", [(200, 150), (150, 200), (33, 400)])
 def test_a_picture_smaller_than_the_models_videos_is_used_with_a_hint(tmp_path, size):
     noise(size).save(tmp_path / "a.png")
@@ -101,6 +114,22 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     Image.new("1", (12_000, 12_000)).save(path)
     assert "12000x12000 pixels" in check_one(path).problem
     assert path.stat().st_size < 100_000
+
+
+def test_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    at_once, most, decode = [], [], opening._decode
+
+    def count(*given):
+        at_once.append(1)
+        time.sleep(0.01)
+        most.append(len(at_once))
+        at_once.pop()
+        return decode(*given)
+
+    monkeypatch.setattr(opening, "_decode", count)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(open_picture, draw_pictures(tmp_path, 4)))
+    assert most == [1] * 4
 
 
 def test_blur_is_warned_of_and_twins_are_found(tmp_path):

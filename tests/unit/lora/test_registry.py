@@ -278,6 +278,28 @@ def test_exports_are_files_that_other_programs_name_alike(
         registry.export(entry.id, tmp_path / "out", "pickle")
 
 
+@pytest.mark.parametrize("style", ["kohya", "diffusers", "peft"])
+def test_an_export_never_takes_the_place_of_another_loras(
+    registry, miniature, make_lora, tmp_path, style
+):
+    entries = []
+    for seed, name in enumerate(["狐", "猫", "犬"]):
+        lora = make_lora(miniature, seed, text=())
+        lora = Lora(lora.layers, {}, {"modelspec.architecture": "lavie-base/lora"})
+        path = write_lora(lora, tmp_path / "file.safetensors")
+        entries.append(registry.add(path, name))
+    first, second, third = (registry.export(e.id, tmp_path / "out", style) for e in entries)
+    assert first.stem == "lora"
+    assert second.stem == f"lora-{entries[1].id}"
+    assert third.stem == f"lora-{entries[2].id}"
+    before = read_lora(first, miniature.unet, miniature.text_encoder)
+    again = registry.export(entries[1].id, tmp_path / "out", style)
+    assert again == second
+    after = read_lora(first, miniature.unet, miniature.text_encoder)
+    layer = next(iter(before.layers["unet"]))
+    assert torch.equal(before.layers["unet"][layer].down, after.layers["unet"][layer].down)
+
+
 def test_what_changes_the_text_encoder_too_is_not_exported_for_peft(
     registry, miniature, make_lora, tmp_path
 ):

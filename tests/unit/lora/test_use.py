@@ -6,10 +6,14 @@ from peft import set_peft_model_state_dict
 
 from lavie.errors import CheckpointError, InputError
 from lavie.models import BaseUNet
-from lora import inject, with_loras, write_lora
+from lavie.pipelines.text_to_video import TextToVideoPipeline
+from lora import inject, use, with_loras, write_lora
 from lora.inject import attach, attached, detach
-from lora.use import forget_loras
 from tests.tiny import make_tiny_long_video
+
+
+def state(pipeline):
+    return {**pipeline.unet.state_dict(), **pipeline.text_encoder.state_dict()}
 
 
 def make(pipeline, prompt="a fox zog"):
@@ -27,24 +31,44 @@ def files(pipeline, make_lora, tmp_path):
 
 
 def test_a_block_changes_videos_and_leaves_the_pipeline_as_it_was_bit_for_bit(pipeline, files):
-    before = make(pipeline)
+    before, weights = make(pipeline), state(pipeline)
     with with_loras(pipeline, [(files[0], 1.0)]) as used:
         inside = make(pipeline)
     assert not torch.allclose(inside, before, atol=1e-3)
     assert torch.equal(make(pipeline), before)
+    after = state(pipeline)
+    assert after.keys() == weights.keys()
+    assert all(torch.equal(after[key], weights[key]) for key in weights)
     assert [(lora.token, lora.weight, len(lora.sha256)) for lora in used] == [("zog", 1.0, 64)]
     with with_loras(pipeline, []) as used:
         assert torch.equal(make(pipeline), before)
     assert used == []
 
 
-def test_the_same_ones_again_load_nothing_and_make_the_same(pipeline, files):
+def test_after_a_block_the_model_is_saved_and_takes_loras_of_others_as_before(
+    pipeline, files, make_lora, tmp_path
+):
+    before = make(pipeline)
+    theirs = write_lora(make_lora(pipeline, 5, text=()), tmp_path / "theirs.safetensors")
+    pipeline.load_lora_weights(tmp_path, weight_name=theirs.name, adapter_name="theirs")
+    expected = make(pipeline)
+    pipeline.unload_lora_weights()
+    with with_loras(pipeline, [(files[0], 1.0)]):
+        pass
+    pipeline.save_pretrained(tmp_path / "model")
+    saved = TextToVideoPipeline.from_pretrained(tmp_path / "model")
+    assert torch.equal(make(saved), before)
+    pipeline.load_lora_weights(tmp_path, weight_name=theirs.name, adapter_name="theirs")
+    assert torch.equal(make(pipeline), expected)
+    assert not torch.allclose(expected, before, atol=1e-3)
+
+
+def test_the_same_ones_again_read_nothing_and_make_the_same(pipeline, files, monkeypatch):
     with with_loras(pipeline, [(files[0], 0.5)]):
         first = make(pipeline)
-    layers = [module for module in pipeline.unet.modules() if hasattr(module, "lora_A")]
+    monkeypatch.setattr(use, "read_lora", None)
     with with_loras(pipeline, [(files[0], 0.5)]):
         assert torch.equal(make(pipeline), first)
-        assert [m for m in pipeline.unet.modules() if hasattr(m, "lora_A")] == layers
     with with_loras(pipeline, [(files[0], 1.0)]):
         assert not torch.allclose(make(pipeline), first, atol=1e-3)
 
@@ -79,20 +103,16 @@ def test_one_that_fails_on_its_way_is_loaded_by_the_next_block(pipeline, files, 
     before = make(pipeline)
     with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
         expected = make(pipeline)
-    for rests in (0, 1):
-        forget_loras(pipeline)
-        with with_loras(pipeline, [(file, 1.0) for file in files[:rests]]):
+    with monkeypatch.context() as patch:
+        patch.setattr(inject, "set_peft_model_state_dict", run_out_of_memory)
+        with (
+            pytest.raises(torch.OutOfMemoryError),
+            with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]),
+        ):
             pass
-        with monkeypatch.context() as patch:
-            patch.setattr(inject, "set_peft_model_state_dict", run_out_of_memory)
-            with (
-                pytest.raises(torch.OutOfMemoryError),
-                with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]),
-            ):
-                pass
-        assert torch.equal(make(pipeline), before)
-        with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
-            assert torch.equal(make(pipeline), expected)
+    assert torch.equal(make(pipeline), before)
+    with with_loras(pipeline, [(files[0], 1.0), (files[1], 0.5)]):
+        assert torch.equal(make(pipeline), expected)
 
 
 def run_out_of_memory(network, weights, adapter_name):
@@ -109,7 +129,6 @@ def test_a_block_leaves_alone_what_is_attached(pipeline, files, make_lora):
         with_loras(pipeline, [(files[0], 1.0)]),
     ):
         pass
-    forget_loras(pipeline)
     assert attached(pipeline) == ["mine"]
     assert torch.equal(make(pipeline), before)
 
@@ -125,6 +144,8 @@ def test_what_a_block_puts_on_is_not_attached_and_makes_way(pipeline, files, mak
         detach(pipeline)
         with pytest.raises(InputError, match="at work"):
             attach(pipeline, mine, "mine")
+        with pytest.raises(InputError, match="at work"), with_loras(pipeline, [(files[1], 1.0)]):
+            pass
         assert torch.equal(make(pipeline), inside)
     assert attached(pipeline) == []
     attach(pipeline, mine, "mine")
@@ -132,14 +153,6 @@ def test_what_a_block_puts_on_is_not_attached_and_makes_way(pipeline, files, mak
     assert torch.equal(make(pipeline), expected)
     detach(pipeline, "mine")
     assert torch.equal(make(pipeline), before)
-
-
-def test_taken_off_nothing_of_it_is_in_memory(pipeline, files):
-    with with_loras(pipeline, [(files[0], 1.0)]):
-        pass
-    forget_loras(pipeline)
-    assert attached(pipeline) == []
-    assert not any("lora" in name for name, _ in pipeline.unet.named_parameters())
 
 
 def test_what_cannot_be_used_is_refused_and_changes_nothing(pipeline, files, make_lora, tmp_path):

@@ -109,6 +109,11 @@ def language(**changes):
         ({"is_world": False, "class_word": "dog"}, "on a beach", "a zog dog on a beach"),
         ({"is_world": False, "class_word": r"a\d"}, r"my a\d at home", r"my zog a\d at home"),
         ({"is_world": False, "kind": "style"}, "a house", "a house, zog style"),
+        ({}, "Zog on the beach", "Zog on the beach"),
+        ({"kind": "style"}, "A fox in ZOG", "A fox in ZOG"),
+        ({"class_word": "fox"}, "Fox at night", "zog at night"),
+        ({"is_world": False, "class_word": "dog"}, "A Dog at home", "A zog dog at home"),
+        ({"is_world": False, "class_word": "Dog"}, "a dog runs", "a zog Dog runs"),
     ],
 )
 def test_a_given_caption_names_the_new_thing(changes, given, expected):

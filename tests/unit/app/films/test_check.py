@@ -148,7 +148,11 @@ def given(tmp_path):
     [
         ("a.png", lambda path: path.write_text("a text"), "broken, or not what its name says"),
         ("a.png", lambda path: path.write_bytes(png_of(40, 40)), "broken, or not what its name"),
-        ("a.png", lambda path: Image.new("1", (8000, 8000)).save(path), "too many pixels"),
+        (
+            "a.png",
+            lambda path: Image.new("1", (8000, 8000)).save(path),
+            "more than 16 million pixels",
+        ),
         ("a.txt", lambda path: path.write_text("a text"), "cannot be used here"),
         ("a.png", lambda path: Image.new("RGB", (8, 8)).save(path), "at least 16 on each side"),
         ("a.png", lambda path: Image.new("RGB", (900, 40)).save(path), "most would be cut off"),

@@ -9,7 +9,7 @@ from PIL import Image
 from app.loras.check import LORA_FIELDS, check_training
 from app.loras.request import LoraTrainingRequest
 from app.loras.service import Loras
-from app.uploads import MAX_PIXELS
+from app.uploads import MAX_PHOTOGRAPH_PIXELS
 from lora.efforts import num_steps_of
 from tests.unit.app.loras.conftest import write_pictures
 
@@ -119,7 +119,7 @@ def bad_pictures(folder):
     Image.fromarray(noise).save(folder / "cut.jpg")
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:200])
     (folder / "nul\x01.png").write_bytes(whole)
-    side = int(MAX_PIXELS**0.5) + 8
+    side = int(MAX_PHOTOGRAPH_PIXELS**0.5) + 8
     Image.new("1", (side, side)).save(folder / "bomb.png")
     (folder / "link.png").symlink_to("/etc/passwd")
     return sorted(folder.glob("*"))
@@ -134,6 +134,15 @@ def test_pictures_that_cannot_be_used_are_refused_before_they_are_kept(check, tr
         assert str(error).startswith("Picture 4: ")
         assert str(tmp_path) not in str(error)
     assert not (tmp_path / "data" / "given").exists()
+
+
+def test_a_photograph_of_a_usual_camera_is_used(tmp_path, service):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(noise).resize((6000, 4000)).save(tmp_path / "DSC_0001.jpg", quality=50)
+    Image.new("1", (8000, 8000)).save(tmp_path / "poster.png")
+    photograph, poster = Loras(service).check_pictures(sorted(map(str, tmp_path.glob("*.*g"))))
+    assert (photograph.problem, photograph.width, photograph.height) == (None, 6000, 4000)
+    assert poster.problem == "That picture has more than 50 million pixels. Make it smaller."
 
 
 def test_no_more_pixels_are_looked_at_than_in_all(check, training, monkeypatch):
