@@ -24,10 +24,10 @@ MAX_PUBLIC_UPLOAD_BYTES = 64 * 2**20
 
 MAX_SECONDS = 600
 MAX_PIXELS = 4096 * 4096
-"""Of a picture, or of one frame."""
+"""Of one frame."""
 
-MAX_PHOTOGRAPH_PIXELS = 50_000_000
-"""Of a picture to train on: what cameras make. To decode one takes up to 550 MB for a moment."""
+MAX_PICTURE_PIXELS = 50_000_000
+"""Of a picture: what cameras make. To decode one takes up to 550 MB for a moment."""
 
 MAX_PIXELS_IN_ALL = 10**10
 """Of all frames of a video: about three minutes of full HD, or a minute of 4K."""
@@ -44,17 +44,14 @@ class Kind(NamedTuple):
     Args:
         suffixes: How its name ends, in small letters.
         content: What is inside.
-        max_pixels: Of a picture.
     """
 
     suffixes: tuple[str, ...]
     content: str
-    max_pixels: int = MAX_PIXELS
 
 
 VIDEO = Kind((".mp4", ".mkv", ".webm"), "video")
 PICTURE = Kind(tuple(_PICTURES), "picture")
-PHOTOGRAPH = Kind(tuple(_PICTURES), "picture", MAX_PHOTOGRAPH_PIXELS)
 RECIPE = Kind((".json",), "text")
 LORA = Kind((".safetensors",), "weights")
 LORA_ZIP = Kind((".zip",), "weights in a zip")
@@ -92,8 +89,8 @@ def check_upload(path: Path, kinds: Sequence[Kind], is_public: bool = False) -> 
     first = _first_bytes(path)
     if kind is VIDEO:
         _check_video(path, first)
-    elif kind in (PICTURE, PHOTOGRAPH):
-        _check_picture(path, kind.max_pixels)
+    elif kind is PICTURE:
+        _check_picture(path)
     elif kind is LORA:
         _check_weights(path, first)
     elif kind is LORA_ZIP:
@@ -158,7 +155,7 @@ def _check_zip(path: Path, max_bytes: int) -> None:
         raise InputError(texts.upload_too_large(max_bytes), "file")
 
 
-def _check_picture(path: Path, max_pixels: int) -> None:
+def _check_picture(path: Path) -> None:
     from PIL import Image
 
     expected = _PICTURES[path.suffix.lower()]
@@ -168,8 +165,8 @@ def _check_picture(path: Path, max_pixels: int) -> None:
             with Image.open(path, formats=[expected]) as image:  # reads the header only
                 width, height = image.size
     except Image.DecompressionBombError as error:
-        raise InputError(texts.picture_has_too_many_pixels(max_pixels), "file") from error
+        raise InputError(texts.picture_has_too_many_pixels(MAX_PICTURE_PIXELS), "file") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise BrokenFileError from error
-    if width * height > max_pixels:
-        raise InputError(texts.picture_has_too_many_pixels(max_pixels), "file")
+    if width * height > MAX_PICTURE_PIXELS:
+        raise InputError(texts.picture_has_too_many_pixels(MAX_PICTURE_PIXELS), "file")

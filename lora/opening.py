@@ -13,6 +13,7 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageOps
 
+from lavie.data.decode import in_8_bits
 from lavie.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -20,7 +21,6 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 << 20
 WORKING_SIDE = 1536
 _ONE_AT_A_TIME = Lock()  # each takes up to eleven bytes a pixel until it is scaled
-_TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
 
 class BadPicture(InputError):  # noqa: N818 - a finding about one file
@@ -86,31 +86,12 @@ def _decode(image: Image.Image, name: str, side: int) -> np.ndarray:
         )
     image.draft("RGB", (side, side))  # a JPEG is decoded no larger than is needed
     ImageOps.exif_transpose(image, in_place=True)  # a copy of a large one takes much memory
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _in_8_bits(np.array(image, np.float32))
+    image = in_8_bits(image)
     if image.mode not in ("RGB", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
     if max(image.size) > side:
         image = _scaled(image, side / max(image.size))
     return np.array(image.convert("RGBA"))
-
-
-def _in_8_bits(values: np.ndarray) -> Image.Image:
-    """A grey picture of more bits, or of fractions, as bright as it was meant.
-
-    Its own brightest place says nothing of that: white is the top of the format. Cameras put 8 or
-    12 bits into files of 16, though; read as 16, those would be black all over. So white is the
-    lowest top that nothing is above, or, beyond 16 bits, where no top is usual, the brightest.
-
-    Args:
-        values: Float32; changed, as a copy of a large one takes much memory.
-    """
-    np.nan_to_num(values, copy=False)
-    brightest = float(values.max())
-    white = next((top for top in _TOPS if brightest <= top), brightest)
-    values /= white
-    values *= 255
-    return Image.fromarray(values.clip(0, 255, out=values).round(out=values).astype(np.uint8))
 
 
 def _scaled(image: Image.Image, scale: float) -> Image.Image:

@@ -23,6 +23,7 @@ GIVEN_FOLDER = Path("given")
 """Inside the data folder."""
 
 _LARGEST_KEPT = 2048
+_ONE_AT_A_TIME = Lock()  # a picture of a camera takes up to 550 MB until it is scaled
 
 
 def check_given(path: Path, kind: Literal["picture", "video"], field: str) -> None:
@@ -145,9 +146,10 @@ def _write_picture(path: Path, target: Path) -> None:
 
     from lavie.data.decode import read_picture
 
-    try:
-        image = Image.fromarray(read_picture(path))
-    except InputError as error:
-        raise InputError(texts.BROKEN["picture"], "file") from error
-    image.thumbnail((_LARGEST_KEPT, _LARGEST_KEPT), Image.Resampling.LANCZOS)
+    with _ONE_AT_A_TIME:
+        try:
+            image = Image.fromarray(read_picture(path))
+        except InputError as error:
+            raise InputError(texts.BROKEN["picture"], "file") from error
+        image.thumbnail((_LARGEST_KEPT, _LARGEST_KEPT), Image.Resampling.LANCZOS)
     image.save(target, compress_level=1)

@@ -15,7 +15,7 @@ from app.loras.files import drop_what_is_done, thumbnail_file
 from app.loras.request import LoraTrainingRequest
 from app.request import Request
 from app.texts import lora_rules as texts
-from app.uploads import PHOTOGRAPH, check_upload
+from app.uploads import PICTURE, check_upload
 from lavie.errors import InputError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _refusals(files: Sequence[Path]) -> dict[int, str]:
 def _refusal(file: Path) -> str | None:
     """Why a file is not opened at all."""
     try:
-        check_upload(file, [PHOTOGRAPH])
+        check_upload(file, [PICTURE])
         if file.stat().st_size > MAX_PICTURE_BYTES:
             return texts.picture_too_large(MAX_PICTURE_BYTES)
     except InputError as error:

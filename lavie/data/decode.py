@@ -33,7 +33,7 @@ CLIP_SUFFIXES = frozenset((
 ))
 # fmt: on
 PICTURE_SUFFIXES = frozenset(("jpg", "jpeg", "png", "webp", "bmp"))
-MAX_PIXELS = 36_000_000  # 8K video has 33 million
+MAX_PIXELS = 50_000_000  # 8K video has 33 million, pictures of usual cameras up to this
 MAX_DECODED_FRAMES = 10_000
 _TOPS = (1, 2**8 - 1, 2**12 - 1, 2**16 - 1)  # of fractions, and of 8, 12 and 16 bits
 
@@ -111,10 +111,12 @@ def in_8_bits(image: Image.Image) -> Image.Image:
     """
     if not (image.mode.startswith("I") or image.mode == "F"):
         return image
-    values = np.nan_to_num(np.asarray(image, np.float32))
+    values = np.array(image, np.float32)  # changed in place: one of a large picture is enough
+    np.nan_to_num(values, copy=False)
     brightest = float(values.max())
     white = next((top for top in _TOPS if brightest <= top), brightest)
-    return Image.fromarray((values / white * 255).clip(0, 255).round().astype(np.uint8))
+    values *= 255 / white
+    return Image.fromarray(values.clip(0, 255, out=values).round(out=values).astype(np.uint8))
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def given(tmp_path):
         (
             "a.png",
             lambda path: Image.new("1", (8000, 8000)).save(path),
-            "more than 16 million pixels",
+            "more than 50 million pixels",
         ),
         ("a.txt", lambda path: path.write_text("a text"), "cannot be used here"),
         ("a.png", lambda path: Image.new("RGB", (8, 8)).save(path), "at least 16 on each side"),
@@ -163,6 +163,13 @@ def test_a_picture_that_cannot_be_used_is_refused(errors, given, name, make, sen
     assert sentence in told["picture"]
     is_broken = "broken" in sentence
     assert is_broken == told["picture"].endswith("Give a PNG, JPEG or WebP.")
+
+
+def test_a_photograph_of_a_phone_begins_a_film(values, card, given, tmp_path):
+    picture = given("a.jpg", lambda path: Image.new("RGB", (5712, 4284), "teal").save(path))
+    request = check_film({**values, "begin": "picture", "picture": picture}, card, tmp_path)
+    with Image.open(request.start.file) as kept:
+        assert kept.size == (2048, 1536)
 
 
 def mp4_without_pictures(path):

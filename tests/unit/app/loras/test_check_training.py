@@ -9,7 +9,7 @@ from PIL import Image
 from app.loras.check import LORA_FIELDS, check_training
 from app.loras.request import LoraTrainingRequest
 from app.loras.service import Loras
-from app.uploads import MAX_PHOTOGRAPH_PIXELS
+from app.uploads import MAX_PICTURE_PIXELS
 from lora.efforts import num_steps_of
 from tests.unit.app.loras.conftest import write_pictures
 
@@ -119,7 +119,7 @@ def bad_pictures(folder):
     Image.fromarray(noise).save(folder / "cut.jpg")
     (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:200])
     (folder / "nul\x01.png").write_bytes(whole)
-    side = int(MAX_PHOTOGRAPH_PIXELS**0.5) + 8
+    side = int(MAX_PICTURE_PIXELS**0.5) + 8
     Image.new("1", (side, side)).save(folder / "bomb.png")
     (folder / "link.png").symlink_to("/etc/passwd")
     return sorted(folder.glob("*"))
