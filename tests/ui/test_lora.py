@@ -164,6 +164,7 @@ def deleted_and_brought_back(page: Page) -> None:
     page.locator("#lora-undo").click()
     expect(page.locator("#lora-cards .card")).to_have_count(2)
     expect(page.get_by_role("heading", name="Zoggy")).to_be_visible()
+    expect(page.locator("#lora-loras").get_by_label("Strength of Zoggy")).to_be_visible()
 
 
 def below_the_screen_of_a_phone(page: Page) -> None:
