@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.films.check import (
     check_film,
@@ -23,6 +24,8 @@ from app.request import MAX_SEED
 from app.service import Service
 from app.texts import films as texts
 from lavie.errors import InputError
+
+_STAND_INS = {kind: GivenFile(Path(), kind, "") for kind in ("picture", "video")}
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,20 @@ class Films:
         given = check_kept_video(exact)
         return GivenFile(given.file, "video", job.request.prompt[:100])
 
-    def estimate(self, story: object, overlap: object, steps: object) -> FilmCost:
+    def estimate(
+        self,
+        story: object,
+        overlap: object,
+        steps: object,
+        begin: object = "nothing",
+    ) -> FilmCost:
         """Say how long a film of a story becomes, and what it takes on this computer.
+
+        Args:
+            story: As a form holds it; likewise the others.
+            overlap: Frames that a window is given.
+            steps: Of each window.
+            begin: What it begins with: a video is taken to have frames enough to go on from.
 
         Raises:
             InputError: The first thing that is wrong.
@@ -152,6 +167,8 @@ class Films:
             smoothing_steps=1,
             upscaling_steps=1,
             windows=windows,
+            start=_STAND_INS.get(str(begin)),
+            num_at_first={"video": num_given, "picture": 1}.get(str(begin), 0),
         )
         seconds = self._service.seconds_for(request.effort)
         return FilmCost(len(request.parts), request.shape[0] / windows.fps, seconds)

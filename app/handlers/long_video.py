@@ -39,7 +39,7 @@ Updates = dict[Block, Any]
 _FileField = Literal["picture", "video", "end_picture"]
 _FILE_FIELDS: tuple[_FileField, ...] = ("picture", "video", "end_picture")
 _KEPT_FIELDS = tuple(field for field in FILM_FIELDS if field not in (*_FILE_FIELDS, "ends"))
-_COST_FIELDS = ("story", "overlap", "num_inference_steps")
+_COST_FIELDS = ("story", "overlap", "num_inference_steps", "begin")
 
 
 class LongVideoHandlers(JobButtons[LongVideoTab]):
@@ -214,13 +214,13 @@ class LongVideoHandlers(JobButtons[LongVideoTab]):
         values = kept if isinstance(kept, dict) else {}
         form = self._tab.form
         usual = {name: getattr(form, name).value for name in _COST_FIELDS}
-        story, overlap, steps = (values.get(name, usual[name]) for name in _COST_FIELDS)
+        story, *settings = (values.get(name, usual[name]) for name in _COST_FIELDS)
         hints = self._hints(story, values.get("loras"), self._visitors.owner(request))
         note = gr.Markdown("\n\n".join(hints), visible=bool(hints))
         updates: Updates = {self._tab.note: note}
         try:
             rows = [row for _, row in written_rows(story)]
-            cost = self._films.estimate(rows, overlap, steps)
+            cost = self._films.estimate(rows, *settings)
         except InputError:  # said beside its field once the film is asked for
             return {**updates, self._tab.cost: ""}
         if cost.seconds is None:

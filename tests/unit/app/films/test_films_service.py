@@ -103,6 +103,8 @@ def test_what_a_story_takes_is_told_before(running):
     with running() as (_service, films):
         cost = films.estimate(STORY, 2, 1)
         assert (cost.num_parts, cost.film_seconds) == (NUM_PARTS, 1.25)
+        assert films.estimate("a fox | 0.75", 2, 1).num_parts == 1
+        assert films.estimate("a fox | 0.75", 2, 1, "video").num_parts == 2
         with pytest.raises(InputError, match="no lines"):
             films.estimate("[]", 2, 1)
 
