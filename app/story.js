@@ -81,8 +81,10 @@ element.addEventListener("paste", (event) => {
   event.preventDefault();
   const index = [...list.children].indexOf(event.target.closest("li"));
   const pasted = lines.slice(0, MOST).map((line, number) => {
-    const [, prompt, seconds, seed] = line.match(/^(.*?)(?:\s*\|\s*([\d.]+)\s*(?:s|secs?|seconds?)?)?(?:\s*\|\s*seed\s+(\d+))?$/i);
-    return { prompt, seconds: seconds ? Number(seconds) : secondsOf(index + number), ...(seed && { seed, typed: true }) };
+    const [, text, seed] = line.match(/^(.*?)(?:\s*\|\s*seed\s+(\d+))?$/i);
+    const [, prompt, said] = text.match(/^(.*?)(?:\s*\|\s*([^|]*?)\s*(?:s|secs?|seconds?)?)?$/i);
+    const seconds = said === undefined ? secondsOf(index + number) : Number(said) || said; // what is no number is refused
+    return { prompt, seconds, ...(seed && { seed, typed: true }) };
   });
   rows.splice(index, rows[index].prompt ? 0 : 1, ...pasted);
   render(); send(); focus(index + pasted.length - 1, "textarea");

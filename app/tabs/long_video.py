@@ -238,12 +238,13 @@ def _in_short(story: Story) -> str:
 
 def _create_beginning(card: ModelCard) -> tuple[gr.Radio, gr.Image, gr.Video]:
     is_possible = card.goes_on_from_frames
+    info = films.CUT_INFO + ("" if card.vocabulary is None else f" {films.OWN_WORLD_INFO}")
     begin = gr.Radio(
         [(films.BEGIN_NAMES[name], name) for name in BEGINNINGS],
         value="nothing",
         label=films.BEGIN_LABEL,
         interactive=is_possible,
-        info=films.CUT_INFO if is_possible else films.NO_NETWORK,
+        info=info if is_possible else films.NO_NETWORK,
         elem_id="film-begin",
         elem_classes="chips",
     )

@@ -41,6 +41,7 @@ END_PICTURE_LABEL = "Picture to end with"
 _USE_ITS_MODEL = "Use that one to go on with it or to make a part of it again, or make a new film."
 BEGUN_WITH_OTHER_MODEL = f"This film was begun with another model than this. {_USE_ITS_MODEL}"
 CUT_INFO = "What is in the middle is used, in the shape and size of the model, without its sound."
+OWN_WORLD_INFO = "This small model goes on from pictures of its own world; others vanish at once."
 
 MAKE = "Make the film"
 STOP = "Stop"

@@ -220,12 +220,15 @@ def test_lines_are_moved_removed_and_pasted_with_the_keys(page):
     line(page, 3).evaluate(PASTE, "a frog | 4.5 seconds")
     expect(line(page, 3)).to_have_value("a frog")
     expect(page.get_by_label("Line 3: seconds")).to_have_value("4.5")
+    line(page, 3).evaluate(PASTE, "a car | two seconds")
+    page.get_by_role("button", name="Make the film").click()
+    expect(page.locator("#film-mistakes")).to_contain_text("Line 3 of the story is to last 'two'")
     line(page, 3).evaluate(PASTE, "# foxes\na fox in the snow | 2 s | seed 7\na pig\n" * 5000)
-    expect(page.locator(".story-line")).to_have_count(250 + 4)
+    expect(page.locator(".story-line")).to_have_count(250 + 5)
     expect(line(page, 3)).to_have_value("a fox in the snow")
     expect(page.get_by_label("Line 3: seconds")).to_have_value("2")
     page.get_by_role("button", name="Make the film").click()
-    expect(page.locator("#film-mistakes")).to_contain_text("has 254 lines. Use at most 200")
+    expect(page.locator("#film-mistakes")).to_contain_text("has 255 lines. Use at most 200")
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_lost(page, tmp_path):
