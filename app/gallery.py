@@ -30,7 +30,7 @@ def about(job: Job, result: Result) -> str:
     return (
         f'<p class="about-prompt" {poster_of("opened-video", result)}>'
         f"{as_text(job.request.prompt)}</p>"
-        f'<p class="about-facts">{escape(_facts(result))} · {_time(job)}</p>'
+        f'<p class="about-facts">{_facts(result)} · {_time(job)}</p>'
     )
 
 
@@ -79,8 +79,8 @@ def _card(job: Job, is_opened: bool) -> str:
         f'<img class="card-moving" src="{file_url(result.thumbnail)}" alt="" loading="lazy">'
         f"{star if job.is_starred else ''}</span></span>"
         f'<span class="card-prompt">{as_text(job.request.prompt)}</span>'
-        f'<span class="card-facts">{escape(texts.version_name(result.stages))} · {_time(job)}'
-        "</span></button>"
+        f'<span class="card-facts">{escape(texts.version_name(result.stages))}{_loras(result)} · '
+        f"{_time(job)}</span></button>"
     )
 
 
@@ -90,15 +90,22 @@ def _side(job: Job, result: Result, name: str) -> str:
         f'<figure><video src="{file_url(result.view)}" poster="{file_url(result.poster)}" '
         f'aria-label="{prompt}" autoplay muted playsinline preload="auto"></video>'
         f"<figcaption>{prompt}<br>"
-        f"{escape(_facts(result))}</figcaption></figure>"
+        f"{_facts(result)}</figcaption></figure>"
     )
 
 
 def _facts(result: Result) -> str:
     effort = result.effort
-    return texts.facts(
+    facts = texts.facts(
         texts.version_name(result.stages), effort.num_frames, effort.width, effort.height
     )
+    return escape(facts) + _loras(result)
+
+
+def _loras(result: Result) -> str:
+    """The LoRAs that took part, and how strongly."""
+    used = [(use["name"], use["weight"]) for use in result.metadata.get("loras", ())]
+    return f" · {as_text(texts.made_with(used))}" if used else ""
 
 
 def _time(job: Job) -> str:

@@ -1,5 +1,7 @@
 """The tab Your videos."""
 
+from collections.abc import Sequence
+
 SEARCH_LABEL = "Search"
 SEARCH_INFO = "Words of the sentence, in any order."
 ONLY_STARRED_LABEL = "Only starred"
@@ -28,3 +30,8 @@ EXPORTS = {
     "zip": "Everything",
 }
 GONE_FOR_GOOD = "It is too late to bring that video back: it was deleted over an hour ago."
+
+
+def made_with(loras: Sequence[tuple[str, float]]) -> str:
+    """Name the LoRAs that took part in a video, and how strongly they counted."""
+    return "with " + ", ".join(f"{name} {weight:.2f}" for name, weight in loras)

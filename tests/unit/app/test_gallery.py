@@ -51,6 +51,16 @@ def test_a_prompt_is_text_wherever_it_stands(job):
             assert steering not in html
 
 
+def test_the_loras_of_a_video_are_named_with_what_they_counted(job):
+    used = [{"name": "<b>Tin robot</b>", "weight": 1}, {"name": "Biscuit", "weight": 0.5}]
+    result = replace(job.results[0], metadata={"loras": used})
+    job = replace(job, results=(result,))
+    told = "with &lt;b&gt;Tin robot&lt;/b&gt; 1.00, Biscuit 0.50"
+    assert told in gallery.cards([job], opened="", is_searched=False)
+    assert told in gallery.about(job, result)
+    assert gallery.pair((job, result), (job, result)).count(told) == 2
+
+
 def test_an_empty_history_says_what_belongs_there():
     assert texts.NOTHING_MADE in gallery.cards([], "", is_searched=False)
     assert texts.NOTHING_FOUND in gallery.cards([], "", is_searched=True)
