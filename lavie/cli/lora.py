@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lavie.cli.loras import add_registry_flag, find_entry
+from lavie.cli.loras import add_registry_flag, find_entry, keep
 from lavie.cli.shared import add_command
 from lavie.errors import CheckpointError, InputError, LaVieError
 from lora.limits import MAX_PICTURES
@@ -165,8 +165,8 @@ def _import(arguments: argparse.Namespace) -> None:
     if not arguments.file.exists():
         raise InputError(f"File '{arguments.file}' does not exist.", "file")
     check = None if arguments.trust else partial(_check_fits, model=arguments.model)
-    registry = Registry(arguments.registry)
-    _tell(arguments, registry.import_file(arguments.file, arguments.name, check=check))
+    entry = keep(Registry(arguments.registry), arguments.file, arguments.name, check)
+    _tell(arguments, entry)
 
 
 def _check_fits(file: Path, model: str | None) -> None:

@@ -62,6 +62,16 @@ def test_whether_a_file_fits_is_seen_without_the_weights_of_the_model(
     assert kept(tmp_path) == ["foreign", "mine"]
 
 
+def test_a_file_that_is_kept_is_said_to_be(model, write, take_in, tmp_path, capsys):
+    file = write()
+    assert take_in(file, "--model", str(model)) == 0
+    assert capsys.readouterr().err == ""
+    assert take_in(file, "--name", "Other", "--json", "--model", str(model)) == 0
+    said = capsys.readouterr()
+    assert f"already kept as 'mine' ({json.loads(said.out)['id']})" in said.err
+    assert kept(tmp_path) == ["mine"]
+
+
 def test_a_file_for_another_model_than_the_default_is_refused_with_the_way_out(
     take_in, tmp_path, capsys
 ):

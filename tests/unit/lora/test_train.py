@@ -3,13 +3,15 @@ import importlib.util
 import io
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from lavie.errors import (
     Cancelled,
@@ -231,6 +233,20 @@ def test_pictures_are_needed_once_and_others_make_another_run(config, model_fold
     with pytest.raises(ConfigError, match="holds another run"):
         train_lora(personal_config(tmp_path / "run", model_folder, images, name="Other"))
     assert [path.read_bytes() for path in kept] == before
+
+
+def test_a_finished_run_that_is_called_again_leaves_its_file_as_it_is(config, monkeypatch):
+    path = train_lora(config())
+    before, later = path.read_bytes(), datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr("lora.metadata.datetime", SimpleNamespace(now=lambda zone: later))
+    assert train_lora(config()).read_bytes() == before
+    assert not (path.parent / "model").exists()
+    train_lora(config().model_copy(update={"name": "Other"}))
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["modelspec.title"] == "Other"
+    path.write_bytes(before[:100])
+    train_lora(config())
+    assert all(torch.equal(tensor, weights(path)[key]) for key, tensor in load(before).items())
 
 
 class LooksThatStop(CancelToken):
