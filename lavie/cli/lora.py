@@ -135,7 +135,11 @@ def _list(arguments: argparse.Namespace) -> None:
         size = f"rank {entry.rank}, {entry.num_bytes / 1e6:.1f} MB, {entry.base_model or '?'}"
         print(f"{entry.id}  {entry.name}{word}  ({size}){tags}")
     if not entries:
-        print(f"No LoRAs in {arguments.registry}. python -m lora train makes one.")
+        print(
+            f"No LoRAs in {arguments.registry}. python -m lora train --keep keeps one there. Those "
+            "of the page are apart, in the studio's data folder: take them along with its download "
+            "buttons and python -m lora import FILE."
+        )
 
 
 def _rename(arguments: argparse.Namespace) -> None:

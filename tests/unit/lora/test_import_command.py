@@ -142,6 +142,13 @@ def test_an_export_that_is_refused_leaves_no_folder(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_an_empty_list_says_where_loras_come_from(tmp_path, capsys):
+    assert main(["list", "--registry", str(tmp_path / "kept")]) == 0
+    said = capsys.readouterr().out
+    for words in ("train --keep keeps one there", "Those of the page", "lora import FILE"):
+        assert words in said
+
+
 def test_all_files_are_looked_at_though_the_first_is_broken(write, tmp_path, capsys):
     broken, mine = tmp_path / "broken.safetensors", write()
     broken.write_text("no tensors")
