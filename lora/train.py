@@ -13,10 +13,11 @@ from torch import nn
 
 from lavie.config import dump_config
 from lavie.convert.resolve import load_pipeline
-from lavie.errors import CheckpointError, InputError
+from lavie.errors import Cancelled, CheckpointError, InputError
 from lavie.models.fingerprint import hash_weights
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.runtime.devices import choose_device
+from lavie.training.checkpoint import CHECKPOINTS, list_checkpoints, load_checkpoint
 from lavie.training.loop import train
 from lavie.training.record import check_record
 from lavie.types import CancelToken, OnEvent, Progress
@@ -90,7 +91,10 @@ def train_lora(
     check_record(LoraStage.name, prepared.run)  # before anything of another run is written over
     write_personal(config)
     with within_memory(_too_large(prepared.run)):
-        stage = make_stage(config, prepared, on_event, cancel, may_show)
+        try:
+            stage = make_stage(config, prepared, on_event, cancel, may_show)
+        except Cancelled as stop:
+            raise Cancelled(_stopped(prepared.run)) from stop
         folder = train(stage, on_event, cancel, finish)
     target = config.output / RESULT
     if not _is_there(folder / RESULT, target):
@@ -170,6 +174,13 @@ def prepare(config: PersonalConfig) -> Prepared:
     moves = bool(run.motions)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed, moves))
     return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def _stopped(run: PersonalRun) -> str:
+    """What is said where a run is stopped before it goes on, or begins."""
+    found = list_checkpoints(run.output / CHECKPOINTS)
+    step = load_checkpoint(found[-1], [])[0].step if found else 0
+    return f"Stopped while preparing, at step {step} of {run.num_steps}; start again to resume."
 
 
 def _is_there(new: Path, old: Path) -> bool:

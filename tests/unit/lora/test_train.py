@@ -265,10 +265,13 @@ class LooksThatStop(CancelToken):
 def test_stills_of_the_models_own_are_given_up_at_the_next_step(config, images):
     events, run = [], config(num_steps=1)
     token = LooksThatStop(len(images) + 1)
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled, match="at step 0 of 1; start again to resume"):
         train_lora(run, events.append, token)
     assert [event.step for event in events] == list(range(1, len(images) + 1))
     assert train_lora(run).exists()
+    (run.output / "examples.safetensors").unlink()
+    with pytest.raises(Cancelled, match="at step 1 of 1; start again to resume"):
+        train_lora(run, events.append, LooksThatStop(0))
 
 
 def test_a_sample_is_given_up_at_the_next_step_and_nothing_that_was_learnt(config, caplog):
