@@ -172,7 +172,7 @@ class LoraApi:
 
         Args:
             file: A .safetensors file, or a .zip of peft's.
-            name: What to call it; left out, as the file calls itself.
+            name: What to call it; left out, as the file calls itself. What you have keeps its name.
         """
         return lora_json(self._loras.import_file(file, name, self._visitors.owner(request)))
 

@@ -14,6 +14,9 @@ from lavie.errors import LaVieError
 from lavie.media import read_video
 from lora.settings import PersonalConfig, PersonalRun
 
+DATE = "modelspec.date"
+"""When a file was written, as it says of itself."""
+
 _THUMBNAIL_SIDE = 128
 
 
@@ -35,7 +38,7 @@ def make_metadata(
         "modelspec.implementation": "https://github.com/Vchitect/LaVie",
         "modelspec.title": config.name,
         "modelspec.resolution": f"{run.video.width}x{run.video.height}",
-        "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        DATE: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "modelspec.trigger_phrase": phrase,
         "modelspec.prediction_type": run.diffusion.prediction_type.removesuffix("_prediction"),
         "ss_base_model_version": "lavie",

@@ -254,7 +254,7 @@ class Registry:
         owner: str = "",
         check: Callable[[Path], object] | None = None,
     ) -> Entry:
-        """Take in a file that somebody else has made.
+        """Take in a file: what its owner has already is given as it is, and not kept twice.
 
         Args:
             path: Safetensors, or a folder or zip of peft's.
@@ -277,7 +277,9 @@ class Registry:
                 name_of(path),
                 "LoRA",
             )
-            return self.add(file, name or next(filter(None, map(_short, titles))), owner)
+            sha256 = hash_file(file)
+            found = next((each for each in self.list(owner) if each.sha256 == sha256), None)
+            return found or self.add(file, name or next(filter(None, map(_short, titles))), owner)
 
     def sweep(self, now: datetime | None = None) -> int:
         """Remove what was deleted a week ago, and what a kill has left half done.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -185,6 +185,11 @@ class PersonalConfig(Config):
 class PersonalRun(DenoisingConfig):
     """All settings of a run, with nothing left open."""
 
+    made_of: ClassVar[Mapping[str, str]] = {
+        "pictures": "was trained on other pictures, captions or another class. Give another "
+        "--token or --output.",
+        "base": "was trained on another model. Give another --output.",
+    }
     pictures: str
     """Hash of the pictures and their captions."""
     base: str

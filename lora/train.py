@@ -1,27 +1,31 @@
 """From a few pictures to a LoRA file."""
 
+import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from lavie.config import dump_config
 from lavie.convert.resolve import load_pipeline
-from lavie.errors import InputError
+from lavie.errors import Cancelled, CheckpointError, InputError
 from lavie.models.fingerprint import hash_weights
 from lavie.pipelines.text_to_video import TextToVideoPipeline
 from lavie.runtime.devices import choose_device
+from lavie.training.checkpoint import CHECKPOINTS, list_checkpoints, load_checkpoint
 from lavie.training.loop import train
 from lavie.training.record import check_record
 from lavie.types import CancelToken, OnEvent, Progress
 from lora.captions import Language
 from lora.examples import prepare_examples
-from lora.header import RESULT
+from lora.header import RESULT, read_header
 from lora.memory import within_memory
-from lora.metadata import make_metadata
+from lora.metadata import DATE, make_metadata
 from lora.pictures import check_pictures, check_set
 from lora.settings import PersonalConfig, PersonalRun, resolve, usual_precision
 from lora.stage import LoraStage, MayShow
@@ -87,11 +91,15 @@ def train_lora(
     check_record(LoraStage.name, prepared.run)  # before anything of another run is written over
     write_personal(config)
     with within_memory(_too_large(prepared.run)):
-        stage = make_stage(config, prepared, on_event, cancel, may_show)
+        try:
+            stage = make_stage(config, prepared, on_event, cancel, may_show)
+        except Cancelled as stop:
+            raise Cancelled(_stopped(prepared.run)) from stop
         folder = train(stage, on_event, cancel, finish)
     target = config.output / RESULT
-    (folder / RESULT).replace(target)
-    folder.rmdir()
+    if not _is_there(folder / RESULT, target):
+        (folder / RESULT).replace(target)
+    shutil.rmtree(folder)
     return target
 
 
@@ -166,6 +174,34 @@ def prepare(config: PersonalConfig) -> Prepared:
     moves = bool(run.motions)
     prior_captions = tuple(language.prior_captions(run.num_prior_images, run.seed, moves))
     return Prepared(run, pipeline, language, captions, prior_captions)
+
+
+def _stopped(run: PersonalRun) -> str:
+    """What is said where a run is stopped before it goes on, or begins."""
+    found = list_checkpoints(run.output / CHECKPOINTS)
+    step = load_checkpoint(found[-1], [])[0].step if found else 0
+    return f"Stopped while preparing, at step {step} of {run.num_steps}; start again to resume."
+
+
+def _is_there(new: Path, old: Path) -> bool:
+    """Whether a file says and does what an older one does, but for the date.
+
+    That one stays where a finished run is called again: it is the same to all who go by its hash.
+    """
+    try:
+        read_header(old)
+    except CheckpointError:
+        return False
+    return _without_date(new) == _without_date(old)
+
+
+def _without_date(file: Path) -> tuple[dict[str, Any], bytes]:
+    """What a LoRA says, in whatever order, and its weights."""
+    data = file.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    header.get("__metadata__", {}).pop(DATE, None)
+    return header, data[start:]
 
 
 def _load(model: str, dtype: torch.dtype) -> tuple[TextToVideoPipeline, str]:

@@ -172,12 +172,15 @@ class LoraLibraryHandlers:
         """Take in a file from elsewhere, or say beside the field why it cannot be used."""
         library = self._tab.library
         room: Updates = {library.imported: None}
+        owner = self._visitors.owner(request)
+        before = {entry.id for entry in self._loras.list(owner)}
         try:
-            entry = self._loras.import_file(file, "", self._visitors.owner(request))
+            entry = self._loras.import_file(file, "", owner)
         except InputError as error:
             note = screen.note(str(error), is_alert=True)
             return {**room, library.refused: gr.HTML(note, visible=True)}
-        inform(texts.IMPORTED)
+        is_new = entry.id not in before
+        inform(texts.IMPORTED if is_new else texts.imported_again(entry.name))
         said = {library.refused: gr.HTML(visible=False)}
         return {**room, **said, **self._open(entry.id, prompt, request)}
 

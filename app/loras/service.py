@@ -225,7 +225,7 @@ class Loras:
         return exported(self._shelf.registry, entry.id, style, for_it)
 
     def import_file(self, file: object, name: object = "", owner: str = "") -> "Entry":
-        """Take in a LoRA that was made elsewhere.
+        """Take in a LoRA that was made elsewhere; one that its owner has is given as it is.
 
         Args:
             file: Where it was put: safetensors, or the zip that `export` makes for peft.

@@ -97,6 +97,11 @@ AT_MOST = "At most four at a time."
 LOST_TRAINING = "The studio no longer knows that training. Please begin it again."
 
 
+def imported_again(name: str) -> str:
+    """What is said of a file that is in the list."""
+    return f"It is there already, as “{name}”."
+
+
 def unfinished(state: str, step: int, total: int) -> str:
     """How far a training is of which no LoRA has come yet."""
     told = {"queued": "Waits", "running": "Learns", "failed": "Failed"}.get(state, "Paused")

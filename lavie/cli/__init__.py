@@ -7,6 +7,7 @@ heavy is imported inside the work, so ``--help`` and bad flags answer at once.
 import argparse
 import errno
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ _COMMANDS = (
 _PATH_ERRORS = (errno.EEXIST, errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EROFS)
 """What is wrong with a name or a disk, and not with us."""
 
+_NO_READER = 128 + 13  # as a shell says it of a program that SIGPIPE has ended
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line."""
@@ -57,10 +60,22 @@ def main(
 
     Returns:
         0 done, 2 the user's input or a missing package (one line on stderr), 130 stopped by
-        Ctrl-C, 1 a fault of ours.
+        Ctrl-C, 141 nobody reads on (as ``| head`` does), 1 a fault of ours.
     """
     try:
-        arguments = (make_parser or create_parser)().parse_args(argv)
+        code = _run(argv, make_parser or create_parser)
+        sys.stdout.flush()  # else a closed pipe is first met when nobody can catch it
+        return code
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())  # Python flushes once more when it ends
+        return _NO_READER
+
+
+def _run(argv: Sequence[str] | None, make_parser: Callable[[], argparse.ArgumentParser]) -> int:
+    try:
+        arguments = make_parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     logging.basicConfig(
@@ -75,6 +90,8 @@ def main(
         return _report(error, message, 2, arguments.debug)
     except KeyboardInterrupt as error:
         return _report(error, str(error) or "Stopped.", 130, arguments.debug)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _PATH_ERRORS and error.filename:
             message = f"'{str(error.filename)[:100]}' cannot be used: {error.strerror}."

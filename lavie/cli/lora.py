@@ -3,12 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lavie.cli.loras import add_registry_flag, find_entry
+from lavie.cli.loras import add_registry_flag, find_entry, keep
 from lavie.cli.shared import add_command
 from lavie.errors import CheckpointError, InputError, LaVieError
 from lora.limits import MAX_PICTURES
@@ -70,7 +72,12 @@ def _add_undelete(commands: Any) -> None:  # noqa: ANN401
 def _add_export(commands: Any) -> None:  # noqa: ANN401
     parser = _command(commands, "export", _export, "Write a copy of a LoRA for other programs.")
     parser.add_argument("lora", help="its id, or its name")
-    parser.add_argument("--output", type=Path, default=Path(), help="folder; default: this one")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(),
+        help="folder, or a new .safetensors file; default: this folder",
+    )
     parser.add_argument(
         "--format", default="kohya", help="kohya (most programs), diffusers or peft"
     )
@@ -128,7 +135,11 @@ def _list(arguments: argparse.Namespace) -> None:
         size = f"rank {entry.rank}, {entry.num_bytes / 1e6:.1f} MB, {entry.base_model or '?'}"
         print(f"{entry.id}  {entry.name}{word}  ({size}){tags}")
     if not entries:
-        print(f"No LoRAs in {arguments.registry}. python -m lora train makes one.")
+        print(
+            f"No LoRAs in {arguments.registry}. python -m lora train --keep keeps one there. Those "
+            "of the page are apart, in the studio's data folder: take them along with its download "
+            "buttons and python -m lora import FILE."
+        )
 
 
 def _rename(arguments: argparse.Namespace) -> None:
@@ -154,19 +165,45 @@ def _undelete(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from lavie.media import check_output_folder
 
-    registry = Registry(arguments.registry)
-    check_output_folder(arguments.output)
+    registry, output = Registry(arguments.registry), arguments.output
+    is_file = output.suffix.lower() == ".safetensors" and not output.is_dir()
+    folder = output.parent if is_file else output
+    check_output_folder(folder)
+    if is_file and arguments.format == "peft":
+        raise InputError("Peft's is a folder of two files. Give --output a folder.", "output")
+    if is_file and output.exists():
+        raise InputError(f"File '{output}' is there already. Choose another name.", "output")
     entry = find_entry(registry, arguments.lora)
-    path = registry.export(entry.id, arguments.output, arguments.format, arguments.model)
+    export = partial(registry.export, entry.id, style=arguments.format, model=arguments.model)
+    with _no_empty_folders(folder):
+        if is_file:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as work:
+                path = export(Path(work)).rename(output)
+        else:
+            path = export(folder)
     print(json.dumps({"output": str(path)}) if arguments.json else path)
+
+
+@contextmanager
+def _no_empty_folders(folder: Path) -> Generator[None]:
+    """Take away the folders that a block has made, if it fails."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    except BaseException:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def _import(arguments: argparse.Namespace) -> None:
     if not arguments.file.exists():
         raise InputError(f"File '{arguments.file}' does not exist.", "file")
     check = None if arguments.trust else partial(_check_fits, model=arguments.model)
-    registry = Registry(arguments.registry)
-    _tell(arguments, registry.import_file(arguments.file, arguments.name, check=check))
+    entry = keep(Registry(arguments.registry), arguments.file, arguments.name, check)
+    _tell(arguments, entry)
 
 
 def _check_fits(file: Path, model: str | None) -> None:

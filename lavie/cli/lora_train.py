@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lavie.cli.loras import add_registry_flag
+from lavie.cli.loras import add_registry_flag, keep
 from lavie.cli.shared import add_command, draw_bar
 from lavie.errors import Cancelled, InputError
 
@@ -150,7 +150,7 @@ def _tell(
         "peak_memory": peak_memory(),
     }
     if arguments.keep:
-        result["id"] = Registry(arguments.registry).add(path, config.name).id
+        result["id"] = keep(Registry(arguments.registry), path, config.name).id
     if arguments.json:
         print(json.dumps(result))
         return

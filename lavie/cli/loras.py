@@ -1,6 +1,8 @@
 """LoRAs as the commands that make videos take them."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lavie.errors import InputError
@@ -68,6 +70,17 @@ def find_entry(registry: Registry, name: str) -> Entry:
             "lora",
         )
     return found[0]
+
+
+def keep(
+    registry: Registry, file: Path, name: str = "", check: Callable[[Path], object] | None = None
+) -> Entry:
+    """Take a LoRA in, and say so if it is there already; see `Registry.import_file`."""
+    before = {entry.id for entry in registry.list()}
+    entry = registry.import_file(file, name, check=check)
+    if entry.id in before:
+        print(f"{file} is already kept as '{entry.name}' ({entry.id}).", file=sys.stderr)
+    return entry
 
 
 def _split(text: str) -> tuple[str, float]:

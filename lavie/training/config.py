@@ -1,8 +1,9 @@
 """The knobs that every training stage shares."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from diffusers.optimization import get_scheduler
@@ -68,6 +69,8 @@ def _adamw_8bit() -> Any:  # noqa: ANN401 - a class of an optional package
 class RunConfig(Config):
     """What the training loop needs to know, whatever the stage."""
 
+    made_of: ClassVar[Mapping[str, str]] = {}
+    """Settings that nobody types: what is said of a folder whose run has others."""
     output: Path
     """Folder of this run: checkpoints, metrics, previews and the finished model folder."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -56,6 +56,8 @@ def check_record(stage: str, config: RunConfig) -> None:
         raise ConfigError(f"{other_run}: {error} Use another output.") from error
     for key, value in config.model_dump().items():
         if key not in FREE_TO_CHANGE and value != before[key]:
+            if key in config.made_of:
+                raise ConfigError(f"Folder {config.output} {config.made_of[key]}")
             raise ConfigError(
                 f"{other_run}: its {key} is {before[key]}, not {value}. "
                 "Use another output, or the same settings to resume."

@@ -1,12 +1,17 @@
 import json
+import os
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lavie.cli import main
 from lavie.media import read_video
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -112,3 +117,17 @@ def test_a_missing_package_is_one_line(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert err.endswith("Run pip install -r requirements.txt -c constraints.txt\n")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "unbuffered"), [("lavie --help", ""), ("lora list", ""), ("lora list", "1")]
+)
+def test_a_reader_that_has_enough_is_no_fault(flags, unbuffered, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    around = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    run = partial(subprocess.run, [sys.executable, "-m", *flags.split()], cwd=tmp_path, env=around)
+    found = run(stdout=write, stderr=subprocess.PIPE, text=True)
+    assert (found.returncode, found.stderr) == (141, "")
+    assert run(stdout=write, stderr=write).returncode == 141
+    os.close(write)

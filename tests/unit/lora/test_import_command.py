@@ -62,6 +62,16 @@ def test_whether_a_file_fits_is_seen_without_the_weights_of_the_model(
     assert kept(tmp_path) == ["foreign", "mine"]
 
 
+def test_a_file_that_is_kept_is_said_to_be(model, write, take_in, tmp_path, capsys):
+    file = write()
+    assert take_in(file, "--model", str(model)) == 0
+    assert capsys.readouterr().err == ""
+    assert take_in(file, "--name", "Other", "--json", "--model", str(model)) == 0
+    said = capsys.readouterr()
+    assert f"already kept as 'mine' ({json.loads(said.out)['id']})" in said.err
+    assert kept(tmp_path) == ["mine"]
+
+
 def test_a_file_for_another_model_than_the_default_is_refused_with_the_way_out(
     take_in, tmp_path, capsys
 ):
@@ -92,6 +102,51 @@ def test_a_lora_for_a_model_of_another_size_is_exported_for_that(
     written = capsys.readouterr().out.splitlines()[-1]
     read = read_lora(Path(written), pipeline.unet, pipeline.text_encoder)
     assert read.layers["unet"]
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers"])
+def test_a_lora_is_exported_to_the_file_that_is_named(
+    model, write, take_in, tmp_path, capsys, style
+):
+    assert take_in(write(), "--model", str(model)) == 0
+    output = tmp_path / "new" / "toy.safetensors"
+    capsys.readouterr()
+    at = ["--registry", str(tmp_path / "kept"), "--model", str(model), "--format", style]
+    assert main(["export", "mine", "--output", str(output), *at]) == 0
+    assert capsys.readouterr().out == f"{output}\n"
+    assert list(output.parent.iterdir()) == [output]
+    assert main(["check", str(output)]) == 0
+    before = output.read_bytes()
+    assert main(["export", "mine", "--output", str(output), *at]) == 2
+    assert "toy.safetensors' is there already. Choose another name." in capsys.readouterr().err
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("output", "style", "sentence"),
+    [
+        ("toy.safetensors", "peft", "Peft's is a folder of two files. Give --output a folder."),
+        ("toy.safetensors", "pickle", "Format 'pickle' is unknown"),
+        ("a/b", "pickle", "Format 'pickle' is unknown"),
+        ("a/b", "peft", "text encoder"),
+    ],
+)
+def test_an_export_that_is_refused_leaves_no_folder(
+    model, write, take_in, tmp_path, capsys, output, style, sentence
+):
+    assert take_in(write(), "--model", str(model)) == 0
+    at = ["--registry", str(tmp_path / "kept"), "--model", str(model), "--format", style]
+    before = sorted(tmp_path.iterdir())
+    assert main(["export", "mine", "--output", str(tmp_path / output), *at]) == 2
+    assert sentence in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_empty_list_says_where_loras_come_from(tmp_path, capsys):
+    assert main(["list", "--registry", str(tmp_path / "kept")]) == 0
+    said = capsys.readouterr().out
+    for words in ("train --keep keeps one there", "Those of the page", "lora import FILE"):
+        assert words in said
 
 
 def test_all_files_are_looked_at_though_the_first_is_broken(write, tmp_path, capsys):

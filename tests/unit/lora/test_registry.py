@@ -119,6 +119,15 @@ def test_a_foreign_file_is_taken_in_if_it_fits(registry, file, model_folder, tmp
     assert registry.list() == [entry]
 
 
+def test_what_its_owner_has_is_taken_in_once(registry, file):
+    entry = registry.import_file(file, "Mine", owner="me")
+    assert registry.import_file(file, "Other", owner="me") == entry
+    theirs = registry.import_file(file, owner="you")
+    assert (theirs.name, theirs.owner) == ("Theirs", "you")
+    registry.delete(entry.id)
+    assert registry.import_file(file, owner="me").id != entry.id
+
+
 @pytest.mark.parametrize("model", ["Vchitect/LaVie", "miniature"])
 def test_a_file_fits_the_model_that_is_asked_for_or_none(pipeline, make_lora, tmp_path, model):
     small = {"modelspec.architecture": "lavie-base/lora"}

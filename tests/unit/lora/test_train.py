@@ -3,13 +3,15 @@ import importlib.util
 import io
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from lavie.errors import (
     Cancelled,
@@ -228,9 +230,23 @@ def test_pictures_are_needed_once_and_others_make_another_run(config, model_fold
     kept = [run.output / name for name in ("personal.yaml", "examples.safetensors", "run.yaml")]
     before = [path.read_bytes() for path in kept]
     shutil.copyfile(images[0], images[1])
-    with pytest.raises(ConfigError, match="holds another run"):
+    with pytest.raises(ConfigError, match="was trained on other pictures, .* another --token or "):
         train_lora(personal_config(tmp_path / "run", model_folder, images, name="Other"))
     assert [path.read_bytes() for path in kept] == before
+
+
+def test_a_finished_run_that_is_called_again_leaves_its_file_as_it_is(config, monkeypatch):
+    path = train_lora(config())
+    before, later = path.read_bytes(), datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr("lora.metadata.datetime", SimpleNamespace(now=lambda zone: later))
+    assert train_lora(config()).read_bytes() == before
+    assert not (path.parent / "model").exists()
+    train_lora(config().model_copy(update={"name": "Other"}))
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["modelspec.title"] == "Other"
+    path.write_bytes(before[:100])
+    train_lora(config())
+    assert all(torch.equal(tensor, weights(path)[key]) for key, tensor in load(before).items())
 
 
 class LooksThatStop(CancelToken):
@@ -249,10 +265,13 @@ class LooksThatStop(CancelToken):
 def test_stills_of_the_models_own_are_given_up_at_the_next_step(config, images):
     events, run = [], config(num_steps=1)
     token = LooksThatStop(len(images) + 1)
-    with pytest.raises(Cancelled):
+    with pytest.raises(Cancelled, match="at step 0 of 1; start again to resume"):
         train_lora(run, events.append, token)
     assert [event.step for event in events] == list(range(1, len(images) + 1))
     assert train_lora(run).exists()
+    (run.output / "examples.safetensors").unlink()
+    with pytest.raises(Cancelled, match="at step 1 of 1; start again to resume"):
+        train_lora(run, events.append, LooksThatStop(0))
 
 
 def test_a_sample_is_given_up_at_the_next_step_and_nothing_that_was_learnt(config, caplog):

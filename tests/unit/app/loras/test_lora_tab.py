@@ -330,6 +330,18 @@ def test_why_a_file_cannot_be_used_is_said_beside_the_field(handlers, tab, tmp_p
     assert 'role="alert"' in told[tab.library.refused].value
 
 
+def test_a_file_that_is_in_the_list_is_opened_and_said_to_be_there(
+    handlers, service, tab, tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(gr, "Info", lambda sentence, duration: said.append(sentence))
+    file = write_lora(tmp_path / "Biscuit.safetensors")
+    first, again = (handlers.library.import_file(str(file), "") for _ in range(2))
+    assert said == ["It can be used now.", "It is there already, as “Biscuit”."]
+    assert again[tab.trying.opened] == first[tab.trying.opened]
+    assert len(service.shelf.list("")) == 1
+
+
 def test_of_a_download_one_copy_alone_is_left(handlers, service, tab, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     entry = service.shelf.registry.add(write_lora(tmp_path / "a.safetensors"), "Biscuit")

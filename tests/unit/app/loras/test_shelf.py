@@ -83,6 +83,12 @@ def test_visitors_see_and_touch_what_is_theirs_alone(public, file):
             change(entry.id, "bert")
 
 
+def test_a_file_that_another_visitor_has_is_new(public, file):
+    theirs, mine = (public.import_file(str(file), "", owner) for owner in ("anna", "bert"))
+    assert theirs.id != mine.id
+    assert [public.import_file(str(file), "", "bert"), *public.list("bert")] == [mine, mine]
+
+
 def test_a_visitor_has_room_for_so_many(public, file, monkeypatch):
     monkeypatch.setattr("app.loras.shelf.MAX_OWN", 1)
     public.import_file(str(file), "One", "anna")
