@@ -70,4 +70,5 @@ window.addEventListener("loras-chosen", ({ detail }) => {
   if (root() && detail.box === root().dataset.box && detail.text !== sent) show(false); // it may be one that is not in the list yet
 });
 watch("value", () => setTimeout(() => show(true)));
-show(false); // the list may be read anew in a moment, with what is chosen in it
+show(false); // the list may be read anew in a moment, with what is chosen in it;
+setTimeout(() => show(true), 5000); // what is not in it by then is gone

@@ -143,10 +143,11 @@ def test_a_video_is_made_with_it_and_its_recipe_gives_it_back(lora, ask, client)
 def test_it_is_handed_out_and_taken_in_renamed_deleted_and_brought_back(lora, ask, studio):
     file = ask("export_lora", lora_id=lora["id"], format="kohya")
     assert Path(file).name == "My-b-zog-b.safetensors"
-    assert Path(ask("export_lora", lora_id=lora["id"], format="diffusers")).stat().st_size
+    other = ask("export_lora", lora_id=lora["id"], format="diffusers")
     assert not list((studio.data / "private" / "loras").glob(".export-*"))
-    taken = ask("import_lora", file=handle_file(file), name="A copy")
-    assert (taken["name"], taken["token"], taken["sha256"]) == ("A copy", "zog", lora["sha256"])
+    assert ask("import_lora", file=handle_file(file))["id"] == lora["id"]  # it is there
+    taken = ask("import_lora", file=handle_file(other), name="A copy")
+    assert (taken["name"], taken["token"]) == ("A copy", "zog")
     assert ask("rename_lora", lora_id=taken["id"], name="Other")["name"] == "Other"
     assert ask("tag_lora", lora_id=taken["id"], tags=["red"])["tags"] == ["red"]
     assert ask("delete_lora", lora_id=taken["id"])["is_deleted"]
