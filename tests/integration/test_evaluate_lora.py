@@ -45,7 +45,7 @@ def test_the_command_teaches_measures_and_goes_on(model, tmp_path, capsys):
 
 def test_the_instrument_needs_no_training(model, tmp_path, capsys):
     arguments = ["evaluate", "lora", "--model", str(model), "--output", str(tmp_path)]
-    few = ("--newcomers", "penguin,robot", "--num-clips", "1")
+    few = ("--newcomers", "penguin", "--num-clips", "1")
     assert main([*arguments, "--instrument", *few]) == 0
     summary = json.loads((tmp_path / "instrument.json").read_text())
     named = {row["measure"]: row for row in summary["true"]}["nearest"]
